@@ -1,0 +1,1 @@
+"""What is fast, measured beside other frameworks in one run. `python -m benchmarks.NAME`."""

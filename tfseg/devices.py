@@ -1,0 +1,69 @@
+"""Which devices a command runs on, how much of their memory, and in which arithmetic."""
+
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import tensorflow as tf
+
+from tfseg.errors import UserError
+
+
+def select(gpus, mem_frac=None):
+    """Makes the GPUs numbered `gpus` (none: the CPU) the only ones that TensorFlow sees.
+
+    `mem_frac` is the share of each one's memory to take; without it memory grows as needed.
+    Returns a `tf.distribute.MirroredStrategy` over several GPUs, else None.
+
+    Raises:
+        UserError: for a GPU number that does not exist. `--gpu=0`, the default, where there is
+            no GPU at all warns and runs on the CPU.
+    """
+    found = tf.config.list_physical_devices("GPU")
+    if not found and gpus == (0,):
+        print("warning: no GPU found, running on the CPU (--gpu=-1 says so)", file=sys.stderr)
+        gpus = ()
+    for number in gpus:
+        if number >= len(found):
+            there = ", ".join(str(n) for n in range(len(found))) or "none"
+            raise UserError(f"--gpu={number} does not exist; GPUs here: {there}; --gpu=-1 is the CPU")
+    chosen = [found[number] for number in gpus]
+    tf.config.set_visible_devices(chosen, "GPU")
+    for number, device in zip(gpus, chosen, strict=True):
+        if mem_frac is None:
+            tf.config.experimental.set_memory_growth(device, True)
+        else:
+            limit = tf.config.LogicalDeviceConfiguration(int(mem_frac * _memory_mib(number)))
+            tf.config.set_logical_device_configuration(device, [limit])
+    return tf.distribute.MirroredStrategy() if len(chosen) > 1 else None
+
+
+def _memory_mib(number):
+    query = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    try:
+        reply = subprocess.run([*query, f"--id={number}"], capture_output=True, text=True, check=True)
+        return float(reply.stdout)
+    except (OSError, ValueError, subprocess.CalledProcessError) as error:
+        raise UserError(
+            f"--mem_frac needs nvidia-smi to know the memory of GPU {number} ({error}); leave it out"
+        ) from None
+
+
+def resolve_precision(name):
+    """"auto" -> the fastest arithmetic that this machine has in hardware; others as they are."""
+    if name != "auto":
+        return name
+    gpus = tf.config.get_visible_devices("GPU")
+    if not gpus:
+        return "mixed_bfloat16" if _cpu_has_bfloat16() else "float32"
+    details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
+    major = min(detail.get("compute_capability", (0, 0))[0] for detail in details)
+    return "mixed_bfloat16" if major >= 8 else "mixed_float16" if major == 7 else "float32"
+
+
+def _cpu_has_bfloat16():
+    """Whether the CPU multiplies bfloat16 matrices; emulated, it would be slower than float32."""
+    info = Path("/proc/cpuinfo")
+    flags = info.read_text() if platform.system() == "Linux" and info.exists() else ""
+    return "amx_bf16" in flags or "avx512_bf16" in flags

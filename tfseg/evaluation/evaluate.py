@@ -1,0 +1,140 @@
+"""The figures of a network on a split: one confusion matrix, and everything that follows from it."""
+
+import csv
+import math
+from pathlib import Path
+
+import cv2
+import numpy as np
+import tensorflow as tf
+from keras import ops
+from tqdm import tqdm
+
+from tfseg.data.pipeline import evaluation_batches
+from tfseg.errors import UserError
+from tfseg.devices import select
+from tfseg.metrics import confusion_matrix, scores
+from tfseg.records.reader import open_records
+from tfseg.runs import RunFolder, load_network
+from tfseg.visualize import confusion_picture, triptych
+
+
+def labeller(network):
+    """A compiled function: images (N, H, W, 3) -> class indices uint8 (N, H, W)."""
+
+    @tf.function(reduce_retracing=True)
+    def label(images):
+        return ops.cast(ops.argmax(network(images, training=False), axis=-1), "uint8")
+
+    return label
+
+
+def score(network, split, batch_size=4, show=None):
+    """The confusion matrix (K, K) int64 of a network on a split; rows truth, columns prediction.
+
+    `show(index, image, label, prediction)` is called for every frame where given.
+    """
+    label, classes = labeller(network), network.output_shape[-1]
+    matrix = np.zeros((classes, classes), np.int64)
+    with tqdm(total=len(split), desc=f"scoring {split.name}", unit="frame") as bar:
+        for images, truth in evaluation_batches(split, batch_size=batch_size):
+            predictions = label(images)
+            matrix += np.asarray(confusion_matrix(truth, predictions, classes))
+            for offset in range(len(images)) if show else ():
+                show(bar.n + offset, *(np.asarray(a[offset]) for a in (images, truth, predictions)))
+            bar.update(len(images))
+    return matrix
+
+
+def figures(matrix, classes):
+    """`scores` as JSON takes it: IoU by class name, None for a class that is nowhere."""
+    plain = {
+        name: _plain(value) for name, value in scores(matrix).items() if name != "iou"
+    }
+    iou = scores(matrix)["iou"]
+    return {**plain, "iou": {name: _plain(v) for name, v in zip(classes, iou, strict=True)}}
+
+
+def _plain(value):
+    return None if math.isnan(value) else float(value)
+
+
+def test(config):
+    """Scores a run (`TestConfig`): prints the table, writes `test-<split>.json` and pictures."""
+    select(config.gpu, config.mem_frac)
+    run = RunFolder(config.run)
+    trained, labels = run.config(), run.labels()
+    records = open_records(
+        config.input or trained.input,
+        config.dataset or trained.dataset,
+        trained.input_val,
+        trained.val_fraction,
+    )
+    check_classes(records, labels, run.path)
+    if config.split not in records.splits:
+        raise UserError(
+            f"--split={config.split} is not in {records.path}; it has {', '.join(records.splits)}"
+        )
+    split = records.splits[config.split]
+    network = load_network(run, config.checkpoint)
+    folder = run.path / f"test-{config.split}"
+    folder.mkdir(exist_ok=True)
+    matrix = score(network, split, config.batch_size, _montages(folder, split, labels))
+    results = figures(matrix, labels.classes)
+    run.write_json(f"test-{config.split}.json", results)
+    _write_matrix(folder, matrix, labels.classes)
+    print(table(results))
+    print(f"wrote {run.path / f'test-{config.split}.json'} and pictures in {folder}")
+
+
+def check_classes(records, labels, run):
+    """Raises `UserError` where records and a run do not mean the same classes."""
+    if tuple(records.info.classes) != labels.classes:
+        raise UserError(
+            f"{records.path} has {len(records.info.classes)} classes "
+            f"({', '.join(records.info.classes[:3])}, ...), but {run} was trained on "
+            f"{len(labels.classes)} ({', '.join(labels.classes[:3])}, ...); "
+            f"give --input the records it was trained on"
+        )
+
+
+def _montages(folder, split, labels, count=8):
+    """Writes original | truth | prediction of `count` frames spread over the split."""
+    shown = {i * len(split) // count for i in range(count)}
+
+    def show(index, image, truth, prediction):
+        if index in shown:
+            picture = triptych(image, truth, prediction, labels.classes, labels.colors)
+            cv2.imwrite(str(folder / f"frame-{index:05d}.png"), picture[..., ::-1])
+
+    return show
+
+
+def _write_matrix(folder, matrix, classes):
+    with open(Path(folder) / "confusion.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["truth \\ prediction", *classes])
+        writer.writerows([name, *row] for name, row in zip(classes, matrix.tolist(), strict=True))
+    picture = confusion_picture(matrix, classes)
+    cv2.imwrite(str(Path(folder) / "confusion.png"), picture[..., ::-1])
+
+
+def table(results):
+    """The figures as lines for a terminal."""
+    width = max(map(len, results["iou"]))
+    rows = [f"{name:<{width}}  {_percent(iou)}" for name, iou in results["iou"].items()]
+    summary = [
+        f"{title:<{width}}  {_percent(results[key])}"
+        for key, title in (
+            ("miou", "mIoU"),
+            ("pixel_accuracy", "pixel acc."),
+            ("class_accuracy", "class acc."),
+            ("fw_iou", "fw IoU"),
+        )
+    ]
+    line = "-" * (width + 7)
+    return "\n".join([f"{'class':<{width}}  IoU %", line, *rows, line, *summary])
+
+
+def _percent(value):
+    return "    –" if value is None else f"{100 * value:5.1f}"

@@ -1,0 +1,1 @@
+"""Layers and blocks that the networks share, in `keras` and `keras.ops` alone."""

@@ -1,0 +1,42 @@
+"""Pixel normalisation, the first layer of every network."""
+
+import keras
+from keras import ops
+
+from tfseg.errors import unknown
+
+# name -> (BGR order?, mean, standard deviation), on RGB pixels in 0..255
+NORMALIZATIONS = {
+    "imagenet": (False, (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
+    "unit": (False, (0.0, 0.0, 0.0), (255.0, 255.0, 255.0)),
+    "caffe": (True, (104.00699, 116.66877, 122.67892), (1.0, 1.0, 1.0)),
+}
+
+
+@keras.saving.register_keras_serializable("tfseg")
+class Normalize(keras.layers.Layer):
+    """RGB pixels in 0..255 -> what the encoder was trained on, float32.
+
+    `scheme`: "imagenet" (torchvision's mean and deviation), "unit" (/255) or "caffe" (BGR minus
+    mean). Exempt from autocast: pixels in bfloat16 would lose their last bits.
+    """
+
+    def __init__(self, scheme="imagenet", **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        if scheme not in NORMALIZATIONS:
+            raise unknown("normalization", scheme, NORMALIZATIONS)
+        self.scheme = scheme
+
+    def call(self, pixels):
+        bgr, mean, deviation = NORMALIZATIONS[self.scheme]
+        pixels = ops.cast(pixels, "float32")
+        if bgr:
+            pixels = ops.flip(pixels, axis=-1)
+        mean, deviation = (ops.convert_to_tensor(v, "float32") for v in (mean, deviation))
+        return (pixels - mean) / deviation
+
+    def compute_output_spec(self, pixels):
+        return keras.KerasTensor(pixels.shape, "float32")
+
+    def get_config(self):
+        return {**super().get_config(), "scheme": self.scheme}

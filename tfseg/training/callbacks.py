@@ -1,0 +1,167 @@
+"""What happens between the steps of a run: interrupts, NaN, the best checkpoint, TensorBoard."""
+
+import math
+import signal
+import sys
+import time
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from tfseg.errors import UserError
+from tfseg.metrics import scores
+from tfseg.visualize import confusion_picture, triptych
+
+
+class Interrupted(Exception):
+    """Raised between two steps after Ctrl-C or SIGTERM, when weights and step count agree."""
+
+
+class StopBetweenSteps(keras.callbacks.Callback):
+    """Turns the first Ctrl-C or SIGTERM into `Interrupted` after the step at hand."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked = False
+
+    def __enter__(self):
+        self.previous = {s: signal.signal(s, self._ask) for s in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_):
+        for number, handler in self.previous.items():
+            signal.signal(number, handler)
+
+    def _ask(self, number, frame):
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+        print("\nstopping after this step; once more stops at once", file=sys.stderr)
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.asked:
+            raise Interrupted
+
+    on_epoch_end = on_train_batch_end
+
+
+class StopOnNaN(keras.callbacks.Callback):
+    """Ends a run whose loss is no number any more, before a checkpoint is written over."""
+
+    def __init__(self, run):
+        super().__init__()
+        self.run = run
+
+    def on_train_batch_end(self, batch, logs=None):
+        if math.isfinite(float(logs["loss"])):
+            return
+        last = self.run.last()
+        kept = f"the last good checkpoint is {last['weights']}" if last else "no checkpoint yet"
+        raise UserError(
+            f"the loss became {float(logs['loss'])} at step {int(self.model.optimizer.iterations)} "
+            f"of {self.run.path} ({kept}); lower --learning_rate_init or set --clip_norm=1"
+        )
+
+
+class KeepBest(keras.callbacks.Callback):
+    """Saves every epoch's state, and the weights with the best validation mIoU on their own.
+
+    With averaging (`--ema`) the averages stand in for the weights while the network is validated,
+    and are what is kept as the best.
+    """
+
+    def __init__(self, run, network, keep, best_miou=-1.0):
+        super().__init__()
+        self.run, self.network, self.keep, self.best_miou = run, network, keep, best_miou
+
+    def on_test_begin(self, logs=None):
+        if self.model.optimizer.use_ema:
+            weights = self.model.trainable_variables
+            averages = self.model.optimizer._model_variables_moving_average
+            self.kept = [np.asarray(weight) for weight in weights]
+            for weight, average in zip(weights, averages, strict=True):
+                weight.assign(average)
+
+    def on_test_end(self, logs=None):
+        miou = float(logs["miou"])
+        # The first epoch is kept whatever it reached, so that a best one is always there.
+        if miou > self.best_miou or not self.run.best.exists():
+            self.best_miou = miou
+            self.run.save_best(self.network)
+        if self.model.optimizer.use_ema:
+            for weight, kept in zip(self.model.trainable_variables, self.kept, strict=True):
+                weight.assign(kept)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.save()
+
+    def save(self):
+        state = {"step": int(self.model.optimizer.iterations), "best_miou": self.best_miou}
+        self.run.save_last(self.model, state, self.keep)
+
+
+class TensorBoard(keras.callbacks.Callback):
+    """Scalars of train and val, the confusion matrix, and pictures of a few validation frames.
+
+    Stands before `KeepBest` in the list, so that pictures show the weights that were validated.
+    """
+
+    def __init__(self, folder, metric, records, frames, batch_size, config_text):
+        super().__init__()
+        self.metric, self.records, self.frames = metric, records, frames
+        self.batch_size = batch_size
+        self.writers = {
+            split: tf.summary.create_file_writer(str(folder / split)) for split in ("train", "val")
+        }
+        with self.writers["train"].as_default(step=0):
+            tf.summary.text("config", f"```\n{config_text}\n```")
+
+    def on_train_begin(self, logs=None):
+        network = self.model
+        self.label = tf.function(lambda images: ops.argmax(network(images, training=False), -1))
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.first_step, self.started = int(self.model.optimizer.iterations), time.perf_counter()
+
+    def on_test_begin(self, logs=None):  # the metric still holds the epoch's training pixels
+        seconds = time.perf_counter() - self.started
+        steps = int(self.model.optimizer.iterations) - self.first_step
+        self.images_per_second = steps * self.batch_size / seconds
+        self.figures = {"train": scores(self.metric.matrix())}
+
+    def on_test_end(self, logs=None):
+        self.matrix = self.metric.matrix()
+        self.figures["val"] = scores(self.matrix)
+        self.pictures = [
+            triptych(
+                image,
+                label,
+                np.asarray(self.label(image[None]))[0].astype(np.uint8),
+                self.records.info.classes,
+                self.records.info.colors,
+            )
+            for image, label in self.frames
+        ]
+
+    def on_epoch_end(self, epoch, logs=None):
+        with self.writers["train"].as_default(step=epoch + 1):
+            self._scalars(logs["loss"], self.figures["train"])
+            tf.summary.scalar("learning_rate", float(self.model.optimizer.learning_rate))
+            tf.summary.scalar("images_per_second", self.images_per_second)
+        with self.writers["val"].as_default(step=epoch + 1):
+            self._scalars(logs["val_loss"], self.figures["val"])
+            for number, picture in enumerate(self.pictures):
+                tf.summary.image(f"frames/{number}", picture[None])
+            matrix = confusion_picture(self.matrix, self.records.info.classes)
+            tf.summary.image("confusion_matrix", matrix[None])
+        for writer in self.writers.values():
+            writer.flush()
+
+    def _scalars(self, loss, figures):
+        tf.summary.scalar("loss", loss)
+        for name in ("miou", "pixel_accuracy", "class_accuracy", "fw_iou"):
+            tf.summary.scalar(name, figures[name])
+        for name, iou in zip(self.records.info.classes, figures["iou"], strict=True):
+            tf.summary.scalar(f"iou/{name}", iou)

@@ -1,0 +1,243 @@
+"""One run, top to bottom: records -> batches -> network -> fit -> the best checkpoint's figures."""
+
+import contextlib
+import dataclasses
+import json
+import time
+from pathlib import Path
+
+import keras
+
+from tfseg.data.pipeline import evaluation_batches, training_batches
+from tfseg.errors import UserError
+from tfseg.losses import class_weights, make_loss
+from tfseg.evaluation.evaluate import figures, score
+from tfseg.metrics import ConfusionMatrix
+from tfseg.records.example import decode
+from tfseg.records.histogram import class_histogram
+from tfseg.records.reader import open_records
+from tfseg.runs import Labels, RunFolder, build_network, load_checkpoint, load_network
+from tfseg.schedules import make_schedule
+from tfseg import devices
+from tfseg.training import callbacks
+
+
+# What may change when a run goes on: where its data lies and how it runs, not what it learns.
+RESUMABLE = {
+    "resume", "input", "input_val", "dataset", "epochs", "keep", "cache", "workers", "gpu",
+    "mem_frac", "pictures", "logdir",
+}  # fmt: skip
+
+
+def train(config):
+    """Trains as `config` (a `TrainConfig`) says; returns the run's folder."""
+    strategy = devices.select(config.gpu, config.mem_frac)
+    records = _open(config)
+    config = _resolved(config, records)
+    run = RunFolder(config.savedir or _new_folder(records.name, config.model))
+    return _run(config, records, run, strategy, resuming=False)
+
+
+def resume(config, given):
+    """Continues `config.resume` where it stopped; `given` are the flags on the command line."""
+    run = RunFolder(config.resume)
+    saved = run.config()
+    fixed = sorted(given - RESUMABLE)
+    if fixed:
+        raise UserError(
+            f"--{fixed[0]} cannot change in a run that goes on; leave it out, "
+            f"or start a new run with --checkpoint={run.path}"
+        )
+    changes = {name: getattr(config, name) for name in given - {"resume"}}
+    config = dataclasses.replace(saved, **changes)
+    strategy = devices.select(config.gpu, config.mem_frac)
+    return _run(config, _open(config), run, strategy, resuming=True)
+
+
+def _open(config):
+    records = open_records(config.input, config.dataset, config.input_val, config.val_fraction)
+    for split in ("train", "val"):
+        if split not in records.splits:
+            raise UserError(f"{records.path} has no split {split!r}; it has {list(records.splits)}")
+    return records
+
+
+def _resolved(config, records):
+    """The config with what was left to the data and the machine written out."""
+    heights, widths = zip(*records.splits["train"].sizes, strict=True)
+    return dataclasses.replace(
+        config,
+        crop_size=config.crop_size or (min(heights), min(widths)),
+        precision=devices.resolve_precision(config.precision),
+    )
+
+
+def _new_folder(dataset, model):
+    return Path("runs") / f"{dataset}-{model}-{time.strftime('%Y%m%d-%H%M%S')}"
+
+
+def _run(config, records, run, strategy, resuming):
+    steps = len(records.splits["train"]) // config.batch_size
+    if not steps:
+        raise UserError(
+            f"--batch_size={config.batch_size} is more than the "
+            f"{len(records.splits['train'])} training frames of {records.path}"
+        )
+    keras.utils.set_random_seed(config.seed)
+    keras.config.set_dtype_policy(config.precision)
+    with strategy.scope() if strategy else contextlib.nullcontext():
+        network = build_network(config, len(records.info.classes))
+        if config.checkpoint and not resuming:
+            load_checkpoint(network, config.checkpoint, config.model)
+        model, metric = _compiled(network, config, records, steps)
+    state = _restore(model, run, resuming)
+    if not resuming:
+        run.create(config, Labels(records.name, records.info.classes, records.info.colors))
+    _announce(config, records, run, network, state)
+    _fit(model, metric, network, config, records, run, state, steps)
+    _finish(config, records, run)
+    return run.path
+
+
+def _compiled(network, config, records, steps):
+    """The network ready for `fit`. A second model around the same layers: `network` itself stays
+    without an optimizer, so that its weights can be saved alone."""
+    weights = None
+    if config.class_weights != "none":
+        counts = class_histogram(records.splits["train"])
+        weights = class_weights(
+            counts.pixels, config.class_weights, void_pixels=counts.void, present=counts.present
+        )
+    if config.l2_reg:
+        _penalize_kernels(network, config.l2_reg)
+    model = keras.Model(network.inputs, network.outputs, name=network.name)
+    metric = ConfusionMatrix(len(records.info.classes), name="confusion")
+    model.compile(
+        optimizer=_optimizer(config, steps),
+        loss=make_loss(config.loss, class_weights=weights),
+        metrics=[metric],
+    )
+    model.optimizer.build(model.trainable_variables)
+    return model, metric
+
+
+def _penalize_kernels(network, l2):
+    for variable in network.trainable_variables:
+        if variable.name == "kernel":
+            variable.regularizer = keras.regularizers.L2(l2)
+
+
+def _optimizer(config, steps):
+    rate = make_schedule(
+        config.schedule,
+        config.learning_rate_init,
+        steps * config.epochs,
+        warmup_steps=round(steps * config.warmup_epochs),
+        step_size=steps * config.step_epochs,
+        decay=config.step_decay,
+    )
+    shared = {
+        "learning_rate": rate,
+        "global_clipnorm": config.clip_norm,
+        "use_ema": config.ema is not None,
+        "ema_momentum": config.ema or 0.99,
+    }
+    if config.optimizer == "sgd":
+        return keras.optimizers.SGD(momentum=config.momentum, **shared)
+    if config.optimizer == "rmsprop":  # the LinkNet authors': Torch's alpha, no momentum
+        return keras.optimizers.RMSprop(rho=0.99, epsilon=1e-8, **shared)
+    if config.optimizer == "adam":
+        return keras.optimizers.Adam(epsilon=1e-8, **shared)
+    return keras.optimizers.AdamW(epsilon=1e-8, weight_decay=config.weight_decay, **shared)
+
+
+def _restore(model, run, resuming):
+    """Where the run stands: {"step", "best_miou"}, weights and optimizer loaded."""
+    if not resuming:
+        return {"step": 0, "best_miou": -1.0}
+    state = run.last()
+    if state is None:
+        raise UserError(f"{run.path} has no checkpoint to go on from; start it anew")
+    load_checkpoint(model, run.checkpoints / state["weights"], model.name)
+    return state
+
+
+def _announce(config, records, run, network, state):
+    height, width = config.crop_size
+    train, val = (len(records.splits[split]) for split in ("train", "val"))
+    print(
+        f"{records.name}: {train} + {val} frames, {len(records.info.classes)} classes\n"
+        f"{config.model}: {network.count_params():,} parameters, {height}x{width} crops, "
+        f"{config.precision}\n{run.path}: {'from step ' + str(state['step']) if state['step'] else 'new run'}"
+    )
+
+
+def _fit(model, metric, network, config, records, run, state, steps):
+    """Keras' fit, from `state["step"]` to the last epoch; Ctrl-C between steps keeps the run."""
+    split, val = records.splits["train"], records.splits["val"]
+    best = callbacks.KeepBest(run, network, config.keep, state["best_miou"])
+    stop = callbacks.StopBetweenSteps()
+    board = callbacks.TensorBoard(
+        Path(config.logdir or run.path / "tensorboard"),
+        metric,
+        records,
+        _shown_frames(val, config.pictures),
+        config.batch_size,
+        json.dumps(dataclasses.asdict(config), indent=2, default=str),
+    )
+    watch = [callbacks.StopOnNaN(run), board, best, stop]
+    val_batches = evaluation_batches(val, batch_size=config.batch_size)
+
+    def fit(start_step, epochs, steps_per_epoch):
+        batches = training_batches(
+            split,
+            batch_size=config.batch_size,
+            crop_size=config.crop_size,
+            scale=config.scale,
+            flip=config.flip,
+            brightness=config.brightness,
+            contrast=config.contrast,
+            seed=config.seed,
+            start_step=start_step,
+            cache=config.cache,
+            cache_dir=run.path / "cache",
+            workers=config.workers,
+        )
+        model.fit(
+            batches,
+            initial_epoch=start_step // steps,
+            epochs=epochs,
+            steps_per_epoch=steps_per_epoch,
+            validation_data=val_batches,
+            callbacks=watch,
+        )
+
+    epoch, done = divmod(state["step"], steps)
+    try:
+        with stop:
+            if done:  # the rest of an epoch that was interrupted
+                fit(state["step"], epoch + 1, steps - done)
+                epoch += 1
+            if epoch < config.epochs:
+                fit(epoch * steps, config.epochs, steps)
+    except callbacks.Interrupted:
+        best.save()
+        step = int(model.optimizer.iterations)
+        raise KeyboardInterrupt(f"at step {step}; go on with --resume={run.path}") from None
+
+
+def _shown_frames(split, count):
+    """`count` frames spread evenly over the split, as (image, label) arrays."""
+    count = min(count, len(split))
+    indices = [i * len(split) // count for i in range(count)]
+    decoded = (decode(split.read(i), split.info.encoding) for i in indices)
+    return [(image.numpy(), label.numpy()) for image, label in decoded]
+
+
+def _finish(config, records, run):
+    """Scores the best checkpoint in float32, as `test` will, and writes `results.json`."""
+    keras.config.set_dtype_policy("float32")
+    matrix = score(load_network(run), records.splits["val"], config.batch_size)
+    results = figures(matrix, records.info.classes)
+    run.write_json("results.json", results)
+    print(f"\nval mIoU {results['miou']:.3f}, pixel accuracy {results['pixel_accuracy']:.3f}")

@@ -1,0 +1,6 @@
+"""The command line: `python train.py train --input=records --gpu=0`; `--help` lists the commands."""
+
+from tfseg.cli import main
+
+if __name__ == "__main__":
+    main()
