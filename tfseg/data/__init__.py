@@ -1,0 +1,1 @@
+"""From records to batches: random changes of a frame, and the tf.data pipelines."""

@@ -1,0 +1,92 @@
+"""Decoded frames kept in memory or on disk, so that later epochs skip the decoding."""
+
+import mmap
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from tfseg.errors import UserError
+from tfseg.records.reader import locate_damage
+
+GB = 1e9
+
+
+def cached_frames(dataset, split, cache, cache_dir=None):
+    """All frames of `dataset` (the split's, decoded, in order) as a list of (image, label) arrays.
+
+    `cache` is "none" (gives None), "memory" or "disk": there the arrays lie in a file in
+    `cache_dir` that has no name, so that the system frees it when the process ends, however that
+    ends, and no other run can take it for its own.
+
+    Raises `UserError` where the frames do not fit, or one does not decode.
+    """
+    if cache == "none":
+        return None
+    try:
+        if cache == "memory":
+            # Four fifths of what is free: training needs memory too.
+            _check_room(split, 0.8 * _free_memory(), "--cache=memory", "use --cache=disk")
+            return list(dataset.as_numpy_iterator())
+        return _on_disk(dataset, split, Path(cache_dir))
+    except tf.errors.OpError:
+        damage = locate_damage(split)
+        if damage is None:
+            raise
+        raise UserError(damage) from None
+
+
+def _check_room(split, room, flag, mend):
+    needed = _decoded_bytes(split)
+    if needed > room:
+        raise UserError(
+            f"{flag}: the decoded frames of {split.name} take {needed / GB:.1f} GB and there is "
+            f"room for {room / GB:.1f} GB; {mend}"
+        )
+
+
+def _decoded_bytes(split):
+    """4 bytes a pixel; where frames have several sizes, by the sizes' mean."""
+    return round(4 * len(split) * np.mean([height * width for height, width in split.sizes]))
+
+
+def _free_memory():
+    """Bytes that programs can still take; unlimited where the system does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except FileNotFoundError:
+        return float("inf")
+    values = dict(line.split(":") for line in lines)
+    return 1024 * int(values["MemAvailable"].split()[0])
+
+
+def _on_disk(dataset, split, folder):
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(folder).free
+        _check_room(split, free, f"--cache=disk: {folder}", "use --cache=none")
+        with tempfile.TemporaryFile(dir=folder) as file:
+            sizes = []
+            for image, label in dataset.as_numpy_iterator():
+                file.write(image)
+                file.write(label)
+                sizes.append(label.shape)
+            file.flush()
+            pixels = np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)
+    except OSError as error:
+        raise UserError(f"--cache=disk: {folder}: {error.strerror}; use --cache=none") from None
+    return list(_frames(pixels, sizes))
+
+
+def _frames(pixels, sizes):
+    """Views of the flat array: image, label, image, label, ..."""
+    start = 0
+    for height, width in sizes:
+        middle, end = start + 3 * height * width, start + 4 * height * width
+        yield (
+            pixels[start:middle].reshape(height, width, 3),
+            pixels[middle:end].reshape(height, width),
+        )
+        start = end

@@ -1,0 +1,133 @@
+"""Splits of records to tf.data batches: images uint8 (B, H, W, 3), labels uint8 (B, H, W).
+
+Every frame is found by its position in the stream: position -> epoch -> the epoch's permutation
+-> an index, and (seed, position) seeds its changes. There is no shuffle buffer to fill or to
+lose, so a run that goes on at step s sees what it would have seen without the break.
+"""
+
+import functools
+import os
+
+import numpy as np
+import tensorflow as tf
+
+from tfseg.data.augment import random_brightness, random_contrast, random_crop, random_flip
+from tfseg.data.cache import cached_frames
+from tfseg.records.example import decode
+
+
+def training_batches(
+    split,
+    *,
+    batch_size,
+    crop_size,
+    scale=(1.0, 1.0),
+    flip=False,
+    brightness=0.0,
+    contrast=0.0,
+    seed=0,
+    start_step=0,
+    cache="none",
+    cache_dir=None,
+    workers=None,
+):
+    """Endless batches of changed frames in random order, from step `start_step` on.
+
+    Arguments:
+        crop_size: (height, width) of the batches, pixels.
+        scale, flip, brightness, contrast: see `tfseg.data.augment`; the defaults change nothing.
+        seed: of the order and of all changes, 0 or more.
+        cache: "none" decodes every time; "memory" and "disk" keep decoded frames, see `cache.py`.
+        cache_dir: folder for the decoded frames of cache="disk".
+        workers: threads that read, decode and change frames; one a core by default.
+    """
+    workers = workers or os.cpu_count()
+    count = len(split)
+
+    def index(position):
+        epoch, offset = divmod(int(position), count)
+        return _permutation(seed, epoch, count)[offset]
+
+    def augment(image, label, position):
+        rng = np.random.default_rng((seed, 1, position))
+        image, label = random_crop(image, label, rng, crop_size, scale)
+        if flip:
+            image, label = random_flip(image, label, rng)
+        if brightness:
+            image, label = random_brightness(image, label, rng, brightness)
+        if contrast:
+            image, label = random_contrast(image, label, rng, contrast)
+        return image, label
+
+    frames = cached_frames(_decoded(split, workers), split, cache, cache_dir)
+    if frames:
+
+        def changed(position):
+            return _numpy(lambda p: augment(*frames[index(p)], p), position)
+    else:
+
+        def changed(position):
+            image, label = _read(split, index, position)
+            return _numpy(augment, image, label, position)
+
+    positions = tf.data.Dataset.counter(start_step * batch_size)
+    dataset = _parallel(positions, lambda p: _shaped(*changed(p), crop_size), workers)
+    return dataset.batch(batch_size, drop_remainder=True).prefetch(2)
+
+
+def evaluation_batches(split, *, batch_size, cache="none", cache_dir=None, workers=None):
+    """The split's frames as they are, in order; the last batch may be smaller.
+
+    Frames of several sizes come one a batch, so that no figure depends on padding.
+    """
+    workers = workers or os.cpu_count()
+    dataset = _decoded(split, workers)
+    frames = cached_frames(dataset, split, cache, cache_dir)
+    if frames:
+        size = _common_size(split)
+        indices = tf.data.Dataset.range(len(frames))
+        dataset = _parallel(
+            indices, lambda i: _shaped(*_numpy(lambda i: frames[i], i), size), workers
+        )
+    return dataset.batch(batch_size if _common_size(split) else 1).prefetch(2)
+
+
+def _decoded(split, workers):
+    """The split's decoded frames in order, one by one."""
+    size = _common_size(split)
+    indices = tf.data.Dataset.range(len(split))
+    return _parallel(indices, lambda i: _shaped(*_read(split, int, i), size), workers)
+
+
+def _read(split, index, position):
+    """Tensors (image, label) of example `index(position)`; `position` is an int64 tensor."""
+    read = tf.numpy_function(lambda p: split.read(index(p)), [position], tf.string)
+    return decode(tf.reshape(read, ()), split.info.encoding)
+
+
+def _numpy(function, *tensors):
+    return tf.numpy_function(function, tensors, (tf.uint8, tf.uint8))
+
+
+def _shaped(image, label, size):
+    """Tells TensorFlow the shapes it cannot see through NumPy; `size` is None where it varies."""
+    height, width = size or (None, None)
+    return tf.ensure_shape(image, (height, width, 3)), tf.ensure_shape(label, (height, width))
+
+
+def _common_size(split):
+    return split.sizes[0] if len(split.sizes) == 1 else None
+
+
+def _parallel(dataset, function, workers):
+    """`function` over the elements in `workers` threads, their order kept."""
+    options = tf.data.Options()
+    options.threading.private_threadpool_size = workers
+    return dataset.map(function, num_parallel_calls=workers, deterministic=True).with_options(
+        options
+    )
+
+
+@functools.lru_cache(maxsize=4)  # the epochs around the present one
+def _permutation(seed, epoch, count):
+    return np.random.default_rng((seed, 0, epoch)).permutation(count)

@@ -1,0 +1,157 @@
+"""Losses on logits that leave void pixels out: no loss, no gradient.
+
+Every loss takes labels (B, H, W), logits (B, H, W, K), `ignore` (the void label) and optional class
+weights (K,), and gives a float32 scalar, exactly 0 where every pixel is void.
+"""
+
+import numpy as np
+from keras import ops
+
+from tfseg.errors import UserError, unknown
+
+
+def cross_entropy(labels, logits, ignore=255, weights=None):
+    """Softmax cross-entropy; the mean divides by the weights of the valid pixels."""
+    valid, safe, logits = _masked(labels, logits, ignore)
+    pixel_weights = _pixel_weights(valid, safe, weights)
+    loss = _pixel_cross_entropy(safe, logits) * pixel_weights
+    return _ratio(ops.sum(loss), ops.sum(pixel_weights))
+
+
+def focal(labels, logits, ignore=255, weights=None, gamma=2.0):
+    """Focal loss (Lin et al. 2017, arXiv 1708.02002, eq. 4): easy pixels count less."""
+    valid, safe, logits = _masked(labels, logits, ignore)
+    pixel_weights = _pixel_weights(valid, safe, weights)
+    loss = _pixel_cross_entropy(safe, logits)
+    hardness = (1 - ops.exp(-loss)) ** gamma
+    return _ratio(ops.sum(hardness * loss * pixel_weights), ops.sum(pixel_weights))
+
+
+def dice(labels, logits, ignore=255, weights=None):
+    """Soft Dice loss (Milletari et al. 2016, arXiv 1606.04797, section 3) over the batch.
+
+    One minus the mean Dice coefficient of the classes that are present, weighted where asked.
+    """
+    valid, safe, logits = _masked(labels, logits, ignore)
+    truth = _one_hot(safe, valid, logits)
+    guess = ops.softmax(logits, axis=-1) * valid[..., None]
+    overlap = ops.sum(truth * guess, axis=(0, 1, 2))
+    total = ops.sum(truth, axis=(0, 1, 2)) + ops.sum(guess, axis=(0, 1, 2))
+    return _class_mean(1 - 2 * _ratio(overlap, total), truth, weights)
+
+
+def lovasz(labels, logits, ignore=255, weights=None):
+    """Lovász-softmax (Berman et al. 2018, arXiv 1705.08790, section 3), per batch.
+
+    The mean over the classes that are present. Void pixels get error 0 and belong to no class:
+    they sort last and add nothing, so shapes stay static.
+    """
+    valid, safe, logits = _masked(labels, logits, ignore)
+    truth = _one_hot(safe, valid, logits)
+    errors = ops.abs(truth - ops.softmax(logits, axis=-1)) * valid[..., None]
+    classes = logits.shape[-1]
+    truth_rows = ops.transpose(ops.reshape(truth, (-1, classes)))
+    error_rows = ops.transpose(ops.reshape(errors, (-1, classes)))
+    order = ops.argsort(-error_rows, axis=-1)
+    error_rows = ops.take_along_axis(error_rows, order, axis=-1)
+    truth_rows = ops.take_along_axis(truth_rows, order, axis=-1)
+    valid_rows = ops.cast(ops.reshape(valid, (1, -1)) > 0, "float32") * ops.ones_like(error_rows)
+    valid_rows = ops.take_along_axis(valid_rows, order, axis=-1)
+    per_class = ops.sum(error_rows * _jaccard_steps(truth_rows, valid_rows), axis=-1)
+    return _class_mean(per_class, truth, weights)
+
+
+def _jaccard_steps(truth, valid):
+    """Gradient of the Lovász extension of the Jaccard loss, rows sorted by falling error."""
+    total = ops.sum(truth, axis=-1, keepdims=True)
+    intersection = total - ops.cumsum(truth, axis=-1)
+    union = total + ops.cumsum(valid - truth, axis=-1)
+    jaccard = 1 - intersection / ops.maximum(union, 1)
+    before = ops.pad(jaccard[:, :-1], ((0, 0), (1, 0)))
+    return ops.stop_gradient(jaccard - before)
+
+
+LOSSES = {"cross_entropy": cross_entropy, "dice": dice, "focal": focal, "lovasz": lovasz}
+
+
+def make_loss(text, ignore=255, weights=None):
+    """The loss that `text` spells, as `model.compile` takes it.
+
+    "cross_entropy+0.5*dice" adds losses of `LOSSES`, each with its factor. `weights` (K,) are the
+    class weights or None. Raises `UserError` for what is no such sum.
+    """
+    terms = []
+    for term in text.split("+"):
+        factor, star, name = term.strip().rpartition("*")
+        if name not in LOSSES:
+            raise unknown("loss", name, LOSSES)
+        try:
+            terms.append((float(factor) if star else 1.0, LOSSES[name]))
+        except ValueError:
+            raise UserError(f"--loss={text}: {factor!r} is no number; as 0.5*dice") from None
+
+    def loss(labels, logits):
+        return sum(factor * function(labels, logits, ignore, weights) for factor, function in terms)
+
+    return loss
+
+
+def class_weights(pixels, scheme, *, void=0, present=None):
+    """Weights (K,) float32 against rare classes, from a split's pixel counts.
+
+    Args:
+        pixels: pixels of each class (K,).
+        scheme: "enet", 1 / ln(1.02 + share of all pixels) (Paszke et al. 2016, section 5.2);
+            "linknet", the same of the share of the largest class; or "median", median frequency
+            (Eigen and Fergus 2015, section 4.3), a class's frequency being its share of the
+            images that contain it.
+        void: void pixels, part of all pixels under "enet".
+        present: for each class, the pixels of the images that contain it (K,); for "median".
+
+    A class without a pixel has weight 0 under "median", its formula's value otherwise.
+    """
+    pixels = np.asarray(pixels, np.float64)
+    if scheme == "enet":
+        result = 1 / np.log(1.02 + pixels / (pixels.sum() + void))
+    elif scheme == "linknet":
+        result = 1 / np.log(1.02 + pixels / pixels.max())
+    elif scheme == "median":
+        there = pixels > 0
+        frequency = pixels[there] / np.asarray(present, np.float64)[there]
+        result = np.zeros_like(pixels)
+        result[there] = np.median(frequency) / frequency
+    else:
+        raise unknown("class weighting", scheme, ("enet", "linknet", "median"))
+    return result.astype(np.float32)
+
+
+def _masked(labels, logits, ignore):
+    """Valid mask in float32, labels with void made class 0, logits in float32."""
+    labels = ops.cast(labels, "int32")
+    valid = labels != ignore
+    return ops.cast(valid, "float32"), ops.where(valid, labels, 0), ops.cast(logits, "float32")
+
+
+def _pixel_weights(valid, safe, weights):
+    return valid if weights is None else valid * ops.take(ops.convert_to_tensor(weights), safe)
+
+
+def _pixel_cross_entropy(safe, logits):
+    return ops.sparse_categorical_crossentropy(safe, logits, from_logits=True)
+
+
+def _one_hot(safe, valid, logits):
+    return ops.one_hot(safe, logits.shape[-1], dtype="float32") * valid[..., None]
+
+
+def _class_mean(per_class, truth, weights):
+    """Mean over the classes that occur in `truth` (one-hot)."""
+    present = ops.cast(ops.any(truth > 0, axis=(0, 1, 2)), "float32")
+    if weights is not None:
+        present = present * ops.convert_to_tensor(weights)
+    return _ratio(ops.sum(per_class * present), ops.sum(present))
+
+
+def _ratio(top, bottom):
+    """top / bottom, 0 where bottom is 0, without a NaN in the gradient."""
+    return ops.where(bottom > 0, top / ops.where(bottom > 0, bottom, 1), 0.0)

@@ -1,0 +1,81 @@
+"""One confusion matrix, and every figure that follows from it."""
+
+import warnings
+
+import keras
+import numpy as np
+from keras import ops
+
+
+def confusion_matrix(labels, predictions, num_classes, ignore=255):
+    """Counts of (truth, prediction) pairs, (K, K) integers: rows truth, columns prediction.
+
+    `labels` and `predictions` hold class indices of any shape; pixels labelled `ignore` count
+    nowhere.
+    """
+    labels = ops.cast(ops.reshape(labels, (-1,)), "int32")
+    predictions = ops.cast(ops.reshape(predictions, (-1,)), "int32")
+    # Void goes into one bin past the matrix, which is cut off: shapes stay static for XLA.
+    pair = ops.where(labels == ignore, num_classes**2, labels * num_classes + predictions)
+    counts = ops.bincount(pair, minlength=num_classes**2 + 1)
+    return ops.reshape(counts[: num_classes**2], (num_classes, num_classes))
+
+
+def scores(matrix):
+    """The field's figures of a confusion matrix (K, K).
+
+    Returns a dict: `iou` (K,) TP / (TP + FP + FN), `miou` its mean, `pixel_accuracy` the share of
+    right pixels, `class_accuracy` the mean recall, `fw_iou` the IoU weighted by frequency. Classes
+    absent from truth and prediction are NaN and skipped in means (Long et al. 2015, section 5).
+    """
+    matrix = np.asarray(matrix, np.float64)
+    right, truth, predicted = np.diag(matrix), matrix.sum(1), matrix.sum(0)
+    with np.errstate(invalid="ignore", divide="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # the mean of nothing is NaN, as meant
+        iou = right / (truth + predicted - right)
+        return {
+            "miou": np.nanmean(iou),
+            "pixel_accuracy": right.sum() / matrix.sum(),
+            "class_accuracy": np.nanmean(right / truth),
+            "fw_iou": np.nansum(truth * iou) / matrix.sum(),
+            "iou": iou,
+        }
+
+
+@keras.saving.register_keras_serializable("tfseg")
+class ConfusionMatrix(keras.metrics.Metric):
+    """Streams labels and logits into one confusion matrix, in integers.
+
+    A float32 sum would stop counting at 2^24 pixels, 97 frames of CamVid. During `fit` it shows
+    up in the logs as "miou" and "pixel_accuracy".
+    """
+
+    def __init__(self, num_classes, ignore=255, name="confusion", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.num_classes, self.ignore = num_classes, ignore
+        self.counts = self.add_variable(
+            (num_classes, num_classes), "zeros", dtype="int64", aggregation="sum", name="counts"
+        )
+
+    def update_state(self, labels, logits, sample_weight=None):
+        predictions = ops.argmax(logits, axis=-1)
+        counts = confusion_matrix(labels, predictions, self.num_classes, self.ignore)
+        self.counts.assign_add(ops.cast(counts, self.counts.dtype))
+
+    def result(self):
+        counts = ops.cast(self.counts, "float32")
+        right = ops.diagonal(counts)
+        union = ops.sum(counts, axis=0) + ops.sum(counts, axis=1) - right
+        there = ops.cast(union > 0, "float32")
+        iou = right / ops.maximum(union, 1)
+        return {
+            "miou": ops.sum(iou) / ops.maximum(ops.sum(there), 1),
+            "pixel_accuracy": ops.sum(right) / ops.maximum(ops.sum(counts), 1),
+        }
+
+    def matrix(self):
+        """The counts so far, NumPy int64 (K, K)."""
+        return ops.convert_to_numpy(self.counts).astype(np.int64)
+
+    def get_config(self):
+        return {**super().get_config(), "num_classes": self.num_classes, "ignore": self.ignore}

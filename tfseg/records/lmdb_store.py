@@ -1,0 +1,95 @@
+"""LMDB environments, one a split, holding the same examples as the shards."""
+
+import json
+from pathlib import Path
+
+import lmdb
+
+from tfseg.errors import UserError
+
+METADATA = b"__metadata__"  # sorts behind every example's key
+BATCH = 32  # examples a transaction
+_environments = {}  # py-lmdb refuses to open one twice in a process
+
+
+def key(index):
+    return b"%08d" % index
+
+
+def write_split(folder, split, examples):
+    """Writes serialized examples into the environment `folder/split`."""
+    environment = lmdb.open(str(folder / split), map_size=1 << 28, lock=False, sync=False)
+    with environment:
+        index, batch = 0, []
+        for serialized in examples:
+            batch.append((key(index), serialized))
+            index += 1
+            if len(batch) == BATCH:
+                _put(environment, batch)
+                batch = []
+        _put(environment, batch)
+        environment.sync(True)
+
+
+def write_metadata(folder, splits, metadata):
+    for split in splits:
+        with lmdb.open(str(folder / split), map_size=1 << 40, lock=False) as environment:
+            _put(environment, [(METADATA, json.dumps(metadata).encode())])
+
+
+def _put(environment, items):
+    """One transaction; the map grows until it holds it."""
+    while True:
+        try:
+            with environment.begin(write=True) as transaction:
+                for name, value in items:
+                    transaction.put(name, value)
+            return
+        except lmdb.MapFullError:
+            environment.set_mapsize(2 * environment.info()["map_size"])
+
+
+def is_environment(folder):
+    return (Path(folder) / "data.mdb").is_file()
+
+
+def read_metadata(folder):
+    """What `write_metadata` wrote into an environment."""
+    with _open(folder).begin() as transaction:
+        value = transaction.get(METADATA)
+    if value is None:
+        raise UserError(f"{folder} holds no class names and colours; convert again")
+    return json.loads(value)
+
+
+def _open(folder):
+    path = str(Path(folder).resolve())
+    if path not in _environments:
+        try:
+            _environments[path] = lmdb.open(
+                path, readonly=True, lock=False, readahead=False, max_readers=1024
+            )
+        except lmdb.Error as error:
+            raise UserError(f"{folder} is no LMDB environment that can be read: {error}") from None
+    return _environments[path]
+
+
+class Environment:
+    """Random access to the examples of one environment."""
+
+    def __init__(self, folder):
+        self.folder, self.environment = Path(folder), _open(folder)
+        with self.environment.begin() as transaction:
+            self.keys = [k for k in transaction.cursor().iternext(values=False) if k != METADATA]
+        if not self.keys:
+            raise UserError(f"{folder} holds no examples")
+
+    def __len__(self):
+        return len(self.keys)
+
+    def read(self, index):
+        with self.environment.begin() as transaction:
+            return transaction.get(self.keys[index])
+
+    def where(self, index):
+        return f"{self.folder / 'data.mdb'}, example {self.keys[index].decode()}"

@@ -1,0 +1,171 @@
+"""Records of either kind, read by index: `records.splits["train"].read(3)`.
+
+Order, shuffling and resuming are arithmetic on indices then, the same for TFRecord and LMDB.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tfseg.errors import UserError
+from tfseg.records import lmdb_store, tfrecord_store
+
+SAMPLE = "streets"  # ships with the project, and steps back for the user's own
+
+
+@dataclass(frozen=True)
+class Info:
+    """What the examples of a data set mean: `colors` RGB in 0..255, `encoding` "encoded" or "raw"."""
+
+    name: str
+    classes: tuple[str, ...]
+    colors: tuple[tuple[int, int, int], ...]
+    void: int
+    encoding: str
+
+
+class Split:
+    """One split: `len(split)`, `split.read(i)` the bytes of example i, from any thread.
+
+    `sizes` are the distinct (height, width) of its frames.
+    """
+
+    def __init__(self, name, info, sizes, store, indices=None):
+        self.name, self.info, self.sizes, self._store = name, info, sizes, store
+        self._indices = range(len(store)) if indices is None else indices
+
+    def __len__(self):
+        return len(self._indices)
+
+    def read(self, index):
+        return self._store.read(self._indices[index])
+
+    def where(self, index):
+        """File and place of an example, for error messages."""
+        return self._store.where(self._indices[index])
+
+
+@dataclass(frozen=True)
+class Records:
+    """An opened data set: `splits` by name ("train", "val", ...)."""
+
+    name: str
+    path: Path
+    format: str
+    info: Info
+    splits: dict[str, Split]
+
+
+def open_records(path, dataset=None, input_val=None, val_fraction=0.1):
+    """Opens a TFDS directory, an LMDB folder, a bare LMDB environment, or a folder of those.
+
+    Args:
+        path: what `--input` names.
+        dataset: which one, where `path` holds several.
+        input_val: the validation environment that belongs to a bare environment.
+        val_fraction: the share of a data set without a val split that becomes it.
+
+    Raises:
+        UserError: where there are no records, several, or damaged ones.
+    """
+    path = _choose(Path(path), dataset)
+    if lmdb_store.is_environment(path):
+        folders = {"train": path} | ({"val": _environment(input_val)} if input_val else {})
+        return _open_lmdb(path, folders, val_fraction)
+    if tfrecord_store.is_data_set(path):
+        metadata = tfrecord_store.read_metadata(path)
+        stores = {split: tfrecord_store.Shards(path, split) for split in metadata["sizes"]}
+        return _records(path, "tfrecord", metadata, stores, val_fraction)
+    folders = {f.name: f for f in sorted(path.iterdir()) if lmdb_store.is_environment(f)}
+    return _open_lmdb(path, folders, val_fraction)
+
+
+def _open_lmdb(path, folders, val_fraction):
+    metadata = lmdb_store.read_metadata(next(iter(folders.values())))
+    stores = {split: lmdb_store.Environment(folder) for split, folder in folders.items()}
+    return _records(path, "lmdb", metadata, stores, val_fraction)
+
+
+def _environment(path):
+    for folder in (Path(path), Path(path) / "val"):
+        if lmdb_store.is_environment(folder):
+            return folder
+    raise UserError(f"--input_val={path} is no LMDB environment: it has no data.mdb")
+
+
+def _records(path, format, metadata, stores, val_fraction):
+    info = Info(
+        metadata["name"],
+        tuple(metadata["classes"]),
+        tuple(map(tuple, metadata["colors"])),
+        metadata["void"],
+        metadata["encoding"],
+    )
+    # A bare environment may be any split of its data set: its sizes are among all of them.
+    every = {tuple(size) for sizes in metadata["sizes"].values() for size in sizes}
+    sizes = {
+        split: sorted(map(tuple, metadata["sizes"].get(split, every))) for split in stores
+    }
+    splits = {name: Split(name, info, sizes[name], store) for name, store in stores.items()}
+    if "val" not in splits and "train" in splits:
+        splits |= _held_out(splits["train"], stores["train"], val_fraction)
+    return Records(info.name, path, format, info, splits)
+
+
+def _held_out(train, store, fraction):
+    """A train split in two: every so many-th example is val, spread evenly."""
+    count = len(store)
+    wanted = max(1, round(count * fraction))
+    if wanted >= count:
+        raise UserError(f"{count} example(s) cannot be split; --val_fraction={fraction} takes all")
+    chosen = {(2 * i + 1) * count // (2 * wanted) for i in range(wanted)}
+    rest = [i for i in range(count) if i not in chosen]
+    return {
+        "train": Split("train", train.info, train.sizes, store, rest),
+        "val": Split("val", train.info, train.sizes, store, sorted(chosen)),
+    }
+
+
+def _choose(path, dataset):
+    """The folder of one data set, from what `--input` and `--dataset` say."""
+    found = _data_sets(path)
+    if not found:
+        state = "holds no records" if path.is_dir() else "does not exist"
+        raise UserError(
+            f"--input={path} {state}; make some: convert --dataset=streets --output={path}"
+        )
+    if dataset is not None:
+        if dataset not in found:
+            raise UserError(f"--dataset={dataset} is not in {path}; it has {', '.join(found)}")
+        return found[dataset]
+    if len(found) > 1:
+        found.pop(SAMPLE, None)
+    if len(found) > 1:
+        raise UserError(
+            f"--input={path} holds several data sets; choose one: "
+            + " or ".join(f"--dataset={name}" for name in found)
+        )
+    return next(iter(found.values()))
+
+
+def _data_sets(path):
+    """Name -> folder of the data set that `path` is, or of those in it."""
+    here = _as_data_set(path)
+    if here:
+        return {path.parent.name if tfrecord_store.is_data_set(path) else path.name: here}
+    if not path.is_dir():
+        return {}
+    inside = {child.name: _as_data_set(child) for child in sorted(path.iterdir())}
+    return {name: folder for name, folder in inside.items() if folder}
+
+
+def _as_data_set(path):
+    """The folder itself, or its newest version, if it is a data set."""
+    if not path.is_dir() or path.name.startswith("."):
+        return None
+    if tfrecord_store.is_data_set(path) or lmdb_store.is_environment(path):
+        return path
+    children = [child for child in sorted(path.iterdir()) if not child.name.startswith(".")]
+    if any(lmdb_store.is_environment(child) for child in children):
+        return path
+    versions = [child for child in children if tfrecord_store.is_data_set(child)]
+    return versions[-1] if versions else None
