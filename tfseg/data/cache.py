@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfseg.errors import UserError
-from tfseg.records.reader import locate_damage
+from tfseg.records.damage import locate_damage
 
 GB = 1e9
 

@@ -120,8 +120,8 @@ def _examples(spec, frames, size, encoding, sizes, bar):
             # The exact kind has pixel centres where the bilinear one has them.
             label = cv2.resize(label, width_height, interpolation=cv2.INTER_NEAREST_EXACT)
         sizes.add(label.shape)
-        yield serialize(_encode(image, kept, encoding), label, frame.id)
         bar.update()
+        yield serialize(_encode(image, kept, encoding), label, frame.id)
 
 
 def _by(array):

@@ -1,0 +1,96 @@
+"""Masks as pictures: colours, overlays, legends, side-by-side panels, confusion matrices.
+
+Images are RGB uint8 (H, W, 3), masks class indices uint8 (H, W) with void 255.
+"""
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+INK, PAPER = (40, 40, 40), (255, 255, 255)
+FONT_SIZE = 15  # pixels
+ROW = 24  # pixels of a line of lettering
+
+
+def colorize(mask, colors):
+    """Class indices -> colours, void black."""
+    table = np.zeros((256, 3), np.uint8)
+    table[: len(colors)] = colors
+    return table[mask]
+
+
+def overlay(image, mask, colors, alpha=0.5):
+    """The colours of a mask laid over its image; void leaves the image as it is."""
+    blended = np.rint((1 - alpha) * image + alpha * colorize(mask, colors)).astype(np.uint8)
+    return np.where((mask == 255)[..., None], image, blended)
+
+
+def write_mask(path, mask, colors):
+    """Writes a palette PNG: pixel values are class indices (void 255), shown in class colours."""
+    palette = np.zeros((256, 3), np.uint8)
+    palette[: len(colors)] = colors
+    picture = Image.fromarray(mask, mode="L")
+    picture.putpalette(palette.tobytes())  # makes it mode P, values as they are
+    picture.save(path, format="PNG")
+
+
+def triptych(image, truth, prediction, classes, colors):
+    """Original | truth | prediction in class colours, with captions and the legend below."""
+    factor = max(1, round(320 / image.shape[1]))  # small frames grow to legible panels
+    panels = (image, colorize(truth, colors), colorize(prediction, colors))
+    panels = [np.kron(p, np.ones((factor, factor, 1), np.uint8)) for p in panels]
+    height, width = panels[0].shape[:2]
+    gap = 8
+    sheet = Image.new("RGB", (3 * width + 4 * gap, ROW + height + gap), PAPER)
+    draw = ImageDraw.Draw(sheet)
+    for i, (panel, caption) in enumerate(zip(panels, ("original", "truth", "prediction"), strict=True)):
+        left = gap + i * (width + gap)
+        draw.text((left, 3), caption, INK, font=_font())
+        sheet.paste(Image.fromarray(panel), (left, ROW))
+    return np.concatenate([np.asarray(sheet), legend(classes, colors, sheet.width)])
+
+
+def legend(classes, colors, width):
+    """A strip `width` pixels wide: a swatch and a name for each class, in as many rows as needed."""
+    font = _font()
+    names = [*classes, "void"]
+    cell = max(int(font.getlength(name)) for name in names) + 38
+    columns = max(1, (width - 8) // cell)
+    rows = -(-len(names) // columns)
+    strip = Image.new("RGB", (width, rows * ROW + 8), PAPER)
+    draw = ImageDraw.Draw(strip)
+    for i, (name, color) in enumerate(zip(names, [*colors, (0, 0, 0)], strict=True)):
+        left, top = 8 + i % columns * cell, i // columns * ROW
+        draw.rectangle((left, top + 3, left + 16, top + 18), tuple(color), outline=INK)
+        draw.text((left + 23, top + 1), name, INK, font=font)
+    return np.asarray(strip)
+
+
+def _font():
+    return ImageFont.load_default(FONT_SIZE)
+
+
+def confusion_picture(matrix, classes):
+    """A confusion matrix as a heat map: each row's shares in percent, truth down the side."""
+    # Figure objects rather than pyplot: no global state, no window system.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    matrix = np.asarray(matrix, np.float64)
+    totals = matrix.sum(axis=1, keepdims=True)
+    shares = np.divide(matrix, totals, out=np.zeros_like(matrix), where=totals > 0)
+    side = 3.0 + 0.42 * len(classes)
+    figure = Figure(figsize=(side, side), dpi=100, layout="constrained")
+    axes = figure.add_subplot()
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.set_xticks(range(len(classes)), classes, rotation=45, ha="right")
+    axes.set_yticks(range(len(classes)), classes)
+    axes.set_xlabel("prediction")
+    axes.set_ylabel("truth")
+    axes.set_title("share of each class's pixels, %", fontsize=11)
+    for row, column in np.argwhere(shares >= 0.005):
+        share = shares[row, column]
+        color = "white" if share > 0.6 else "black"
+        axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center", color=color, fontsize=8)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
