@@ -98,7 +98,9 @@ def _command(name):
     def command(**flags):
         cfg = config_class.parse(flags)
         with _quiet_tensorflow():
-            import tensorflow  # noqa: F401
+            import tensorflow as tf
+
+            tf.config.list_physical_devices()
         run(cfg, set(flags))
 
     return command

@@ -10,7 +10,7 @@ from tfseg.errors import UserError
 
 
 def size(text):
-    """"360x480" -> (360, 480): height times width in pixels."""
+    """ "360x480" -> (360, 480): height times width in pixels."""
     match = re.fullmatch(r"(\d+)x(\d+)", text)
     if not match or not all(map(int, match.groups())):
         raise ValueError("a size like 360x480 (height x width, pixels)")
@@ -18,7 +18,7 @@ def size(text):
 
 
 def gpus(text):
-    """"0,1" -> (0, 1); "-1" -> (): the CPU."""
+    """ "0,1" -> (0, 1); "-1" -> (): the CPU."""
     if text == "-1":
         return ()
     if not re.fullmatch(r"\d+(,\d+)*", text):
@@ -27,7 +27,7 @@ def gpus(text):
 
 
 def span(text):
-    """"0.6,1.8" -> (0.6, 1.8)."""
+    """ "0.6,1.8" -> (0.6, 1.8)."""
     try:
         low, high = map(float, text.split(","))
     except ValueError:
@@ -38,14 +38,14 @@ def span(text):
 
 
 def count_or_all(text):
-    """"3" -> 3, "all" -> "all"."""
+    """ "3" -> 3, "all" -> "all"."""
     if text != "all" and not (text.isdecimal() and int(text) >= 1):
         raise ValueError("a number from 1 up, or all")
     return text if text == "all" else int(text)
 
 
 def switch(text):
-    """"True" -> True, "False" -> False."""
+    """ "True" -> True, "False" -> False."""
     if text.lower() not in ("true", "false"):
         raise ValueError("True or False")
     return text.lower() == "true"
@@ -82,7 +82,9 @@ class Config:
             fields = {field.name: field for field in dataclasses.fields(cls)}
             return cls(**{name: _from_json(fields[name], v) for name, v in values.items()})
         except FileNotFoundError:
-            raise UserError(f"{Path(path).parent} is not a run: it has no {Path(path).name}") from None
+            raise UserError(
+                f"{Path(path).parent} is not a run: it has no {Path(path).name}"
+            ) from None
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"{path} is not a run's config: {error!r}") from None
 
@@ -149,16 +151,18 @@ class TrainConfig(Config):
     logdir: Path = flag(None, "folder of the TensorBoard events; in the run by default", Path)
     epochs: int = flag(80, "passes over the training frames", int, low=1)
     batch_size: int = flag(8, "frames a step, all GPUs together", int, low=1)
-    crop_size: tuple = flag(None, "training crop, HxW in pixels; the smallest frame's size by default", size)
-    scale: tuple = flag((0.6, 1.8), "random scaling before the crop, from and to; 1,1 is none", span)
+    crop_size: tuple = flag(
+        None, "training crop, HxW in pixels; the smallest frame's size by default", size
+    )
+    scale: tuple = flag(
+        (0.6, 1.8), "random scaling before the crop, from and to; 1,1 is none", span
+    )
     flip: bool = flag(True, "mirror half of the crops", switch)
     brightness: float = flag(0.2, "random light change, share of white", float, low=0, high=1)
     contrast: float = flag(0.2, "random contrast change, share", float, low=0, high=1)
     optimizer: str = flag("adamw", "update rule", choices=("rmsprop", "adam", "adamw", "sgd"))
     learning_rate_init: float = flag(1e-3, "learning rate at the start", float, low=0)
-    schedule: str = flag(
-        "poly", "how it falls", choices=("constant", "step", "poly", "cosine")
-    )
+    schedule: str = flag("poly", "how it falls", choices=("constant", "step", "poly", "cosine"))
     warmup_epochs: float = flag(0.0, "epochs of linear rise at the start", float, low=0)
     step_epochs: int = flag(100, "epochs between the drops of --schedule=step", int, low=1)
     step_decay: float = flag(0.1, "factor of each drop", float, low=0, high=1)
@@ -166,12 +170,18 @@ class TrainConfig(Config):
     weight_decay: float = flag(1e-3, "decoupled weight decay of adamw", float, low=0)
     l2_reg: float = flag(0.0, "L2 penalty on convolution kernels, added to the loss", float, low=0)
     clip_norm: float = flag(None, "largest norm of all gradients together", float, low=0)
-    ema: float = flag(None, "decay of averaged weights, as 0.999, used to validate", float, low=0, high=1)
-    loss: str = flag("cross_entropy", "cross_entropy, dice, focal, lovasz, or a sum like cross_entropy+0.5*dice")
+    ema: float = flag(
+        None, "decay of averaged weights, as 0.999, used to validate", float, low=0, high=1
+    )
+    loss: str = flag(
+        "cross_entropy", "cross_entropy, dice, focal, lovasz, or a sum like cross_entropy+0.5*dice"
+    )
     class_weights: str = flag(
         "enet", "weights of rare classes", choices=("none", "enet", "linknet", "median")
     )
-    precision: str = flag("auto", "arithmetic; auto takes bfloat16 where the machine has it", choices=PRECISIONS)
+    precision: str = flag(
+        "auto", "arithmetic; auto takes bfloat16 where the machine has it", choices=PRECISIONS
+    )
     cache: str = flag("none", "keep decoded frames", choices=("none", "memory", "disk"))
     workers: int = flag(None, "threads that decode; all cores by default", int, low=1)
     keep: object = flag(1, "checkpoints kept beside the best: a number, or all", count_or_all)

@@ -27,7 +27,9 @@ def select(gpus, mem_frac=None):
     for number in gpus:
         if number >= len(found):
             there = ", ".join(str(n) for n in range(len(found))) or "none"
-            raise UserError(f"--gpu={number} does not exist; GPUs here: {there}; --gpu=-1 is the CPU")
+            raise UserError(
+                f"--gpu={number} does not exist; GPUs here: {there}; --gpu=-1 is the CPU"
+            )
     chosen = [found[number] for number in gpus]
     tf.config.set_visible_devices(chosen, "GPU")
     for number, device in zip(gpus, chosen, strict=True):
@@ -42,7 +44,9 @@ def select(gpus, mem_frac=None):
 def _memory_mib(number):
     query = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
     try:
-        reply = subprocess.run([*query, f"--id={number}"], capture_output=True, text=True, check=True)
+        reply = subprocess.run(
+            [*query, f"--id={number}"], capture_output=True, text=True, check=True
+        )
         return float(reply.stdout)
     except (OSError, ValueError, subprocess.CalledProcessError) as error:
         raise UserError(
@@ -51,7 +55,7 @@ def _memory_mib(number):
 
 
 def resolve_precision(name):
-    """"auto" -> the fastest arithmetic that this machine has in hardware; others as they are."""
+    """ "auto" -> the fastest arithmetic that this machine has in hardware; others as they are."""
     if name != "auto":
         return name
     gpus = tf.config.get_visible_devices("GPU")

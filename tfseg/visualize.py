@@ -35,14 +35,17 @@ def write_mask(path, mask, colors):
 
 def triptych(image, truth, prediction, classes, colors):
     """Original | truth | prediction in class colours, with captions and the legend below."""
-    factor = max(1, round(320 / image.shape[1]))  # small frames grow to legible panels
+    grow = max(1, round(320 / image.shape[1]))  # small frames to legible panels, large ones to fit
+    shrink = -(-image.shape[1] // 640)
     panels = (image, colorize(truth, colors), colorize(prediction, colors))
-    panels = [np.kron(p, np.ones((factor, factor, 1), np.uint8)) for p in panels]
+    panels = [p[::shrink, ::shrink].repeat(grow, axis=0).repeat(grow, axis=1) for p in panels]
     height, width = panels[0].shape[:2]
     gap = 8
     sheet = Image.new("RGB", (3 * width + 4 * gap, ROW + height + gap), PAPER)
     draw = ImageDraw.Draw(sheet)
-    for i, (panel, caption) in enumerate(zip(panels, ("original", "truth", "prediction"), strict=True)):
+    for i, (panel, caption) in enumerate(
+        zip(panels, ("original", "truth", "prediction"), strict=True)
+    ):
         left = gap + i * (width + gap)
         draw.text((left, 3), caption, INK, font=_font())
         sheet.paste(Image.fromarray(panel), (left, ROW))
@@ -90,7 +93,9 @@ def confusion_picture(matrix, classes):
     for row, column in np.argwhere(shares >= 0.005):
         share = shares[row, column]
         color = "white" if share > 0.6 else "black"
-        axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center", color=color, fontsize=8)
+        axes.text(
+            column, row, f"{100 * share:.0f}", ha="center", va="center", color=color, fontsize=8
+        )
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()

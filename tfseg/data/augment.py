@@ -57,20 +57,14 @@ def random_flip(image, label, rng):
     return cv2.flip(image, 1), cv2.flip(label, 1)
 
 
-def random_brightness(image, label, rng, amount):
-    """Adds one number to all pixels, at most `amount` (0 to 1, share of white) up or down."""
-    shift = 255 * rng.uniform(-amount, amount)
-    return _pixelwise(image, lambda value: value + shift), label
+def random_light(image, label, rng, brightness=0.0, contrast=0.0):
+    """Stretches pixels about the frame's mean by 1 ± `contrast`, then adds ± `brightness`.
 
-
-def random_contrast(image, label, rng, amount):
-    """Stretches pixels about the frame's mean by a factor between 1 - amount and 1 + amount."""
-    factor = 1 + rng.uniform(-amount, amount)
+    Both are shares, 0 to 1; brightness is a share of white. They go through one table of the 256
+    values, so pixels are rounded and clipped once.
+    """
+    factor = 1 + rng.uniform(-contrast, contrast)
+    shift = 255 * rng.uniform(-brightness, brightness)
     mean = sum(cv2.mean(image)) / 3
-    return _pixelwise(image, lambda value: mean + factor * (value - mean)), label
-
-
-def _pixelwise(image, function):
-    """`function` of every pixel value, rounded and clipped, through a table of the 256 values."""
-    table = np.rint(np.clip(function(np.arange(256.0)), 0, 255)).astype(np.uint8)
-    return cv2.LUT(image, table)
+    table = mean + factor * (np.arange(256) - mean) + shift
+    return cv2.LUT(image, np.rint(table).clip(0, 255).astype(np.uint8)), label

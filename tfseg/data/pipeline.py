@@ -11,7 +11,7 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from tfseg.data.augment import random_brightness, random_contrast, random_crop, random_flip
+from tfseg.data.augment import random_crop, random_flip, random_light
 from tfseg.data.cache import cached_frames
 from tfseg.records.example import decode
 
@@ -53,10 +53,8 @@ def training_batches(
         image, label = random_crop(image, label, rng, crop_size, scale)
         if flip:
             image, label = random_flip(image, label, rng)
-        if brightness:
-            image, label = random_brightness(image, label, rng, brightness)
-        if contrast:
-            image, label = random_contrast(image, label, rng, contrast)
+        if brightness or contrast:
+            image, label = random_light(image, label, rng, brightness, contrast)
         return image, label
 
     frames = cached_frames(_decoded(split, workers), split, cache, cache_dir)

@@ -48,9 +48,7 @@ def score(network, split, batch_size=4, show=None):
 
 def figures(matrix, classes):
     """`scores` as JSON takes it: IoU by class name, None for a class that is nowhere."""
-    plain = {
-        name: _plain(value) for name, value in scores(matrix).items() if name != "iou"
-    }
+    plain = {name: _plain(value) for name, value in scores(matrix).items() if name != "iou"}
     iou = scores(matrix)["iou"]
     return {**plain, "iou": {name: _plain(v) for name, v in zip(classes, iou, strict=True)}}
 

@@ -21,7 +21,9 @@ def export(config):
     if output is None:
         raise UserError("export needs --output=FOLDER, as --output=exports/linknet/1")
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise UserError(f"--output={output} exists; choose another, such as the next version number")
+        raise UserError(
+            f"--output={output} exists; choose another, such as the next version number"
+        )
     segmenter = load(config.run, config.checkpoint)
     partial = output.with_name(f".{output.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)  # of an export that was killed

@@ -41,7 +41,9 @@ def build(name, num_classes, *, input_shape=(None, None, 3), normalization="imag
     if name not in MODELS:
         raise unknown("network", name, MODELS)
     network = MODELS[name]
-    known = [p.name for p in inspect.signature(network).parameters.values() if p.kind == p.KEYWORD_ONLY]
+    known = [
+        p.name for p in inspect.signature(network).parameters.values() if p.kind == p.KEYWORD_ONLY
+    ]
     for option in options:
         if option not in known:
             raise unknown(f"option of {name}", option, known)

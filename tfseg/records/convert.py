@@ -19,7 +19,9 @@ from tfseg.records import lmdb_store, tfrecord_store
 from tfseg.records.example import serialize
 
 
-def convert(spec, source, output, *, format="tfrecord", size=None, encoding="keep", overwrite=False):
+def convert(
+    spec, source, output, *, format="tfrecord", size=None, encoding="keep", overwrite=False
+):
     """Writes a data set's records and returns their folder.
 
     Args:
@@ -133,7 +135,9 @@ def _encode(image, kept, encoding):
         return image
     if encoding == "keep" and kept is not None:
         return kept
-    suffix, options = (".jpg", [cv2.IMWRITE_JPEG_QUALITY, 95]) if encoding == "jpeg" else (".png", [])
+    suffix, options = (
+        (".jpg", [cv2.IMWRITE_JPEG_QUALITY, 95]) if encoding == "jpeg" else (".png", [])
+    )
     return cv2.imencode(suffix, image[..., ::-1], options)[1].tobytes()
 
 

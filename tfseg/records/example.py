@@ -62,5 +62,3 @@ def decode(serialized, encoding):
             for name in ("image", "label")
         )
     return tf.ensure_shape(image, (None, None, 3)), tf.ensure_shape(label, (None, None, 1))[..., 0]
-
-

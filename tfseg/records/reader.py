@@ -102,9 +102,7 @@ def _records(path, format, metadata, stores, val_fraction):
     )
     # A bare environment may be any split of its data set: its sizes are among all of them.
     every = {tuple(size) for sizes in metadata["sizes"].values() for size in sizes}
-    sizes = {
-        split: sorted(map(tuple, metadata["sizes"].get(split, every))) for split in stores
-    }
+    sizes = {split: sorted(map(tuple, metadata["sizes"].get(split, every))) for split in stores}
     splits = {name: Split(name, info, sizes[name], store) for name, store in stores.items()}
     if "val" not in splits and "train" in splits:
         splits |= _held_out(splits["train"], stores["train"], val_fraction)

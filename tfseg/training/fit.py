@@ -3,11 +3,13 @@
 import contextlib
 import dataclasses
 import json
+import math
 import time
 from pathlib import Path
 
 import keras
 
+from tfseg import devices
 from tfseg.data.pipeline import evaluation_batches, training_batches
 from tfseg.errors import UserError
 from tfseg.losses import class_weights, make_loss
@@ -17,8 +19,7 @@ from tfseg.records.example import decode
 from tfseg.records.histogram import class_histogram
 from tfseg.records.reader import open_records
 from tfseg.runs import Labels, RunFolder, build_network, load_checkpoint, load_network
-from tfseg.schedules import make_schedule
-from tfseg import devices
+from tfseg.schedules import Schedule
 from tfseg.training import callbacks
 
 
@@ -106,7 +107,7 @@ def _compiled(network, config, records, steps):
     if config.class_weights != "none":
         counts = class_histogram(records.splits["train"])
         weights = class_weights(
-            counts.pixels, config.class_weights, void_pixels=counts.void, present=counts.present
+            counts.pixels, config.class_weights, void=counts.void, present=counts.present
         )
     if config.l2_reg:
         _penalize_kernels(network, config.l2_reg)
@@ -114,7 +115,7 @@ def _compiled(network, config, records, steps):
     metric = ConfusionMatrix(len(records.info.classes), name="confusion")
     model.compile(
         optimizer=_optimizer(config, steps),
-        loss=make_loss(config.loss, class_weights=weights),
+        loss=make_loss(config.loss, weights=weights),
         metrics=[metric],
     )
     model.optimizer.build(model.trainable_variables)
@@ -128,7 +129,7 @@ def _penalize_kernels(network, l2):
 
 
 def _optimizer(config, steps):
-    rate = make_schedule(
+    rate = Schedule(
         config.schedule,
         config.learning_rate_init,
         steps * config.epochs,
@@ -167,9 +168,13 @@ def _announce(config, records, run, network, state):
     train, val = (len(records.splits[split]) for split in ("train", "val"))
     print(
         f"{records.name}: {train} + {val} frames, {len(records.info.classes)} classes\n"
-        f"{config.model}: {network.count_params():,} parameters, {height}x{width} crops, "
+        f"{config.model}: {_trainable(network):,} parameters, {height}x{width} crops, "
         f"{config.precision}\n{run.path}: {'from step ' + str(state['step']) if state['step'] else 'new run'}"
     )
+
+
+def _trainable(network):
+    return sum(math.prod(variable.shape) for variable in network.trainable_variables)
 
 
 def _fit(model, metric, network, config, records, run, state, steps):
@@ -210,6 +215,7 @@ def _fit(model, metric, network, config, records, run, state, steps):
             steps_per_epoch=steps_per_epoch,
             validation_data=val_batches,
             callbacks=watch,
+            shuffle=False,  # the batches come shuffled
         )
 
     epoch, done = divmod(state["step"], steps)

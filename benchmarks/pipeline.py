@@ -1,0 +1,181 @@
+"""Images a second of the training pipeline, beside a PyTorch DataLoader with OpenCV.
+
+    python -m benchmarks.pipeline [--source=DIR] [--rounds=5] [--seconds=2]
+
+`--source` is CamVid in the SegNet edition; without one, drawn frames of its size. Every row makes
+the same batches: 8 random frames scaled by 0.6 to 1.8, cropped to 360×480, flipped, changed in
+brightness and contrast by the same OpenCV calls (`tfseg.data.augment`), with two workers. The rows
+take turns, and each shows its median over the rounds.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from tfseg.data.augment import random_crop, random_flip, random_light
+
+CROP, BATCH, WORKERS = (360, 480), 8, 2
+SCALE, BRIGHTNESS, CONTRAST = (0.6, 1.8), 0.2, 0.2
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--source", type=Path, default=Path("../shared/camvid"))
+    arguments.add_argument("--rounds", type=int, default=5)
+    arguments.add_argument("--seconds", type=float, default=2)
+    options = arguments.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        source = options.source if options.source.is_dir() else draw(Path(folder, "raw"))
+        rows = torch_rows(source) | tfseg_rows(source, Path(folder))
+        report(rows, measure(rows, options.rounds, options.seconds), source)
+
+
+def torch_rows(source):
+    """Endless batches by title; none where torch is not installed."""
+    try:
+        import torch
+    except ImportError:
+        print("torch is not installed: its rows are left out")
+        return {}
+
+    def loader(to_float):
+        frames = Frames(source, to_float)
+        return iter(
+            torch.utils.data.DataLoader(
+                frames,
+                BATCH,
+                # Endless: no pause between epochs.
+                sampler=torch.utils.data.RandomSampler(frames, True, 10**9),
+                num_workers=WORKERS,
+                prefetch_factor=2,
+                persistent_workers=True,
+                worker_init_fn=one_thread,
+                multiprocessing_context="spawn",  # a fork would inherit TensorFlow's threads
+            )
+        )
+
+    return {
+        "PyTorch + OpenCV, PNG files | nothing": loader(to_float=False),
+        "  the same, made float32 CHW | nothing": loader(to_float=True),
+    }
+
+
+class Frames:
+    """PNG pairs as a map-style PyTorch data set."""
+
+    def __init__(self, source, to_float):
+        self.images = sorted((source / "train").iterdir())
+        self.labels = [source / "trainannot" / path.name for path in self.images]
+        self.to_float = to_float
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, index):
+        import torch
+
+        rng = np.random.default_rng(torch.randint(2**62, ()).item())
+        image = cv2.imread(str(self.images[index]), cv2.IMREAD_COLOR_RGB)
+        label = cv2.imread(str(self.labels[index]), cv2.IMREAD_GRAYSCALE)
+        image, label = random_crop(image, label, rng, CROP, SCALE)
+        image, label = random_flip(image, label, rng)
+        image, label = random_light(image, label, rng, BRIGHTNESS, CONTRAST)
+        image, label = torch.from_numpy(image), torch.from_numpy(label)
+        return (image.permute(2, 0, 1).float() / 255 if self.to_float else image), label
+
+
+def one_thread(worker):
+    cv2.setNumThreads(0)
+
+
+def tfseg_rows(source, folder):
+    """Endless batches by title, from records of every kind."""
+    from tfseg.data.pipeline import training_batches
+    from tfseg.datasets import get_dataset
+    from tfseg.records.convert import convert
+    from tfseg.records.reader import open_records
+
+    def split(name, **options):
+        records = convert(get_dataset("camvid"), source, folder / name, **options)
+        return open_records(records).splits["train"]
+
+    tfrecord, lmdb = split("tfrecord"), split("lmdb", format="lmdb")
+    raw = split("raw", encoding="raw")
+    settings = {
+        "tfseg, TFRecord PNG | nothing": (tfrecord, "none"),
+        "tfseg, LMDB PNG | nothing": (lmdb, "none"),
+        "tfseg, TFRecord raw pixels | nothing": (raw, "none"),
+        "tfseg, TFRecord PNG | frames in memory": (tfrecord, "memory"),
+        "tfseg, TFRecord PNG | frames on disk": (tfrecord, "disk"),
+    }
+    return {
+        title: iter(
+            training_batches(
+                records,
+                batch_size=BATCH,
+                crop_size=CROP,
+                scale=SCALE,
+                flip=True,
+                brightness=BRIGHTNESS,
+                contrast=CONTRAST,
+                cache=cache,
+                cache_dir=folder,
+                workers=WORKERS,
+            )
+        )
+        for title, (records, cache) in settings.items()
+    }
+
+
+def measure(rows, rounds, seconds):
+    """Images a second of every row in every round: {title: [...]}."""
+    speeds = {title: [] for title in rows}
+    for _ in range(rounds):
+        for title, batches in rows.items():
+            for _ in range(10):  # what waited since the last round, in every buffer
+                next(batches)
+            count, start = 0, time.perf_counter()
+            while time.perf_counter() - start < seconds:
+                next(batches)
+                count += BATCH
+            speeds[title].append(count / (time.perf_counter() - start))
+    return speeds
+
+
+def report(rows, speeds, source):
+    medians = {title: statistics.median(values) for title, values in speeds.items()}
+    base = next(iter(medians.values()))
+    print(f"\n{source}: {WORKERS} workers, batch {BATCH}, {CROP[0]}×{CROP[1]} crops\n")
+    print(f"{'':<30}{'cached':<20}{'images/s':>9}{'ratio':>8}")
+    for title, speed in medians.items():
+        name, cached = title.split(" | ")
+        print(f"{name:<30}{cached:<20}{speed:>9.0f}{speed / base:>7.2f}×")
+
+
+def draw(folder, count=128):
+    """A raw folder in CamVid's layout: sample street scenes, enlarged, with a camera's noise."""
+    from tfseg.datasets.spec import VOID
+    from tfseg.datasets.streets import SPEC
+
+    rng = np.random.default_rng(0)
+    (folder / "train").mkdir(parents=True)
+    (folder / "trainannot").mkdir()
+    for index in range(count):
+        frames = SPEC.frames(None)["train"]
+        frame = frames[index % len(frames)]
+        image = cv2.resize(frame.image(), CROP[::-1])
+        image = (image + rng.normal(0, 6, image.shape)).clip(0, 255).astype(np.uint8)
+        label = cv2.resize(frame.label(), CROP[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
+        label[label == VOID] = 11
+        cv2.imwrite(str(folder / "train" / f"{index:04d}.png"), image)
+        cv2.imwrite(str(folder / "trainannot" / f"{index:04d}.png"), label)
+    return folder
+
+
+if __name__ == "__main__":
+    main()
