@@ -165,8 +165,8 @@ def draw(folder, count=128):
     rng = np.random.default_rng(0)
     (folder / "train").mkdir(parents=True)
     (folder / "trainannot").mkdir()
+    frames = SPEC.frames(None)["train"]
     for index in range(count):
-        frames = SPEC.frames(None)["train"]
         frame = frames[index % len(frames)]
         image = cv2.resize(frame.image(), CROP[::-1])
         image = (image + rng.normal(0, 6, image.shape)).clip(0, 255).astype(np.uint8)

@@ -4,6 +4,8 @@ Every loss takes labels (B, H, W), logits (B, H, W, K), `ignore` (the void label
 weights (K,), and gives a float32 scalar, exactly 0 where every pixel is void.
 """
 
+import math
+
 import numpy as np
 from keras import ops
 
@@ -28,9 +30,10 @@ def focal(labels, logits, ignore=255, weights=None, gamma=2.0):
 
 
 def dice(labels, logits, ignore=255, weights=None):
-    """Soft Dice loss (Milletari et al. 2016, arXiv 1606.04797, section 3) over the batch.
+    """Soft Dice loss over the batch: 1 - 2 sum(p g) / (sum(p) + sum(g)), mean over classes present.
 
-    One minus the mean Dice coefficient of the classes that are present, weighted where asked.
+    Milletari et al. 2016 (arXiv 1606.04797, section 3) with plain sums below the line in place of
+    their squares, as Sudre et al. 2017 (arXiv 1707.03237) have it.
     """
     valid, safe, logits = _masked(labels, logits, ignore)
     truth = _one_hot(safe, valid, logits)
@@ -43,8 +46,8 @@ def dice(labels, logits, ignore=255, weights=None):
 def lovasz(labels, logits, ignore=255, weights=None):
     """Lovász-softmax (Berman et al. 2018, arXiv 1705.08790, section 3), per batch.
 
-    The mean over the classes that are present. Void pixels get error 0 and belong to no class:
-    they sort last and add nothing, so shapes stay static.
+    The mean over the classes that are present. Void pixels get error 0, which sorts last and adds
+    nothing whatever step it is given: no pixel is cut out, so shapes stay static.
     """
     valid, safe, logits = _masked(labels, logits, ignore)
     truth = _one_hot(safe, valid, logits)
@@ -55,17 +58,15 @@ def lovasz(labels, logits, ignore=255, weights=None):
     order = ops.argsort(-error_rows, axis=-1)
     error_rows = ops.take_along_axis(error_rows, order, axis=-1)
     truth_rows = ops.take_along_axis(truth_rows, order, axis=-1)
-    valid_rows = ops.cast(ops.reshape(valid, (1, -1)) > 0, "float32") * ops.ones_like(error_rows)
-    valid_rows = ops.take_along_axis(valid_rows, order, axis=-1)
-    per_class = ops.sum(error_rows * _jaccard_steps(truth_rows, valid_rows), axis=-1)
+    per_class = ops.sum(error_rows * _jaccard_steps(truth_rows), axis=-1)
     return _class_mean(per_class, truth, weights)
 
 
-def _jaccard_steps(truth, valid):
+def _jaccard_steps(truth):
     """Gradient of the Lovász extension of the Jaccard loss, rows sorted by falling error."""
     total = ops.sum(truth, axis=-1, keepdims=True)
     intersection = total - ops.cumsum(truth, axis=-1)
-    union = total + ops.cumsum(valid - truth, axis=-1)
+    union = total + ops.cumsum(1 - truth, axis=-1)
     jaccard = 1 - intersection / ops.maximum(union, 1)
     before = ops.pad(jaccard[:, :-1], ((0, 0), (1, 0)))
     return ops.stop_gradient(jaccard - before)
@@ -85,15 +86,22 @@ def make_loss(text, ignore=255, weights=None):
         factor, star, name = term.strip().rpartition("*")
         if name not in LOSSES:
             raise unknown("loss", name, LOSSES)
-        try:
-            terms.append((float(factor) if star else 1.0, LOSSES[name]))
-        except ValueError:
-            raise UserError(f"--loss={text}: {factor!r} is no number; as 0.5*dice") from None
+        terms.append((_factor(factor, text) if star else 1.0, LOSSES[name]))
 
     def loss(labels, logits):
         return sum(factor * function(labels, logits, ignore, weights) for factor, function in terms)
 
     return loss
+
+
+def _factor(factor, text):
+    try:
+        number = float(factor)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < math.inf:
+        raise UserError(f"--loss={text}: {factor!r} is no factor above 0; as in 0.5*dice")
+    return number
 
 
 def class_weights(pixels, scheme, *, void=0, present=None):
@@ -133,7 +141,9 @@ def _masked(labels, logits, ignore):
 
 
 def _pixel_weights(valid, safe, weights):
-    return valid if weights is None else valid * ops.take(ops.convert_to_tensor(weights), safe)
+    if weights is None:
+        return valid
+    return valid * ops.take(ops.convert_to_tensor(weights, "float32"), safe)
 
 
 def _pixel_cross_entropy(safe, logits):
@@ -148,7 +158,7 @@ def _class_mean(per_class, truth, weights):
     """Mean over the classes that occur in `truth` (one-hot)."""
     present = ops.cast(ops.any(truth > 0, axis=(0, 1, 2)), "float32")
     if weights is not None:
-        present = present * ops.convert_to_tensor(weights)
+        present = present * ops.convert_to_tensor(weights, "float32")
     return _ratio(ops.sum(per_class * present), ops.sum(present))
 
 

@@ -28,7 +28,7 @@ def write_mask(path, mask, colors):
     """Writes a palette PNG: pixel values are class indices (void 255), shown in class colours."""
     palette = np.zeros((256, 3), np.uint8)
     palette[: len(colors)] = colors
-    picture = Image.fromarray(mask, mode="L")
+    picture = Image.fromarray(mask)
     picture.putpalette(palette.tobytes())  # makes it mode P, values as they are
     picture.save(path, format="PNG")
 
@@ -37,8 +37,9 @@ def triptych(image, truth, prediction, classes, colors):
     """Original | truth | prediction in class colours, with captions and the legend below."""
     grow = max(1, round(320 / image.shape[1]))  # small frames to legible panels, large ones to fit
     shrink = -(-image.shape[1] // 640)
-    panels = (image, colorize(truth, colors), colorize(prediction, colors))
-    panels = [p[::shrink, ::shrink].repeat(grow, axis=0).repeat(grow, axis=1) for p in panels]
+    image = np.asarray(Image.fromarray(image).reduce(shrink))  # pixels average, classes do not
+    masks = (colorize(mask[::shrink, ::shrink], colors) for mask in (truth, prediction))
+    panels = [panel.repeat(grow, axis=0).repeat(grow, axis=1) for panel in (image, *masks)]
     height, width = panels[0].shape[:2]
     gap = 8
     sheet = Image.new("RGB", (3 * width + 4 * gap, ROW + height + gap), PAPER)
@@ -89,7 +90,7 @@ def confusion_picture(matrix, classes):
     axes.set_yticks(range(len(classes)), classes)
     axes.set_xlabel("prediction")
     axes.set_ylabel("truth")
-    axes.set_title("share of each class's pixels, %", fontsize=11)
+    figure.suptitle("share of each class's pixels, %", fontsize=11)  # axes may be narrower than it
     for row, column in np.argwhere(shares >= 0.005):
         share = shares[row, column]
         color = "white" if share > 0.6 else "black"

@@ -33,7 +33,7 @@ def training_batches(
 ):
     """Endless batches of changed frames in random order, from step `start_step` on.
 
-    Arguments:
+    Args:
         crop_size: (height, width) of the batches, pixels.
         scale, flip, brightness, contrast: see `tfseg.data.augment`; the defaults change nothing.
         seed: of the order and of all changes, 0 or more.
@@ -58,18 +58,19 @@ def training_batches(
         return image, label
 
     frames = cached_frames(_decoded(split, workers), split, cache, cache_dir)
-    if frames:
 
-        def changed(position):
-            return _numpy(lambda p: augment(*frames[index(p)], p), position)
-    else:
+    def augment_kept(position):
+        return augment(*frames[index(position)], position)
 
-        def changed(position):
-            image, label = _read(split, index, position)
-            return _numpy(augment, image, label, position)
+    def load(position):
+        if frames:
+            pair = _numpy(augment_kept, position)
+        else:
+            pair = _numpy(augment, *_read(split, index, position), position)
+        return _shaped(*pair, crop_size)
 
     positions = tf.data.Dataset.counter(start_step * batch_size)
-    dataset = _parallel(positions, lambda p: _shaped(*changed(p), crop_size), workers)
+    dataset = _parallel(positions, load, workers)
     return dataset.batch(batch_size, drop_remainder=True).prefetch(2)
 
 
@@ -79,28 +80,36 @@ def evaluation_batches(split, *, batch_size, cache="none", cache_dir=None, worke
     Frames of several sizes come one a batch, so that no figure depends on padding.
     """
     workers = workers or os.cpu_count()
+    size = _common_size(split)
     dataset = _decoded(split, workers)
     frames = cached_frames(dataset, split, cache, cache_dir)
+
+    def load(index):
+        return _shaped(*_numpy(frames.__getitem__, index), size)
+
     if frames:
-        size = _common_size(split)
-        indices = tf.data.Dataset.range(len(frames))
-        dataset = _parallel(
-            indices, lambda i: _shaped(*_numpy(lambda i: frames[i], i), size), workers
-        )
-    return dataset.batch(batch_size if _common_size(split) else 1).prefetch(2)
+        dataset = _parallel(tf.data.Dataset.range(len(split)), load, workers)
+    return dataset.batch(batch_size if size else 1).prefetch(2)
 
 
 def _decoded(split, workers):
     """The split's decoded frames in order, one by one."""
     size = _common_size(split)
-    indices = tf.data.Dataset.range(len(split))
-    return _parallel(indices, lambda i: _shaped(*_read(split, int, i), size), workers)
+
+    def load(index):
+        return _shaped(*_read(split, int, index), size)
+
+    return _parallel(tf.data.Dataset.range(len(split)), load, workers)
 
 
 def _read(split, index, position):
     """Tensors (image, label) of example `index(position)`; `position` is an int64 tensor."""
-    read = tf.numpy_function(lambda p: split.read(index(p)), [position], tf.string)
-    return decode(tf.reshape(read, ()), split.info.encoding)
+
+    def read(position):
+        return split.read(index(position))
+
+    serialized = tf.numpy_function(read, [position], tf.string)
+    return decode(tf.ensure_shape(serialized, ()), split.info.encoding)
 
 
 def _numpy(function, *tensors):
@@ -121,9 +130,8 @@ def _parallel(dataset, function, workers):
     """`function` over the elements in `workers` threads, their order kept."""
     options = tf.data.Options()
     options.threading.private_threadpool_size = workers
-    return dataset.map(function, num_parallel_calls=workers, deterministic=True).with_options(
-        options
-    )
+    dataset = dataset.map(function, num_parallel_calls=workers, deterministic=True)
+    return dataset.with_options(options)
 
 
 @functools.lru_cache(maxsize=4)  # the epochs around the present one

@@ -1,9 +1,9 @@
 """What each data set means. A new one is a spec file here and a line in DATASETS."""
 
-from tfseg.datasets import camvid
+from tfseg.datasets import camvid, streets
 from tfseg.errors import unknown
 
-DATASETS = {spec.name: spec for spec in (camvid.SPEC,)}
+DATASETS = {spec.name: spec for spec in (camvid.SPEC, streets.SPEC)}
 
 
 def get_dataset(name):

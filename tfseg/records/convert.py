@@ -16,7 +16,7 @@ from tqdm import tqdm
 from tfseg.datasets.spec import VOID
 from tfseg.errors import UserError
 from tfseg.records import lmdb_store, tfrecord_store
-from tfseg.records.example import serialize
+from tfseg.records.example import PNG_OPTIONS, serialize
 
 
 def convert(
@@ -135,9 +135,10 @@ def _encode(image, kept, encoding):
         return image
     if encoding == "keep" and kept is not None:
         return kept
-    suffix, options = (
-        (".jpg", [cv2.IMWRITE_JPEG_QUALITY, 95]) if encoding == "jpeg" else (".png", [])
-    )
+    if encoding == "jpeg":
+        suffix, options = ".jpg", [cv2.IMWRITE_JPEG_QUALITY, 95]
+    else:
+        suffix, options = ".png", PNG_OPTIONS
     return cv2.imencode(suffix, image[..., ::-1], options)[1].tobytes()
 
 
