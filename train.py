@@ -1,4 +1,4 @@
-"""The command line: `python train.py train --input=records --gpu=0`; `--help` lists the commands."""
+"""The command line: `python train.py train --input=records --gpu=0`; `--help` tells the rest."""
 
 from tfseg.cli import main
 

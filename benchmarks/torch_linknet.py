@@ -1,5 +1,7 @@
 """LinkNet (ResNet-18) in PyTorch, the yardstick of `benchmarks.train_step`."""
 
+import itertools
+
 import torch
 from torch import nn
 
@@ -55,11 +57,10 @@ class LinkNet(nn.Module):
         widths = (64, 64, 128, 256, 512)
         self.encoders = nn.ModuleList(
             nn.Sequential(BasicBlock(a, b, 1 if i == 0 else 2), BasicBlock(b, b, 1))
-            for i, (a, b) in enumerate(zip(widths, widths[1:], strict=False))
+            for i, (a, b) in enumerate(itertools.pairwise(widths))
         )
         self.decoders = nn.ModuleList(
-            Decoder(b, a, 1 if i == 0 else 2)
-            for i, (a, b) in enumerate(zip(widths, widths[1:], strict=False))
+            Decoder(b, a, 1 if i == 0 else 2) for i, (a, b) in enumerate(itertools.pairwise(widths))
         )
         self.head = nn.Sequential(
             nn.ConvTranspose2d(64, 32, 3, 2, 1, 1),

@@ -1,4 +1,4 @@
-"""What each command can be told: frozen dataclasses, checked on creation, saved beside every run."""
+"""What each command can be told: frozen dataclasses, checked on creation, saved with every run."""
 
 import dataclasses
 import json
@@ -55,7 +55,7 @@ _WANTED = {int: "a whole number", float: "a number", Path: "a path", str: "a wor
 
 
 def flag(default, help, parse=str, *, choices=None, low=None, high=None):
-    """A dataclass field that a flag fills: `parse` reads its text, `low` and `high` are inclusive."""
+    """A dataclass field that a flag fills: `parse` reads its text, the bounds are inclusive."""
     extra = {"help": help, "parse": parse, "choices": choices, "low": low, "high": high}
     return dataclasses.field(default=default, metadata=extra)
 

@@ -50,12 +50,12 @@ def _memory_mib(number):
         return float(reply.stdout)
     except (OSError, ValueError, subprocess.CalledProcessError) as error:
         raise UserError(
-            f"--mem_frac needs nvidia-smi to know the memory of GPU {number} ({error}); leave it out"
+            f"--mem_frac needs nvidia-smi to know the memory of GPU {number} ({error}); drop it"
         ) from None
 
 
 def resolve_precision(name):
-    """ "auto" -> the fastest arithmetic that this machine has in hardware; others as they are."""
+    """For "auto" the fastest arithmetic that this machine has in hardware; others as they are."""
     if name != "auto":
         return name
     gpus = tf.config.get_visible_devices("GPU")

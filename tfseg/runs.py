@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -94,6 +95,17 @@ def _newest():
     return f"; the newest is --run={runs[-1].parent}" if runs else ""
 
 
+@contextmanager
+def precision(policy):
+    """Layers made inside compute in `policy`; the rest of the process keeps its own."""
+    kept = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(kept)
+
+
 def build_network(config, num_classes):
     """The network a run's config describes, at any input size, with fresh weights."""
     options = {"encoder": config.encoder} if config.encoder else {}
@@ -101,9 +113,13 @@ def build_network(config, num_classes):
 
 
 def load_network(run, checkpoint=None):
-    """The network of a `RunFolder` with its best weights, or those of another checkpoint."""
+    """A `RunFolder`'s network in float32, with its best weights or those of another checkpoint.
+
+    Mixed precision is for training; figures and masks come from float32.
+    """
     config = run.config()
-    network = build_network(config, len(run.labels().classes))
+    with precision("float32"):
+        network = build_network(config, len(run.labels().classes))
     load_checkpoint(network, checkpoint or run.best, config.model)
     return network
 

@@ -54,7 +54,7 @@ def triptych(image, truth, prediction, classes, colors):
 
 
 def legend(classes, colors, width):
-    """A strip `width` pixels wide: a swatch and a name for each class, in as many rows as needed."""
+    """A strip `width` pixels wide: swatch and name of each class, in as many rows as needed."""
     font = _font()
     names = [*classes, "void"]
     cell = max(int(font.getlength(name)) for name in names) + 38

@@ -6,10 +6,9 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
 from tfseg.errors import UserError
-from tfseg.records.damage import locate_damage
+from tfseg.records.damage import naming_damage
 
 GB = 1e9
 
@@ -25,17 +24,12 @@ def cached_frames(dataset, split, cache, cache_dir=None):
     """
     if cache == "none":
         return None
-    try:
+    with naming_damage(split):
         if cache == "memory":
             # Four fifths of what is free: training needs memory too.
             _check_room(split, 0.8 * _free_memory(), "--cache=memory", "use --cache=disk")
             return list(dataset.as_numpy_iterator())
         return _on_disk(dataset, split, Path(cache_dir))
-    except tf.errors.OpError:
-        damage = locate_damage(split)
-        if damage is None:
-            raise
-        raise UserError(damage) from None
 
 
 def _check_room(split, room, flag, mend):

@@ -54,7 +54,7 @@ class Scene:
 
 
 def box(left, top, right, bottom):
-    return (COLUMNS >= left) & (COLUMNS < right) & (ROWS >= top) & (ROWS < bottom)
+    return (left <= COLUMNS) & (right > COLUMNS) & (top <= ROWS) & (bottom > ROWS)
 
 
 def ellipse(column, row, across, down):
@@ -69,7 +69,9 @@ def _sky(scene):
     scene.paint(ROWS >= 0, (blue - 70, blue - 25, blue), SKY, grain=2, block=4)
     scene.image += fade
     for _ in range(scene.draw(1, 6)):
-        cloud = ellipse(scene.draw(0, WIDTH), scene.draw(0, 50), scene.draw(12, 40), scene.draw(3, 9))
+        cloud = ellipse(
+            scene.draw(0, WIDTH), scene.draw(0, 50), scene.draw(12, 40), scene.draw(3, 9)
+        )
         scene.paint(cloud, (scene.draw(200, 245),) * 3, grain=5, block=4)
 
 
@@ -225,7 +227,7 @@ def _litter(scene, column, foot, scale):
     scene.paint(ellipse(column, foot - size, size * 3 // 2, size), scene.color(), VOID, 12)
 
 
-# painter, place, how often in percent, how many at most, nearest and farthest foot below the horizon
+# painter, place, percent of scenes, how many at most, rows of the foot below the horizon: from, to
 OBJECTS = (
     (_tree, "edge", 90, 3, 20, 50),
     (_fence, "edge", 85, 3, 22, 50),

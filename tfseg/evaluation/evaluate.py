@@ -1,4 +1,4 @@
-"""The figures of a network on a split: one confusion matrix, and everything that follows from it."""
+"""The figures of a network on a split: one confusion matrix, and all that follows from it."""
 
 import csv
 import math
@@ -11,9 +11,10 @@ from keras import ops
 from tqdm import tqdm
 
 from tfseg.data.pipeline import evaluation_batches
-from tfseg.errors import UserError
 from tfseg.devices import select
+from tfseg.errors import UserError
 from tfseg.metrics import confusion_matrix, scores
+from tfseg.records.damage import naming_damage
 from tfseg.records.reader import open_records
 from tfseg.runs import RunFolder, load_network
 from tfseg.visualize import confusion_picture, triptych
@@ -36,7 +37,8 @@ def score(network, split, batch_size=4, show=None):
     """
     label, classes = labeller(network), network.output_shape[-1]
     matrix = np.zeros((classes, classes), np.int64)
-    with tqdm(total=len(split), desc=f"scoring {split.name}", unit="frame") as bar:
+    bar = tqdm(total=len(split), desc=f"scoring {split.name}", unit="frame")
+    with bar, naming_damage(split):
         for images, truth in evaluation_batches(split, batch_size=batch_size):
             predictions = label(images)
             matrix += np.asarray(confusion_matrix(truth, predictions, classes))

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import cv2
-import keras
 import numpy as np
 from tqdm import tqdm
 
@@ -52,13 +51,7 @@ def load(run, checkpoint=None):
         >>> mask = tfseg.load("runs/camvid-linknet-20260101-120000").predict("photo.jpg")
     """
     run = RunFolder(run)
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float32")  # mixed precision is for training
-    try:
-        network = load_network(run, checkpoint)
-    finally:
-        keras.config.set_dtype_policy(policy)
-    labels = run.labels()
+    network, labels = load_network(run, checkpoint), run.labels()
     return Segmenter(network, labels.classes, labels.colors)
 
 

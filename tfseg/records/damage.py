@@ -1,8 +1,23 @@
 """Which example is damaged, once reading or decoding has failed somewhere in a pipeline."""
 
+from contextlib import contextmanager
+
 import tensorflow as tf
 
+from tfseg.errors import UserError
 from tfseg.records.example import decode
+
+
+@contextmanager
+def naming_damage(*splits):
+    """Turns a TensorFlow error into a `UserError` that names the damaged example, if one is."""
+    try:
+        yield
+    except tf.errors.OpError:
+        for split in splits:
+            if damage := locate_damage(split):
+                raise UserError(damage) from None
+        raise
 
 
 def locate_damage(split):

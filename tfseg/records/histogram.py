@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from tfseg.records.damage import naming_damage
 from tfseg.records.example import decode
 
 
@@ -27,8 +28,9 @@ def class_histogram(split):
 
     counts = tf.data.Dataset.range(len(split)).map(count, tf.data.AUTOTUNE)
     pixels, present = np.zeros(256, np.int64), np.zeros(256, np.int64)
-    for image in counts.as_numpy_iterator():
-        pixels += image
-        present += (image > 0) * int(image.sum())
+    with naming_damage(split):
+        for image in counts.as_numpy_iterator():
+            pixels += image
+            present += (image > 0) * int(image.sum())
     classes = len(split.info.classes)
     return Histogram(pixels[:classes], int(pixels[split.info.void]), present[:classes])

@@ -20,10 +20,9 @@ def write_split(folder, split, examples):
     """Writes serialized examples into the environment `folder/split`."""
     environment = lmdb.open(str(folder / split), map_size=1 << 28, lock=False, sync=False)
     with environment:
-        index, batch = 0, []
-        for serialized in examples:
+        batch = []
+        for index, serialized in enumerate(examples):
             batch.append((key(index), serialized))
-            index += 1
             if len(batch) == BATCH:
                 _put(environment, batch)
                 batch = []

@@ -14,7 +14,7 @@ SAMPLE = "streets"  # ships with the project, and steps back for the user's own
 
 @dataclass(frozen=True)
 class Info:
-    """What the examples of a data set mean: `colors` RGB in 0..255, `encoding` "encoded" or "raw"."""
+    """What the examples mean: `colors` RGB in 0..255, `encoding` "encoded" or "raw"."""
 
     name: str
     classes: tuple[str, ...]

@@ -3,7 +3,6 @@
 import json
 import os
 import struct
-from pathlib import Path
 
 from tfseg.errors import UserError
 
@@ -12,7 +11,7 @@ SHARD_BYTES = 128 << 20
 
 
 def write_split(folder, name, split, examples, count, size):
-    """Writes `count` serialized examples, about `size` bytes, in shards; returns their SplitInfo."""
+    """Writes `count` examples, about `size` bytes, in shards; returns their SplitInfo."""
     import tensorflow as tf
     import tensorflow_datasets as tfds
 
@@ -71,23 +70,20 @@ class Shards:
             if len(found) != length:
                 raise UserError(f"{path} holds {len(found)} examples, not {length}; convert again")
             self.places += found
-        self.files = [os.open(path, os.O_RDONLY) for path in self.paths]
+        # Open for as long as this object lives.
+        self.files = [open(path, "rb") for path in self.paths]  # noqa: SIM115
 
     def __len__(self):
         return len(self.places)
 
     def read(self, index):
         shard, offset, length = self.places[index]
-        return os.pread(self.files[shard], length, offset)
+        return os.pread(self.files[shard].fileno(), length, offset)
 
     def where(self, index):
         shard, offset, _ = self.places[index]
         first = next(i for i, place in enumerate(self.places) if place[0] == shard)
         return f"{self.paths[shard]}, example {index - first} (byte {offset})"
-
-    def __del__(self):
-        for file in getattr(self, "files", ()):
-            os.close(file)
 
 
 def _places(path):

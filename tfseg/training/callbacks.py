@@ -15,7 +15,7 @@ from tfseg.metrics import scores
 from tfseg.visualize import confusion_picture, triptych
 
 
-class Interrupted(Exception):
+class Interrupted(Exception):  # noqa: N818 - no error: someone asked
     """Raised between two steps after Ctrl-C or SIGTERM, when weights and step count agree."""
 
 
@@ -77,9 +77,12 @@ class KeepBest(keras.callbacks.Callback):
         self.run, self.network, self.keep, self.best_miou = run, network, keep, best_miou
 
     def on_test_begin(self, logs=None):
-        if self.model.optimizer.use_ema:
+        # Under mixed_float16 the optimizer is wrapped by one that scales the loss.
+        optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
+        self.kept = None
+        if optimizer.use_ema:
             weights = self.model.trainable_variables
-            averages = self.model.optimizer._model_variables_moving_average
+            averages = optimizer._model_variables_moving_average
             self.kept = [np.asarray(weight) for weight in weights]
             for weight, average in zip(weights, averages, strict=True):
                 weight.assign(average)
@@ -90,7 +93,7 @@ class KeepBest(keras.callbacks.Callback):
         if miou > self.best_miou or not self.run.best.exists():
             self.best_miou = miou
             self.run.save_best(self.network)
-        if self.model.optimizer.use_ema:
+        if self.kept:
             for weight, kept in zip(self.model.trainable_variables, self.kept, strict=True):
                 weight.assign(kept)
 

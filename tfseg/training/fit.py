@@ -12,16 +12,16 @@ import keras
 from tfseg import devices
 from tfseg.data.pipeline import evaluation_batches, training_batches
 from tfseg.errors import UserError
-from tfseg.losses import class_weights, make_loss
 from tfseg.evaluation.evaluate import figures, score
+from tfseg.losses import class_weights, make_loss
 from tfseg.metrics import ConfusionMatrix
+from tfseg.records.damage import naming_damage
 from tfseg.records.example import decode
 from tfseg.records.histogram import class_histogram
 from tfseg.records.reader import open_records
-from tfseg.runs import Labels, RunFolder, build_network, load_checkpoint, load_network
+from tfseg.runs import Labels, RunFolder, build_network, load_checkpoint, load_network, precision
 from tfseg.schedules import Schedule
 from tfseg.training import callbacks
-
 
 # What may change when a run goes on: where its data lies and how it runs, not what it learns.
 RESUMABLE = {
@@ -85,8 +85,8 @@ def _run(config, records, run, strategy, resuming):
             f"{len(records.splits['train'])} training frames of {records.path}"
         )
     keras.utils.set_random_seed(config.seed)
-    keras.config.set_dtype_policy(config.precision)
-    with strategy.scope() if strategy else contextlib.nullcontext():
+    scope = strategy.scope() if strategy else contextlib.nullcontext()
+    with scope, precision(config.precision):
         network = build_network(config, len(records.info.classes))
         if config.checkpoint and not resuming:
             load_checkpoint(network, config.checkpoint, config.model)
@@ -165,11 +165,12 @@ def _restore(model, run, resuming):
 
 def _announce(config, records, run, network, state):
     height, width = config.crop_size
+    start = f"goes on from step {state['step']}" if state["step"] else "new run"
     train, val = (len(records.splits[split]) for split in ("train", "val"))
     print(
         f"{records.name}: {train} + {val} frames, {len(records.info.classes)} classes\n"
         f"{config.model}: {_trainable(network):,} parameters, {height}x{width} crops, "
-        f"{config.precision}\n{run.path}: {'from step ' + str(state['step']) if state['step'] else 'new run'}"
+        f"{config.precision}\n{run.path}: {start}"
     )
 
 
@@ -191,7 +192,8 @@ def _fit(model, metric, network, config, records, run, state, steps):
         json.dumps(dataclasses.asdict(config), indent=2, default=str),
     )
     watch = [callbacks.StopOnNaN(run), board, best, stop]
-    val_batches = evaluation_batches(val, batch_size=config.batch_size)
+    cached = {"cache": config.cache, "cache_dir": run.path / "cache", "workers": config.workers}
+    val_batches = evaluation_batches(val, batch_size=config.batch_size, **cached)
 
     def fit(start_step, epochs, steps_per_epoch):
         batches = training_batches(
@@ -204,9 +206,7 @@ def _fit(model, metric, network, config, records, run, state, steps):
             contrast=config.contrast,
             seed=config.seed,
             start_step=start_step,
-            cache=config.cache,
-            cache_dir=run.path / "cache",
-            workers=config.workers,
+            **cached,
         )
         model.fit(
             batches,
@@ -220,7 +220,7 @@ def _fit(model, metric, network, config, records, run, state, steps):
 
     epoch, done = divmod(state["step"], steps)
     try:
-        with stop:
+        with stop, naming_damage(split, val):
             if done:  # the rest of an epoch that was interrupted
                 fit(state["step"], epoch + 1, steps - done)
                 epoch += 1
@@ -242,7 +242,6 @@ def _shown_frames(split, count):
 
 def _finish(config, records, run):
     """Scores the best checkpoint in float32, as `test` will, and writes `results.json`."""
-    keras.config.set_dtype_policy("float32")
     matrix = score(load_network(run), records.splits["val"], config.batch_size)
     results = figures(matrix, records.info.classes)
     run.write_json("results.json", results)

@@ -1,0 +1,66 @@
+"""Small data for the tests: a few drawn streets, raw and as records."""
+
+import dataclasses
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # the same figures on every machine
+
+import cv2
+import pytest
+
+from tfseg.datasets import streets
+from tfseg.datasets.spec import VOID
+
+ROOT = Path(__file__).parents[1]
+CAMVID = ROOT.parent / "shared" / "camvid"  # real frames, where they lie beside the checkout
+
+
+def few_streets(train=6, val=3):
+    """The streets data set cut down to its first frames."""
+
+    def frames(source):
+        every = streets.SPEC.frames(source)
+        return {"train": every["train"][:train], "val": every["val"][:val]}
+
+    return dataclasses.replace(streets.SPEC, frames=frames)
+
+
+@pytest.fixture(scope="session")
+def records(tmp_path_factory):
+    """A folder of records: 6 + 3 streets of 48×64 pixels."""
+    from tfseg.records.convert import convert
+
+    folder = tmp_path_factory.mktemp("records")
+    convert(few_streets(), None, folder, size=(48, 64))
+    return folder
+
+
+@pytest.fixture
+def raw_camvid(tmp_path):
+    """A raw folder in the layout of CamVid's SegNet edition, 3 + 2 drawn frames."""
+    folder = tmp_path / "raw"
+    spec = few_streets(3, 2)
+    for split, frames in spec.frames(None).items():
+        (folder / split).mkdir(parents=True)
+        (folder / f"{split}annot").mkdir()
+        for frame in frames:
+            label = frame.label()
+            label[label == VOID] = 11
+            cv2.imwrite(str(folder / split / f"{frame.id}.png"), frame.image()[..., ::-1])
+            cv2.imwrite(str(folder / f"{split}annot" / f"{frame.id}.png"), label)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def run(records, tmp_path_factory):
+    """A finished run: LinkNet, two epochs on the small records."""
+    from tfseg.config import TrainConfig
+    from tfseg.training.fit import train
+
+    folder = tmp_path_factory.mktemp("runs") / "first"
+    return train(TrainConfig(input=records, savedir=folder, epochs=2, **SMALL))
+
+
+SMALL = {"batch_size": 2, "gpu": (), "precision": "float32", "workers": 2, "pictures": 1}

@@ -1,0 +1,82 @@
+"""The command line: help, flags, and what a user can get wrong before any work starts."""
+
+import pytest
+
+from tfseg import config
+from tfseg.cli import COMMANDS, main
+
+
+def refused(capsys, *argv):
+    with pytest.raises(SystemExit) as stopped:
+        main(list(argv))
+    assert stopped.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    return error
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_names_every_flag_and_default(command, capsys):
+    import dataclasses
+
+    main([command, "--help"])
+    text = capsys.readouterr().out
+    for field in dataclasses.fields(COMMANDS[command][0]):
+        assert f"--{field.name}=" in text
+    assert "None" not in text
+
+
+def test_help_lists_the_commands(capsys):
+    main([])
+    text = capsys.readouterr().out
+    assert all(f"  {command} " in text for command in COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["trian"], "unknown command 'trian'; did you mean train?"),
+        (["train", "--epoch=3"], "did you mean --epochs"),
+        (["train", "--epochs=many"], "--epochs=many: wanted a whole number"),
+        (["train", "--epochs=0"], "--epochs=0: must be 1 or more"),
+        (["train", "--epochs"], "--epochs needs a value"),
+        (["train", "--learning_rate_init=fast"], "wanted a number"),
+        (["train", "--gpu=one"], "GPU numbers like 0 or 0,1, or -1 for the CPU"),
+        (["train", "--crop_size=360"], "a size like 360x480"),
+        (["train", "--scale=2,1"], "the smaller first"),
+        (["train", "--optimizer=adamm"], "choose one of rmsprop, adam, adamw, sgd"),
+        (["train", "--keep=some"], "a number from 1 up, or all"),
+        (["train", "--flip=maybe"], "True or False"),
+        (["train", "streets"], "flags are spelt --name=value"),
+        (["train", "--gpu=3", "--input=records"], "--gpu=3 does not exist; GPUs here: none"),
+        (["train", "--input=/nowhere"], "--input=/nowhere does not exist; make some"),
+        (["convert"], "convert needs --dataset"),
+        (["convert", "--dataset=camvit"], "did you mean camvid"),
+        (["convert", "--dataset=camvid"], "needs --source"),
+        (["convert", "--dataset=camvid", "--source=/nowhere"], "--source=/nowhere is not a folder"),
+        (["test"], "which run? --run=FOLDER"),
+        (["test", "--run=/nowhere"], "/nowhere is not a run"),
+        (["predict", "--run=/nowhere"], "predict needs --input"),
+        (["export", "--run=/nowhere"], "export needs --output"),
+    ],
+)
+def test_mistakes_end_in_one_line(argv, message, capsys):
+    assert message in refused(capsys, *argv)
+
+
+def test_flags_reach_the_config_as_typed():
+    parsed = config.TrainConfig.parse(
+        {"gpu": "0,1", "resume": "2024", "crop_size": "360x480", "keep": "all", "ema": "0.99"}
+    )
+    assert parsed.gpu == (0, 1)
+    assert str(parsed.resume) == "2024"
+    assert parsed.crop_size == (360, 480)
+    assert parsed.keep == "all"
+    assert parsed.ema == 0.99
+
+
+def test_config_round_trip(tmp_path):
+    first = config.TrainConfig.parse({"gpu": "-1", "scale": "0.5,2", "input": "x", "keep": "3"})
+    first.save(tmp_path / "config.json")
+    assert config.TrainConfig.load(tmp_path / "config.json") == first

@@ -1,0 +1,90 @@
+"""Pictures, pixel by pixel where pixels are the point."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfseg import visualize
+
+COLORS = ((128, 64, 128), (0, 130, 180), (220, 20, 60))
+CLASSES = ("road", "sky", "person")
+MASK = np.array([[0, 1], [2, 255]], np.uint8)
+
+
+def test_colorize_shows_void_as_black():
+    picture = visualize.colorize(MASK, COLORS)
+    assert picture.dtype == np.uint8
+    assert picture.tolist() == [[list(COLORS[0]), list(COLORS[1])], [list(COLORS[2]), [0, 0, 0]]]
+
+
+def test_overlay_mixes_colours_and_leaves_void_alone():
+    image = np.full((2, 2, 3), 100, np.uint8)
+    picture = visualize.overlay(image, MASK, COLORS, alpha=0.25)
+    assert picture.dtype == np.uint8
+    assert picture[0, 0].tolist() == [107, 91, 107]
+    assert picture[1, 1].tolist() == [100, 100, 100]
+
+
+def test_write_mask_keeps_indices_and_shows_colours(tmp_path):
+    path = tmp_path / "mask.png"
+    visualize.write_mask(path, MASK, COLORS)
+    with Image.open(path) as picture:
+        assert picture.mode == "P"
+        np.testing.assert_array_equal(np.asarray(picture), MASK)
+        np.testing.assert_array_equal(
+            np.asarray(picture.convert("RGB")), visualize.colorize(MASK, COLORS)
+        )
+
+
+def halves(height, width):
+    """An image, its truth (road left, sky right) and an all-person prediction."""
+    truth = np.zeros((height, width), np.uint8)
+    truth[:, width // 2 :] = 1
+    return np.full((height, width, 3), 77, np.uint8), truth, np.full_like(truth, 2)
+
+
+@pytest.mark.parametrize(
+    ("size", "panel"),
+    [((144, 192), (288, 384)), ((360, 480), (360, 480)), ((1024, 2048), (256, 512))],
+)
+def test_triptych_puts_three_panels_over_a_legend(size, panel):
+    """Small frames grow by a whole factor, large ones shrink by one."""
+    picture = visualize.triptych(*halves(*size), CLASSES, COLORS)
+    height, width = panel
+    assert picture.dtype == np.uint8
+    assert picture.shape[1] == 3 * width + 4 * 8
+    assert picture.shape[0] >= height + 3 * visualize.ROW - 8  # caption, panels, legend
+    panels = [picture[visualize.ROW :][:height, 8 + i * (width + 8) :][:, :width] for i in range(3)]
+    assert (panels[0] == 77).all()
+    assert (panels[1][:, : width // 2] == COLORS[0]).all()
+    assert (panels[1][:, width // 2 :] == COLORS[1]).all()
+    assert (panels[2] == COLORS[2]).all()
+    assert (picture[: visualize.ROW] < 128).any()  # captions above
+
+
+def test_a_frame_whose_size_is_no_multiple_of_the_shrinking():
+    assert visualize.triptych(*halves(375, 1242), CLASSES, COLORS).shape[1] == 3 * 621 + 4 * 8
+    assert visualize.triptych(*halves(701, 1301), CLASSES, COLORS).shape[1] == 3 * 434 + 4 * 8
+
+
+@pytest.mark.parametrize("count", [2, 19, 150])
+def test_legend_shows_every_colour_inside_its_width(count):
+    colors = [(7 * i % 256, 200, i) for i in range(count)]
+    strip = visualize.legend([f"class number {i}" for i in range(count)], colors, 800)
+    assert strip.shape[1] == 800
+    shown = {tuple(pixel) for pixel in strip.reshape(-1, 3).tolist()}
+    assert shown.issuperset(colors)
+    assert (strip[:, -4:] == 255).all()  # no name runs out of the picture
+
+
+@pytest.mark.parametrize("count", [2, 11, 19])
+def test_confusion_picture_has_an_empty_margin_and_grows_with_the_classes(count):
+    matrix = np.full((count, count), 3) + 500 * np.eye(count, dtype=np.int64)
+    matrix[1] = 0  # a class without a pixel
+    names = [f"a rather long name {i}" for i in range(count)]
+    picture = visualize.confusion_picture(matrix, names)
+    assert picture.dtype == np.uint8
+    assert picture.shape[2] == 3
+    assert picture.shape[0] > 30 * count
+    edges = (picture[0], picture[-1], picture[:, 0], picture[:, -1])
+    assert all((edge == 255).all() for edge in edges)  # nothing is cut off
