@@ -20,7 +20,7 @@ ARROWS = {
         "data", "devices", "evaluation", "losses", "metrics", "models", "records", "runs",
         "schedules", "visualize",
     },
-    "export": {"evaluation", "layers", "models"},
+    "export": {"evaluation", "metrics"},
 }  # fmt: skip
 
 

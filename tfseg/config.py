@@ -10,7 +10,7 @@ from tfseg.errors import UserError
 
 
 def size(text):
-    """ "360x480" -> (360, 480): height times width in pixels."""
+    """Text like "360x480" -> (360, 480): height times width in pixels."""
     match = re.fullmatch(r"(\d+)x(\d+)", text)
     if not match or not all(map(int, match.groups())):
         raise ValueError("a size like 360x480 (height x width, pixels)")
@@ -18,7 +18,7 @@ def size(text):
 
 
 def gpus(text):
-    """ "0,1" -> (0, 1); "-1" -> (): the CPU."""
+    """Text like "0,1" -> (0, 1); "-1" -> (): the CPU."""
     if text == "-1":
         return ()
     if not re.fullmatch(r"\d+(,\d+)*", text):
@@ -27,7 +27,7 @@ def gpus(text):
 
 
 def span(text):
-    """ "0.6,1.8" -> (0.6, 1.8)."""
+    """Text like "0.6,1.8" -> (0.6, 1.8)."""
     try:
         low, high = map(float, text.split(","))
     except ValueError:
@@ -38,14 +38,14 @@ def span(text):
 
 
 def count_or_all(text):
-    """ "3" -> 3, "all" -> "all"."""
+    """Text like "3" -> 3; "all" stays."""
     if text != "all" and not (text.isdecimal() and int(text) >= 1):
         raise ValueError("a number from 1 up, or all")
     return text if text == "all" else int(text)
 
 
 def switch(text):
-    """ "True" -> True, "False" -> False."""
+    """Text "True" or "False" -> bool."""
     if text.lower() not in ("true", "false"):
         raise ValueError("True or False")
     return text.lower() == "true"

@@ -34,8 +34,11 @@ def _histogram(values, length):
     return tf.raw_ops.DenseBincount(input=values, size=length, weights=none)
 
 
-def _argmax(logits):
-    """Class indices int32. Keras' own spends as long again on telling -0.0 from 0.0."""
+def class_indices(logits):
+    """The class of every pixel, int32 (B, H, W), from logits (B, H, W, K).
+
+    Keras' own argmax spends as long again on telling -0.0 from 0.0.
+    """
     if keras.backend.backend() != "tensorflow":
         return ops.argmax(logits, axis=-1)
     import tensorflow as tf  # only where it is the backend
@@ -80,7 +83,7 @@ class ConfusionMatrix(keras.metrics.Metric):
         )
 
     def update_state(self, labels, logits, sample_weight=None):
-        counts = confusion_matrix(labels, _argmax(logits), self.num_classes, self.ignore)
+        counts = confusion_matrix(labels, class_indices(logits), self.num_classes, self.ignore)
         self.counts.assign_add(ops.cast(counts, self.counts.dtype))
 
     def result(self):

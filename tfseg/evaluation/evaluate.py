@@ -13,7 +13,7 @@ from tqdm import tqdm
 from tfseg.data.pipeline import evaluation_batches
 from tfseg.devices import select
 from tfseg.errors import UserError
-from tfseg.metrics import confusion_matrix, scores
+from tfseg.metrics import class_indices, confusion_matrix, scores
 from tfseg.records.damage import naming_damage
 from tfseg.records.reader import open_records
 from tfseg.runs import RunFolder, load_network
@@ -25,7 +25,7 @@ def labeller(network):
 
     @tf.function(reduce_retracing=True)
     def label(images):
-        return ops.cast(ops.argmax(network(images, training=False), axis=-1), "uint8")
+        return ops.cast(class_indices(network(images, training=False)), "uint8")
 
     return label
 

@@ -10,6 +10,7 @@ from keras import ops
 
 from tfseg.errors import UserError
 from tfseg.evaluation.inference import load
+from tfseg.metrics import class_indices
 
 
 def export(config):
@@ -44,7 +45,7 @@ def _archive(network):
 
     def serve(images):
         logits = network(ops.cast(images, "float32"), training=False)
-        return {"mask": ops.cast(ops.argmax(logits, axis=-1), "uint8")}
+        return {"mask": ops.cast(class_indices(logits), "uint8")}
 
     images = tf.TensorSpec((None, None, None, 3), tf.uint8, name="images")
     archive.add_endpoint("serving_default", serve, input_signature=[images])

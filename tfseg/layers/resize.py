@@ -17,10 +17,10 @@ class CropLike(keras.layers.Layer):
         self.offset = offset
 
     def call(self, x, like):
+        if not self.offset and None not in x.shape[1:3] and x.shape[1:3] == like.shape[1:3]:
+            return x  # known to fit
         batch, _, _, channels = ops.shape(x)
         size = ops.shape(like)[1:3]
-        if not self.offset and tuple(size) == tuple(ops.shape(x)[1:3]):
-            return x  # known to fit while tracing
         # ops.slice rather than x[...]: its gradient is a pad, several times faster on a CPU.
         return ops.slice(x, (0, self.offset, self.offset, 0), (batch, *size, channels))
 

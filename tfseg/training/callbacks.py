@@ -8,10 +8,9 @@ import time
 import keras
 import numpy as np
 import tensorflow as tf
-from keras import ops
 
 from tfseg.errors import UserError
-from tfseg.metrics import scores
+from tfseg.metrics import class_indices, scores
 from tfseg.visualize import confusion_picture, triptych
 
 
@@ -123,7 +122,7 @@ class TensorBoard(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         network = self.model
-        self.label = tf.function(lambda images: ops.argmax(network(images, training=False), -1))
+        self.label = tf.function(lambda images: class_indices(network(images, training=False)))
 
     def on_epoch_begin(self, epoch, logs=None):
         self.first_step, self.started = int(self.model.optimizer.iterations), time.perf_counter()

@@ -1,0 +1,347 @@
+"""Records: both formats, read back bit for bit; conversions whole or not at all; bad raw data."""
+
+import dataclasses
+import errno
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import cv2
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+from conftest import CAMVID, ROOT, few_streets
+
+from tfseg.datasets import DATASETS, camvid
+from tfseg.datasets.spec import VOID
+from tfseg.errors import UserError
+from tfseg.records.convert import convert
+from tfseg.records.example import decode
+from tfseg.records.histogram import class_histogram
+from tfseg.records.reader import open_records
+
+
+def pixels(split, index):
+    return [array.numpy() for array in decode(split.read(index), split.info.encoding)]
+
+
+def raw_frames(folder):
+    """(image, label) by split, as OpenCV reads CamVid's layout."""
+    for split in ("train", "val"):
+        for path in sorted((folder / split).iterdir()):
+            image = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
+            label = cv2.imread(str(folder / f"{split}annot" / path.name), cv2.IMREAD_UNCHANGED)
+            label[label == 11] = VOID
+            yield split, image, label
+
+
+@pytest.mark.parametrize("encoding", ["keep", "png", "raw"])
+@pytest.mark.parametrize("format", ["tfrecord", "lmdb"])
+def test_every_pixel_comes_back(raw_camvid, tmp_path, format, encoding):
+    out = convert(camvid.SPEC, raw_camvid, tmp_path / "out", format=format, encoding=encoding)
+    records = open_records(tmp_path / "out")
+    assert (records.path, records.format) == (out, format)
+    assert records.info.classes == camvid.SPEC.classes
+    assert records.info.colors == camvid.SPEC.colors
+    assert {name: len(split) for name, split in records.splits.items()} == {"train": 3, "val": 2}
+    places = {"train": 0, "val": 0}
+    for split, image, label in raw_frames(raw_camvid):
+        found = pixels(records.splits[split], places[split])
+        np.testing.assert_array_equal(found[0], image)
+        np.testing.assert_array_equal(found[1], label)
+        places[split] += 1
+    assert records.splits["val"].sizes == [(144, 192)]
+
+
+def test_kept_images_are_the_files_own_bytes(raw_camvid, tmp_path):
+    convert(camvid.SPEC, raw_camvid, tmp_path)
+    file = next((raw_camvid / "train").iterdir())
+    assert file.read_bytes() in open_records(tmp_path).splits["train"].read(0)
+
+
+def test_jpeg_is_close(raw_camvid, tmp_path):
+    convert(camvid.SPEC, raw_camvid, tmp_path, encoding="jpeg")
+    image, label = pixels(open_records(tmp_path).splits["train"], 0)
+    _, wanted, truth = next(raw_frames(raw_camvid))
+    assert np.abs(image.astype(int) - wanted).mean() < 6
+    np.testing.assert_array_equal(label, truth)
+
+
+@pytest.mark.parametrize("encoding", ["keep", "raw"])
+def test_tfds_opens_it(raw_camvid, tmp_path, encoding):
+    folder = convert(camvid.SPEC, raw_camvid, tmp_path, encoding=encoding)
+    builder = tfds.builder_from_directory(folder)
+    assert builder.info.metadata["classes"] == list(camvid.SPEC.classes)
+    assert builder.info.metadata["void"] == 255
+    assert builder.info.splits["train"].num_examples == 3
+    for example, (_, image, label) in zip(
+        builder.as_dataset(split="train"), raw_frames(raw_camvid), strict=False
+    ):
+        np.testing.assert_array_equal(example["image"], image)
+        np.testing.assert_array_equal(example["label"][..., 0], label)
+    assert example["id"] == b"street-002"
+
+
+@pytest.mark.parametrize("encoding", ["keep", "raw"])
+def test_both_formats_hold_the_same_bytes(raw_camvid, tmp_path, encoding):
+    for format in ("tfrecord", "lmdb"):
+        convert(camvid.SPEC, raw_camvid, tmp_path, format=format, encoding=encoding)
+    shards, lmdb = (open_records(tmp_path, name) for name in ("camvid", "camvid_lmdb"))
+    for name, split in shards.splits.items():
+        assert [split.read(i) for i in range(len(split))] == [
+            lmdb.splits[name].read(i) for i in range(len(split))
+        ]
+
+
+def test_size_resizes_image_and_label_together(raw_camvid, tmp_path):
+    convert(camvid.SPEC, raw_camvid, tmp_path, size=(72, 96))
+    split = open_records(tmp_path).splits["train"]
+    assert split.sizes == [(72, 96)]
+    image, label = pixels(split, 0)
+    _, wanted, truth = next(raw_frames(raw_camvid))
+    means = wanted.reshape(72, 2, 96, 2, 3).mean((1, 3))  # bilinear at half size
+    assert np.abs(image - means).max() <= 1
+    blocks = truth.reshape(72, 2, 96, 2).transpose(0, 2, 1, 3).reshape(72, 96, 4)
+    assert (label[..., None] == blocks).any(-1).all()
+
+
+def digest(folder):
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+@pytest.mark.parametrize("format", ["tfrecord", "lmdb"])
+def test_the_same_input_gives_the_same_bytes(raw_camvid, tmp_path, format):
+    first = convert(camvid.SPEC, raw_camvid, tmp_path / "a", format=format)
+    second = convert(camvid.SPEC, raw_camvid, tmp_path / "b", format=format)
+    assert digest(first) == digest(second)
+
+
+def test_shipped_streets_are_what_convert_draws(tmp_path):
+    folder = convert(DATASETS["streets"], None, tmp_path)
+    shipped, drawn = open_records(ROOT / "records", "streets"), open_records(folder)
+    assert sum(f.stat().st_size for f in shipped.path.iterdir()) < 4_000_000
+    for name, count in (("train", 64), ("val", 16)):
+        a, b = shipped.splits[name], drawn.splits[name]
+        assert len(a) == len(b) == count
+        for index in range(0, count, 5):
+            for one, two in zip(pixels(a, index), pixels(b, index), strict=True):
+                np.testing.assert_array_equal(one, two)
+
+
+def test_a_bare_environment_is_split_evenly(tmp_path):
+    convert(few_streets(10, 2), None, tmp_path, format="lmdb", size=(32, 32))
+    bare = tmp_path / "streets_lmdb" / "train"
+    records = open_records(bare, val_fraction=0.2)
+    train, val = records.splits["train"], records.splits["val"]
+    assert (len(train), len(val)) == (8, 2)
+    both = {split.read(i) for split in (train, val) for i in range(len(split))}
+    assert len(both) == 10
+    given = open_records(bare, input_val=tmp_path / "streets_lmdb" / "val")
+    assert (len(given.splits["train"]), len(given.splits["val"])) == (10, 2)
+
+
+def test_which_data_set_is_meant(raw_camvid, tmp_path):
+    convert(few_streets(1, 1), None, tmp_path)
+    assert open_records(tmp_path).name == "streets"
+    convert(camvid.SPEC, raw_camvid, tmp_path)
+    assert open_records(tmp_path).name == "camvid"  # the sample steps back
+    assert open_records(tmp_path, "streets").name == "streets"
+    assert open_records(tmp_path / "camvid").name == "camvid"
+    assert open_records(tmp_path / "camvid" / "1.0.0").name == "camvid"
+    convert(camvid.SPEC, raw_camvid, tmp_path, format="lmdb")
+    with pytest.raises(UserError, match="--dataset=camvid or --dataset=camvid_lmdb"):
+        open_records(tmp_path)
+    with pytest.raises(UserError, match="--dataset=x is not in"):
+        open_records(tmp_path, "x")
+
+
+def test_no_records_says_how_to_make_some(tmp_path):
+    for folder in (tmp_path, tmp_path / "missing"):
+        with pytest.raises(UserError, match="convert --dataset=streets --output="):
+            open_records(folder)
+
+
+def test_a_truncated_shard_is_named(raw_camvid, tmp_path):
+    folder = convert(camvid.SPEC, raw_camvid, tmp_path)
+    shard = next(folder.glob("*train.tfrecord*"))
+    data = shard.read_bytes()
+    for cut in (len(data) - 7, len(data) // 2, 5):
+        shard.write_bytes(data[:cut])
+        with pytest.raises(UserError, match=f"{shard.name} is truncated at byte"):
+            open_records(folder)
+    shard.write_bytes(b"")
+    with pytest.raises(UserError, match="holds 0 examples, not 3"):
+        open_records(folder)
+
+
+def first(folder, split):
+    return sorted((folder / split).iterdir())[0]
+
+
+def write_label(folder, array):
+    path = first(folder, "trainannot")
+    cv2.imwrite(str(path), array)
+    return path
+
+
+BAD = {
+    "empty folder": (
+        lambda raw: [shutil.rmtree(raw), raw.mkdir()],
+        r"is not CamVid's SegNet edition: it should hold train/NAME.png",
+    ),
+    "a label is missing": (
+        lambda raw: first(raw, "trainannot").unlink(),
+        r"train/street-000.png has no partner in .*trainannot",
+    ),
+    "a picture is missing": (
+        lambda raw: first(raw, "val").unlink(),
+        r"valannot/street-064.png has no partner in .*val",
+    ),
+    "an empty split": (
+        lambda raw: [f.unlink() for s in ("val", "valannot") for f in (raw / s).iterdir()],
+        r"val holds no pictures",
+    ),
+    "a value outside": (
+        lambda raw: write_label(raw, np.full((144, 192), 77, np.uint8)),
+        r"street-000.png: label value 77 is not one of camvid's",
+    ),
+    "another size": (
+        lambda raw: write_label(raw, np.zeros((100, 192), np.uint8)),
+        r"is 144x192 but .*trainannot/street-000.png is 100x192",
+    ),
+    "colours for indices": (
+        lambda raw: write_label(raw, np.zeros((144, 192, 3), np.uint8)),
+        r"street-000.png is RGB, not single-channel",
+    ),
+    "a cut PNG": (
+        lambda raw: first(raw, "train").write_bytes(first(raw, "train").read_bytes()[:-3000]),
+        r"train/street-000.png is damaged",
+    ),
+    "a cut label": (
+        lambda raw: first(raw, "trainannot").write_bytes(
+            first(raw, "trainannot").read_bytes()[:-300]
+        ),
+        r"trainannot/street-000.png is damaged",
+    ),
+    "no picture": (
+        lambda raw: first(raw, "train").write_bytes(b"hello"),
+        r"train/street-000.png is damaged or no picture",
+    ),
+}
+
+
+@pytest.mark.parametrize("format", ["tfrecord", "lmdb"])
+@pytest.mark.parametrize("case", BAD)
+def test_bad_raw_data_is_named_and_leaves_nothing(raw_camvid, tmp_path, case, format):
+    spoil, message = BAD[case]
+    spoil(raw_camvid)
+    with pytest.raises(UserError, match=message) as refused:
+        convert(camvid.SPEC, raw_camvid, tmp_path / "out", format=format)
+    assert "\n" not in str(refused.value)
+    assert not (tmp_path / "out").exists() or not any((tmp_path / "out").iterdir())
+
+
+def test_finished_records_are_kept_unless_overwritten(raw_camvid, tmp_path):
+    folder = convert(camvid.SPEC, raw_camvid, tmp_path)
+    with pytest.raises(UserError, match="exists; --overwrite replaces it"):
+        convert(camvid.SPEC, raw_camvid, tmp_path)
+    before = digest(folder)
+    write_label(raw_camvid, np.full((144, 192), 77, np.uint8))
+    with pytest.raises(UserError, match="label value 77"):
+        convert(camvid.SPEC, raw_camvid, tmp_path, overwrite=True)
+    assert digest(folder) == before
+    write_label(raw_camvid, np.full((144, 192), 3, np.uint8))
+    convert(camvid.SPEC, raw_camvid, tmp_path, overwrite=True)
+    assert digest(folder) != before
+    assert [path.name for path in folder.parent.iterdir()] == ["1.0.0"]
+
+
+@pytest.mark.parametrize("format", ["tfrecord", "lmdb"])
+def test_a_killed_conversion_leaves_no_records_and_the_next_works(tmp_path, format):
+    """Real kills: the process dies while frames are being written."""
+    command = [
+        sys.executable, "train.py", "convert", "--dataset=streets", f"--output={tmp_path}",
+        f"--format={format}", "--size=512x1024",
+    ]  # fmt: skip
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.rglob(".*.partial")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert list(tmp_path.rglob(".*.partial")), "it was done before it was killed"
+    with pytest.raises(UserError, match="holds no records"):
+        open_records(tmp_path)
+    convert(few_streets(2, 1), None, tmp_path, format=format)
+    assert len(open_records(tmp_path).splits["train"]) == 2
+    assert not list(tmp_path.rglob(".*.partial"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a small disk")
+@pytest.mark.parametrize("format", ["tfrecord", "lmdb"])
+def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, format):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(disk)]).returncode:
+        pytest.skip("no tmpfs can be mounted here")
+    try:
+        with pytest.raises(UserError, match="could not write .*; nothing was kept"):
+            convert(DATASETS["streets"], None, disk, format=format)
+        assert not [path for path in disk.rglob("*") if path.is_file()]
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_an_unwritable_place_is_said(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=os.strerror(errno.ENOTDIR)):
+        convert(few_streets(1, 1), None, tmp_path / "file")
+
+
+def test_histogram_counts_every_pixel(records):
+    split = open_records(records).splits["train"]
+    labels = [pixels(split, i)[1] for i in range(len(split))]
+    counts = class_histogram(split)
+    for value in range(11):
+        assert counts.pixels[value] == sum((label == value).sum() for label in labels)
+        assert counts.present[value] == sum(label.size for label in labels if (label == value).any())
+    assert counts.void == sum((label == VOID).sum() for label in labels)
+
+
+def test_several_frame_sizes_in_one_set(tmp_path):
+    spec = few_streets(2, 1)
+
+    def frames(source):
+        every = spec.frames(source)
+        small = dataclasses.replace(
+            every["train"][1],
+            image=lambda: every["train"][1].image()[:100],
+            label=lambda: every["train"][1].label()[:100],
+        )
+        return {**every, "train": [every["train"][0], small]}
+
+    convert(dataclasses.replace(spec, frames=frames), None, tmp_path)
+    assert open_records(tmp_path).splits["train"].sizes == [(100, 192), (144, 192)]
+
+
+@pytest.mark.skipif(not CAMVID.is_dir(), reason="the real CamVid is not here")
+def test_real_camvid(tmp_path):
+    convert(camvid.SPEC, CAMVID, tmp_path)
+    records = open_records(tmp_path)
+    assert {name: len(split) for name, split in records.splits.items()} == {
+        "train": 367,
+        "val": 101,
+    }
+    counts = class_histogram(records.splits["val"])
+    assert counts.void == 387010
+    assert list(counts.pixels[:3]) == [1601620, 4531180, 98499]
+    for index, (_, image, label) in zip(range(3), raw_frames(CAMVID), strict=False):
+        found = pixels(records.splits["train"], index)
+        np.testing.assert_array_equal(found[0], image)
+        np.testing.assert_array_equal(found[1], label)
