@@ -73,7 +73,9 @@ def test_predict_writes_palette_masks_and_overlays(run, segmenter, photo, tmp_pa
     folder.mkdir()
     shutil.copy(path, folder / "a.png")
     cv2.imwrite(str(folder / "b.jpg"), np.full((40, 50, 3), 99, np.uint8))
-    main(["predict", f"--run={run}", f"--input={folder}", f"--output={tmp_path / 'out'}", "--gpu=-1"])
+    main(
+        ["predict", f"--run={run}", f"--input={folder}", f"--output={tmp_path / 'out'}", "--gpu=-1"]
+    )
     names = sorted(file.name for file in (tmp_path / "out").iterdir())
     assert names == ["a.png", "a_overlay.png", "b.png", "b_overlay.png"]
     mask = Image.open(tmp_path / "out" / "a.png")

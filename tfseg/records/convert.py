@@ -3,7 +3,7 @@
 import io
 import os
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import cv2
@@ -103,7 +103,7 @@ def _whole(final, overwrite):
         raise UserError(f"could not write {final}: {reason}; nothing was kept") from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-        if final.parent.is_dir() and not any(final.parent.iterdir()):
+        with suppress(OSError):  # only where it is empty
             final.parent.rmdir()
 
 

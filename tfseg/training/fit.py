@@ -229,7 +229,9 @@ def _fit(model, metric, network, config, records, run, state, steps):
     except callbacks.Interrupted:
         best.save()
         step = int(model.optimizer.iterations)
-        raise KeyboardInterrupt(f"at step {step}, saved; go on: train --resume={run.path}") from None
+        raise KeyboardInterrupt(
+            f"at step {step}, saved; go on: train --resume={run.path}"
+        ) from None
 
 
 def _shown_frames(split, count):

@@ -1,0 +1,135 @@
+"""Training speed of LinkNet beside PyTorch's, in one run: `python -m benchmarks.train_step`.
+
+A step is forward, loss, backward and AdamW on 4 frames of 352×480 in memory. Every contender runs
+in its own process, because the frameworks' thread pools would fight in one; they take turns over
+several rounds, and what is printed is each one's median over the rounds and its ratio to PyTorch's
+best of the same precision. Where torch is not installed, its rows are left out.
+"""
+
+import importlib.util
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+BATCH, HEIGHT, WIDTH, CLASSES = 4, 352, 480, 11
+ROUNDS, STEPS, WARM_UP = 5, 4, 3
+
+
+def frames():
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (BATCH, HEIGHT, WIDTH, 3), "uint8")
+    return images, rng.integers(0, CLASSES, (BATCH, HEIGHT, WIDTH), "uint8")
+
+
+def tfseg_step(precision):
+    """One step of what `train` runs, mIoU metric left out, as a function."""
+    import keras
+    import tensorflow as tf
+
+    import tfseg
+    from tfseg.losses import make_loss
+
+    keras.config.set_dtype_policy(precision)
+    network = tfseg.build("linknet", CLASSES)
+    network.compile(keras.optimizers.AdamW(1e-3), loss=make_loss("cross_entropy"))
+    batches = iter(tf.data.Dataset.from_tensors(frames()).repeat())
+    network.make_train_function()
+    return lambda: float(network.train_function(batches)["loss"])
+
+
+def torch_step(precision, compiled):
+    """The same step in PyTorch, channels last."""
+    import torch
+
+    from benchmarks.torch_linknet import LinkNet
+
+    torch.manual_seed(0)
+    network = LinkNet(CLASSES).to(memory_format=torch.channels_last).train()
+    optimizer = torch.optim.AdamW(network.parameters(), 1e-3)
+    forward = torch.compile(network) if compiled else network
+    images, labels = map(torch.from_numpy, frames())
+    mean = torch.tensor([123.675, 116.28, 103.53]).view(1, 3, 1, 1)
+    deviation = torch.tensor([58.395, 57.12, 57.375]).view(1, 3, 1, 1)
+
+    def step():
+        pixels = (images.permute(0, 3, 1, 2).float() - mean) / deviation  # stays channels last
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "mixed_bfloat16"):
+            loss = torch.nn.functional.cross_entropy(forward(pixels), labels.long())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    return step
+
+
+CONTENDERS = {
+    "tfseg": tfseg_step,
+    "torch": lambda precision: torch_step(precision, compiled=False),
+    "torch.compile": lambda precision: torch_step(precision, compiled=True),
+}
+
+
+def serve(name, precision):
+    """The process of one contender: warms up, then times STEPS steps at every line it reads."""
+    step = CONTENDERS[name](precision)
+    for _ in range(WARM_UP):
+        step()
+    print("ready", flush=True)
+    for _ in sys.stdin:
+        start = time.perf_counter()
+        for _ in range(STEPS):
+            step()
+        print(BATCH * STEPS / (time.perf_counter() - start), flush=True)
+
+
+def start(name, precision):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.train_step", name, precision],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"},
+    )
+    return process if process.stdout.readline().strip() == "ready" else None
+
+
+def measure(precision):
+    names = ["tfseg"]
+    if importlib.util.find_spec("torch"):
+        names += ["torch", "torch.compile"]
+    processes = {name: start(name, precision) for name in names}
+    for name in [name for name, process in processes.items() if process is None]:
+        print(f"{precision:16s}{name:16s} did not start")
+        del processes[name]
+    speeds = {name: [] for name in processes}
+    for _ in range(ROUNDS):
+        for name, process in processes.items():
+            process.stdin.write("\n")
+            process.stdin.flush()
+            speeds[name].append(float(process.stdout.readline()))
+    for process in processes.values():
+        process.stdin.close()
+        process.wait()
+    return {name: statistics.median(values) for name, values in speeds.items()}
+
+
+def main():
+    if len(sys.argv) == 3:
+        return serve(*sys.argv[1:])
+    print(f"LinkNet, {HEIGHT}x{WIDTH}, batch {BATCH}, {os.cpu_count()} CPU cores")
+    for precision in ("float32", "mixed_bfloat16"):
+        medians = measure(precision)
+        best = max((v for name, v in medians.items() if name != "tfseg"), default=None)
+        for name, speed in medians.items():
+            ratio = f"{speed / best:6.2f} x torch's best" if best else ""
+            print(f"{precision:16s}{name:16s}{speed:7.2f} images/s{ratio}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
