@@ -120,8 +120,6 @@ def measure(precision):
 
 
 def main():
-    if len(sys.argv) == 3:
-        return serve(*sys.argv[1:])
     print(f"LinkNet, {HEIGHT}x{WIDTH}, batch {BATCH}, {os.cpu_count()} CPU cores")
     for precision in ("float32", "mixed_bfloat16"):
         medians = measure(precision)
@@ -132,4 +130,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    serve(*sys.argv[1:]) if len(sys.argv) == 3 else main()

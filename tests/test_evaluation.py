@@ -45,7 +45,7 @@ def test_test_writes_the_figures_of_the_run(run, capsys):
     assert "Bicyclist" in printed
     figures = json.loads((run / "test-val.json").read_text())
     assert figures == json.loads((run / "results.json").read_text())
-    rows = list(csv.reader(open(run / "test-val" / "confusion.csv")))
+    rows = list(csv.reader((run / "test-val" / "confusion.csv").read_text().splitlines()))
     matrix = np.array([row[1:] for row in rows[1:]], int)
     assert rows[0][1:] == [row[0] for row in rows[1:]]
     records = tfseg.open_records(_input(run))

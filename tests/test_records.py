@@ -293,7 +293,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, format):
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(disk)]).returncode:
         pytest.skip("no tmpfs can be mounted here")
     try:
-        with pytest.raises(UserError, match="could not write .*; nothing was kept"):
+        with pytest.raises(UserError, match=r"could not write .*; nothing was kept"):
             convert(DATASETS["streets"], None, disk, format=format)
         assert not [path for path in disk.rglob("*") if path.is_file()]
     finally:

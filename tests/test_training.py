@@ -144,7 +144,7 @@ def test_a_damaged_record_is_named(records, tmp_path):
     at = data.index(b"IDAT") + 40
     data[at : at + 20] = bytes(20)
     shard.write_bytes(data)
-    with pytest.raises(UserError, match="example 0 .* is damaged"):
+    with pytest.raises(UserError, match=r"example 0 .* is damaged"):
         train(config(damaged, tmp_path / "run", class_weights="none"))
 
 
