@@ -45,6 +45,8 @@ def _write_sheet(records, path, rows=3, columns=4):
     """Frames spread over the first split, each beside its label, scaled to one size."""
     split = next(iter(records.splits.values()))
     height, width = split.sizes[0]
+    shrink = max(1, width / 240)
+    height, width = round(height / shrink), round(width / shrink)
     count = min(rows * columns, len(split))
     tiles = []
     for i in range(count):

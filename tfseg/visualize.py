@@ -33,6 +33,11 @@ def write_mask(path, mask, colors):
     picture.save(path, format="PNG")
 
 
+def write_picture(path, picture):
+    """Writes RGB pixels as a PNG; unlike OpenCV's, it raises where it cannot."""
+    Image.fromarray(picture).save(path, format="PNG")
+
+
 def triptych(image, truth, prediction, classes, colors):
     """Original | truth | prediction in class colours, with captions and the legend below."""
     grow = max(1, round(320 / image.shape[1]))  # small frames to legible panels, large ones to fit

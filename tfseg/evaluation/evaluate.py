@@ -2,9 +2,7 @@
 
 import csv
 import math
-from pathlib import Path
 
-import cv2
 import numpy as np
 import tensorflow as tf
 from keras import ops
@@ -17,7 +15,7 @@ from tfseg.metrics import class_indices, confusion_matrix, scores
 from tfseg.records.damage import naming_damage
 from tfseg.records.reader import open_records
 from tfseg.runs import RunFolder, load_network
-from tfseg.visualize import confusion_picture, triptych
+from tfseg.visualize import confusion_picture, triptych, write_picture
 
 
 def labeller(network):
@@ -105,18 +103,17 @@ def _montages(folder, split, labels, count=8):
     def show(index, image, truth, prediction):
         if index in shown:
             picture = triptych(image, truth, prediction, labels.classes, labels.colors)
-            cv2.imwrite(str(folder / f"frame-{index:05d}.png"), picture[..., ::-1])
+            write_picture(folder / f"frame-{index:05d}.png", picture)
 
     return show
 
 
 def _write_matrix(folder, matrix, classes):
-    with open(Path(folder) / "confusion.csv", "w", newline="") as file:
+    with open(folder / "confusion.csv", "w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["truth \\ prediction", *classes])
         writer.writerows([name, *row] for name, row in zip(classes, matrix.tolist(), strict=True))
-    picture = confusion_picture(matrix, classes)
-    cv2.imwrite(str(Path(folder) / "confusion.png"), picture[..., ::-1])
+    write_picture(folder / "confusion.png", confusion_picture(matrix, classes))
 
 
 def table(results):

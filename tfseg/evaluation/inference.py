@@ -10,7 +10,7 @@ from tfseg.devices import select
 from tfseg.errors import UserError
 from tfseg.evaluation.evaluate import labeller
 from tfseg.runs import RunFolder, load_network
-from tfseg.visualize import overlay, write_mask
+from tfseg.visualize import overlay, write_mask, write_picture
 
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
 
@@ -76,7 +76,7 @@ def predict_files(config):
         mask = segmenter.predict(pixels)
         write_mask(config.output / f"{path.stem}.png", mask, segmenter.colors)
         blended = overlay(pixels, mask, segmenter.colors)
-        cv2.imwrite(str(config.output / f"{path.stem}_overlay.png"), blended[..., ::-1])
+        write_picture(config.output / f"{path.stem}_overlay.png", blended)
     print(f"wrote {len(pictures)} masks and overlays in {config.output}")
 
 
