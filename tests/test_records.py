@@ -334,6 +334,98 @@ def test_several_frame_sizes_in_one_set(tmp_path):
     assert open_records(tmp_path).splits["train"].sizes == [(100, 192), (144, 192)]
 
 
+def test_a_second_conversion_at_the_same_time_is_refused(tmp_path):
+    base = few_streets(2, 1)
+    refused = []
+
+    def frames(source):
+        every = base.frames(source)
+
+        def image():  # drawn while the first conversion is under way
+            with pytest.raises(UserError, match="another conversion is writing") as error:
+                convert(base, None, tmp_path)
+            refused.append(error)
+            return every["train"][1].image()
+
+        second = dataclasses.replace(every["train"][1], image=image)
+        return {**every, "train": [every["train"][0], second]}
+
+    convert(dataclasses.replace(base, frames=frames), None, tmp_path)
+    assert len(refused) == 1
+    assert len(open_records(tmp_path).splits["train"]) == 2
+
+
+def test_an_overwrite_killed_between_its_renames_loses_nothing(raw_camvid, tmp_path):
+    folder = convert(camvid.SPEC, raw_camvid, tmp_path)
+    before = digest(folder)
+    folder.rename(folder.with_name(".1.0.0.old"))
+    write_label(raw_camvid, np.full((144, 192), 77, np.uint8))
+    with pytest.raises(UserError, match="label value 77"):
+        convert(camvid.SPEC, raw_camvid, tmp_path)
+    assert digest(folder) == before
+
+
+@pytest.mark.parametrize("folder", ["train", "trainannot"])
+def test_a_flipped_bit_is_refused(raw_camvid, tmp_path, folder):
+    """In the header and at the end of a PNG, where Pillow alone lets some pass."""
+    path = first(raw_camvid, folder)
+    data = path.read_bytes()
+    for place in [*range(0, 33, 4), *range(len(data) - 20, len(data) - 12, 3)]:
+        path.write_bytes(data[:place] + bytes([data[place] ^ 4]) + data[place + 1 :])
+        with pytest.raises(UserError, match=f"{folder}/street-000.png is damaged"):
+            convert(camvid.SPEC, raw_camvid, tmp_path / "out")
+
+
+def test_a_damaged_environment_is_named(tmp_path):
+    folder = convert(few_streets(6, 2), None, tmp_path, format="lmdb", size=(32, 32))
+    data = folder / "train" / "data.mdb"
+    whole = data.read_bytes()
+    for cut in (len(whole) - 1, len(whole) // 2, 9000):
+        data.write_bytes(whole[:cut])
+        with pytest.raises(UserError, match=r"train/data.mdb is truncated; convert again"):
+            open_records(folder)
+    for junk in (b"", b"x" * 20000):
+        data.write_bytes(junk)
+        with pytest.raises(UserError, match="no LMDB environment that can be read"):
+            open_records(folder)
+
+
+def test_records_converted_again_are_read_anew(tmp_path):
+    for format in ("tfrecord", "lmdb"):
+        convert(few_streets(4, 1), None, tmp_path / format, format=format, size=(32, 32))
+        assert len(open_records(tmp_path / format).splits["train"]) == 4
+        convert(
+            few_streets(2, 1), None, tmp_path / format, format=format, size=(16, 16), overwrite=True
+        )
+        train = open_records(tmp_path / format).splits["train"]
+        assert (len(train), train.sizes) == (2, [(16, 16)])
+        assert pixels(train, 1)[1].shape == (16, 16)
+
+
+def test_input_val_has_its_own_sizes_and_must_agree(tmp_path):
+    for name, size, encoding in (("a", 32, "keep"), ("b", 48, "keep"), ("raw", 32, "raw")):
+        convert(
+            few_streets(2, 1), None, tmp_path / name, format="lmdb", size=(size, size),
+            encoding=encoding,
+        )  # fmt: skip
+    train = tmp_path / "a" / "streets_lmdb" / "train"
+    records = open_records(train, input_val=tmp_path / "b" / "streets_lmdb")
+    assert records.splits["train"].sizes == [(32, 32)]
+    assert records.splits["val"].sizes == [(48, 48)]
+    with pytest.raises(UserError, match="has another encoding than"):
+        open_records(train, input_val=tmp_path / "raw" / "streets_lmdb" / "val")
+
+
+def test_cut_metadata_is_named(raw_camvid, tmp_path):
+    folder = convert(camvid.SPEC, raw_camvid, tmp_path)
+    for name in ("dataset_info.json", "metadata.json"):
+        text = (folder / name).read_text()
+        (folder / name).write_text(text[:30])
+        with pytest.raises(UserError, match=f"{name} cannot be read"):
+            open_records(folder)
+        (folder / name).write_text(text)
+
+
 @pytest.mark.skipif(not CAMVID.is_dir(), reason="the real CamVid is not here")
 def test_real_camvid(tmp_path):
     convert(camvid.SPEC, CAMVID, tmp_path)

@@ -1,5 +1,6 @@
 """Raw data set -> records, whole or not at all."""
 
+import fcntl
 import io
 import os
 import shutil
@@ -90,21 +91,53 @@ def _whole(final, overwrite):
     partial = final.with_name(f".{final.name}.partial")
     old = final.with_name(f".{final.name}.old")
     try:
-        for leftover in (partial, old):  # of a conversion that was killed
-            shutil.rmtree(leftover, ignore_errors=True)
-        partial.mkdir(parents=True)
-        yield partial
-        if final.exists():
-            os.replace(final, old)
-        os.replace(partial, final)
-        shutil.rmtree(old, ignore_errors=True)
+        with _alone(partial, final):
+            # What a conversion left that was killed: pixels, or both renames half done.
+            _empty(partial)
+            if final.exists():
+                shutil.rmtree(old, ignore_errors=True)
+            elif old.exists():
+                os.replace(old, final)
+            yield partial
+            if final.exists():
+                os.replace(final, old)
+            os.replace(partial, final)
+            shutil.rmtree(old, ignore_errors=True)
     except (OSError, lmdb.Error, tf.errors.OpError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"could not write {final}: {reason}; nothing was kept") from None
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
         with suppress(OSError):  # only where it is empty
             final.parent.rmdir()
+
+
+@contextmanager
+def _alone(partial, final):
+    """Makes `partial`, held by this process alone (a kill lets go of it), gone on failure."""
+    partial.mkdir(parents=True, exist_ok=True)
+    folder = os.open(partial, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # network disks that know no such lock
+            _lock(folder, final)
+        try:
+            yield
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+    finally:
+        os.close(folder)
+
+
+def _lock(folder, final):
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise UserError(f"another conversion is writing {final}; wait for it to end") from None
+
+
+def _empty(folder):
+    for child in folder.iterdir():
+        shutil.rmtree(child) if child.is_dir() else child.unlink()
 
 
 def _examples(spec, frames, size, encoding, sizes, bar):
@@ -148,21 +181,34 @@ def _read_image(place):
         return None, place()
     data = place.read_bytes()
     picture = _open(place, data)
-    can_keep = picture.mode == "RGB" and picture.format in ("PNG", "JPEG")
-    return data if can_keep else None, np.asarray(picture.convert("RGB"))
+    if picture.mode != "RGB" or picture.format not in ("PNG", "JPEG"):
+        return None, np.asarray(picture.convert("RGB"))
+    return data, _decode(place, data, channels=3)
 
 
 def _read_label(spec, place):
     """Class indices (H, W), void as 255."""
     if callable(place):
         return spec.to_index(place())
-    picture = _open(place, place.read_bytes())
+    data = place.read_bytes()
+    picture = _open(place, data)
+    if picture.format == "PNG":
+        _decode(place, data, channels=0)
     if picture.mode not in ("L", "P"):
         raise UserError(f"{place} is {picture.mode}, not single-channel 8-bit class indices")
     try:
         return spec.to_index(np.asarray(picture))
     except UserError as error:
         raise UserError(f"{place}: {error}") from None
+
+
+def _decode(path, data, channels):
+    """Pixels as training will see them; TensorFlow checks CRCs that Pillow lets pass."""
+    try:
+        return tf.io.decode_image(data, channels, expand_animations=False).numpy()
+    except tf.errors.InvalidArgumentError as error:
+        reason = " ".join(error.message.split())
+        raise UserError(f"{path} is damaged or no picture: {reason}") from None
 
 
 def _open(path, data):

@@ -1,6 +1,7 @@
 """LMDB environments, one a split, holding the same examples as the shards."""
 
 import json
+import os
 from pathlib import Path
 
 import lmdb
@@ -9,7 +10,7 @@ from tfseg.errors import UserError
 
 METADATA = b"__metadata__"  # sorts behind every example's key
 BATCH = 32  # examples a transaction
-_environments = {}  # py-lmdb refuses to open one twice in a process
+_environments = {}  # path -> (file, environment): py-lmdb refuses to open one twice in a process
 
 
 def key(index):
@@ -63,14 +64,25 @@ def read_metadata(folder):
 
 def _open(folder):
     path = str(Path(folder).resolve())
-    if path not in _environments:
-        try:
-            _environments[path] = lmdb.open(
+    try:
+        file = os.stat(Path(path, "data.mdb"))
+        known, environment = _environments.pop(path, (None, None))
+        if environment and not os.path.samestat(known, file):  # converted again meanwhile
+            environment.close()
+            environment = None
+        if environment is None:
+            environment = lmdb.open(
                 path, readonly=True, lock=False, readahead=False, max_readers=1024
             )
-        except lmdb.Error as error:
-            raise UserError(f"{folder} is no LMDB environment that can be read: {error}") from None
-    return _environments[path]
+        pages = environment.info()["last_pgno"] + 1
+        whole = file.st_size >= pages * environment.stat()["psize"]
+    except (OSError, lmdb.Error) as error:
+        raise UserError(f"{folder} is no LMDB environment that can be read: {error}") from None
+    if not whole:  # reading past the end of the file would kill the process
+        environment.close()
+        raise UserError(f"{folder / 'data.mdb'} is truncated; convert again")
+    _environments[path] = file, environment
+    return environment
 
 
 class Environment:

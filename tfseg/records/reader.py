@@ -74,15 +74,29 @@ def open_records(path, dataset=None, input_val=None, val_fraction=0.1):
     if tfrecord_store.is_data_set(path):
         metadata = tfrecord_store.read_metadata(path)
         stores = {split: tfrecord_store.Shards(path, split) for split in metadata["sizes"]}
-        return _records(path, "tfrecord", metadata, stores, val_fraction)
+        return _records(path, "tfrecord", metadata, metadata["sizes"], stores, val_fraction)
     folders = {f.name: f for f in sorted(path.iterdir()) if lmdb_store.is_environment(f)}
     return _open_lmdb(path, folders, val_fraction)
 
 
 def _open_lmdb(path, folders, val_fraction):
-    metadata = lmdb_store.read_metadata(next(iter(folders.values())))
+    metadata = {split: lmdb_store.read_metadata(folder) for split, folder in folders.items()}
+    first, *others = metadata
+    for other in others:
+        for key in ("classes", "colors", "encoding"):
+            if metadata[other][key] != metadata[first][key]:
+                raise UserError(
+                    f"{folders[other]} has another {key} than {folders[first]}; convert both alike"
+                )
+    sizes = {split: _sizes(metadata[split], folder) for split, folder in folders.items()}
     stores = {split: lmdb_store.Environment(folder) for split, folder in folders.items()}
-    return _records(path, "lmdb", metadata, stores, val_fraction)
+    return _records(path, "lmdb", metadata[first], sizes, stores, val_fraction)
+
+
+def _sizes(metadata, folder):
+    """The frame sizes of an environment: a renamed one may hold any split of its data set."""
+    every = [size for sizes in metadata["sizes"].values() for size in sizes]
+    return metadata["sizes"].get(folder.name, every)
 
 
 def _environment(path):
@@ -92,7 +106,7 @@ def _environment(path):
     raise UserError(f"--input_val={path} is no LMDB environment: it has no data.mdb")
 
 
-def _records(path, format, metadata, stores, val_fraction):
+def _records(path, format, metadata, sizes, stores, val_fraction):
     info = Info(
         metadata["name"],
         tuple(metadata["classes"]),
@@ -100,9 +114,7 @@ def _records(path, format, metadata, stores, val_fraction):
         metadata["void"],
         metadata["encoding"],
     )
-    # A bare environment may be any split of its data set: its sizes are among all of them.
-    every = {tuple(size) for sizes in metadata["sizes"].values() for size in sizes}
-    sizes = {split: sorted(map(tuple, metadata["sizes"].get(split, every))) for split in stores}
+    sizes = {split: sorted(set(map(tuple, listed))) for split, listed in sizes.items()}
     splits = {name: Split(name, info, sizes[name], store) for name, store in stores.items()}
     if "val" not in splits and "train" in splits:
         splits |= _held_out(splits["train"], stores["train"], val_fraction)

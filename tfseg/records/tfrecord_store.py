@@ -47,7 +47,14 @@ def write_metadata(folder, spec, split_infos, metadata):
 
 
 def read_metadata(folder):
-    return json.loads((folder / "metadata.json").read_text())
+    return _read_json(folder / "metadata.json")
+
+
+def _read_json(path):
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read: {error}; convert again") from None
 
 
 def is_data_set(folder):
@@ -58,7 +65,7 @@ class Shards:
     """Random access to one split's examples: where each one lies is read once, from its header."""
 
     def __init__(self, folder, split):
-        info = json.loads((folder / "dataset_info.json").read_text())
+        info = _read_json(folder / "dataset_info.json")
         lengths = {s["name"]: [int(n) for n in s["shardLengths"]] for s in info["splits"]}[split]
         self.places = []  # (shard, offset, length) of every example
         self.paths = [
