@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import math
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +25,10 @@ def gpus(text):
         return ()
     if not re.fullmatch(r"\d+(,\d+)*", text):
         raise ValueError("GPU numbers like 0 or 0,1, or -1 for the CPU")
-    return tuple(int(number) for number in text.split(","))
+    numbers = tuple(int(number) for number in text.split(","))
+    if len(set(numbers)) < len(numbers):
+        raise ValueError("each GPU number once")
+    return numbers
 
 
 def span(text):
@@ -89,7 +94,10 @@ class Config:
             raise UserError(f"{path} is not a run's config: {error!r}") from None
 
     def save(self, path):
-        Path(path).write_text(json.dumps(dataclasses.asdict(self), indent=2, default=str) + "\n")
+        """Writes JSON, whole or not at all."""
+        partial = Path(path).with_name(f".{Path(path).name}")
+        partial.write_text(json.dumps(dataclasses.asdict(self), indent=2, default=str) + "\n")
+        os.replace(partial, path)
 
 
 def _parse(field, text):
@@ -111,6 +119,8 @@ def _check(field, value):
     choices, low, high = (field.metadata[key] for key in ("choices", "low", "high"))
     if value is None:
         return
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UserError(f"--{field.name}={value}: must be a finite number")
     if choices and value not in choices:
         raise UserError(f"--{field.name}={value}: choose one of {', '.join(choices)}")
     if low is not None and value < low:
@@ -149,13 +159,13 @@ class TrainConfig(Config):
     resume: Path = flag(None, "run folder to continue where it stopped", Path)
     savedir: Path = flag(None, "folder of this run; runs/<dataset>-<model>-<time> by default", Path)
     logdir: Path = flag(None, "folder of the TensorBoard events; in the run by default", Path)
-    epochs: int = flag(80, "passes over the training frames", int, low=1)
-    batch_size: int = flag(8, "frames a step, all GPUs together", int, low=1)
+    epochs: int = flag(40, "passes over the training frames", int, low=1)
+    batch_size: int = flag(4, "frames a step, all GPUs together", int, low=1)
     crop_size: tuple = flag(
         None, "training crop, HxW in pixels; the smallest frame's size by default", size
     )
     scale: tuple = flag(
-        (0.6, 1.8), "random scaling before the crop, from and to; 1,1 is none", span
+        (0.8, 1.4), "random scaling before the crop, from and to; 1,1 is none", span
     )
     flip: bool = flag(True, "mirror half of the crops", switch)
     brightness: float = flag(0.2, "random light change, share of white", float, low=0, high=1)
@@ -166,15 +176,15 @@ class TrainConfig(Config):
     warmup_epochs: float = flag(0.0, "epochs of linear rise at the start", float, low=0)
     step_epochs: int = flag(100, "epochs between the drops of --schedule=step", int, low=1)
     step_decay: float = flag(0.1, "factor of each drop", float, low=0, high=1)
-    momentum: float = flag(0.9, "of sgd and rmsprop", float, low=0, high=1)
+    momentum: float = flag(0.9, "of sgd", float, low=0, high=1)
     weight_decay: float = flag(1e-3, "decoupled weight decay of adamw", float, low=0)
     l2_reg: float = flag(0.0, "L2 penalty on convolution kernels, added to the loss", float, low=0)
-    clip_norm: float = flag(None, "largest norm of all gradients together", float, low=0)
+    clip_norm: float = flag(None, "largest norm of all gradients together", float, low=1e-6)
     ema: float = flag(
         None, "decay of averaged weights, as 0.999, used to validate", float, low=0, high=1
     )
     loss: str = flag(
-        "cross_entropy", "cross_entropy, dice, focal, lovasz, or a sum like cross_entropy+0.5*dice"
+        "cross_entropy+dice", "cross_entropy, dice, focal, lovasz, or a sum as a+0.5*b"
     )
     class_weights: str = flag(
         "enet", "weights of rare classes", choices=("none", "enet", "linknet", "median")
@@ -188,7 +198,7 @@ class TrainConfig(Config):
     pictures: int = flag(4, "validation frames shown in TensorBoard", int, low=0)
     gpu: tuple = flag((0,), _GPU, gpus)
     mem_frac: float = flag(None, _MEM_FRAC, float, low=0.01, high=1)
-    seed: int = flag(1, "of weights, order and crops", int, low=0)
+    seed: int = flag(1, "of weights, order and crops", int, low=0, high=2**32 - 1)
 
 
 @dataclass(frozen=True)

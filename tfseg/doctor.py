@@ -4,6 +4,7 @@ import numpy as np
 from PIL import Image
 
 from tfseg.losses import class_weights
+from tfseg.records.damage import naming_damage
 from tfseg.records.example import decode
 from tfseg.records.histogram import class_histogram
 from tfseg.records.reader import open_records
@@ -19,7 +20,8 @@ def inspect_records(config):
         print(f"\n{split.name}: {len(split)} frames of {sizes} (height x width)")
         print(_class_table(split))
     if config.output:
-        _write_sheet(records, config.output)
+        with naming_damage(*records.splits.values()):
+            _write_sheet(records, config.output)
         print(f"\nwrote {config.output}")
 
 

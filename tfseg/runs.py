@@ -39,7 +39,7 @@ class RunFolder:
         self.best = self.checkpoints / BEST
 
     def create(self, config, labels):
-        if (self.path / "config.json").exists():
+        if self.best.exists() or self.last():  # a run that never got so far may be begun anew
             raise UserError(
                 f"--savedir={self.path} holds a run; continue it with --resume={self.path}, "
                 f"or choose another folder"

@@ -136,13 +136,14 @@ def _tree(scene, column, foot, scale):
 
 
 def _pole(scene, column, foot, scale):
-    half = max(2, scale // 14)
-    top = foot - scale * scene.draw(20, 34) // 10
-    gray = scene.draw(50, 170)
-    scene.paint(box(column - half, top, column + half, foot), (gray, gray, gray + 8), POLE, 8)
-    if not scene.maybe(75):
+    half = max(2, scale // 11)
+    top = foot - scale * scene.draw(15, 21) // 10
+    gray = scene.draw(140, 200)
+    scene.paint(box(column - half, top, column + half, foot), (gray, gray, gray + 8), POLE, 4)
+    scene.image[box(column + half // 2, top, column + half, foot)] -= 50  # round, lit from one side
+    if not scene.maybe(85):
         return
-    size = max(5, scale // 4)
+    size = max(6, scale * 2 // 7)
     middle = top + size
     if scene.maybe(50):  # a traffic light
         scene.paint(
@@ -193,10 +194,10 @@ def _car(scene, column, foot, scale):
         scene.paint(_square(column + x, foot - high // 2, size, size), lamp, CAR, 4)
 
 
-def _person(scene, column, foot, high, label):
-    wide = max(3, high * 2 // 10)
+def _person(scene, column, foot, high, coat, label):
+    wide = max(4, high * 2 // 9)
     waist, neck = foot - high * 5 // 10, foot - high * 8 // 10
-    trousers, coat = scene.color(25, 120), scene.color(30, 230)
+    trousers = scene.color(25, 90)
     step = scene.draw(0, wide)
     scene.paint(box(column - wide, waist, column - wide // 4, foot - step // 2), trousers, label, 5)
     scene.paint(box(column + wide // 4, waist, column + wide, foot), trousers, label, 5)
@@ -207,7 +208,8 @@ def _person(scene, column, foot, high, label):
 
 
 def _pedestrian(scene, column, foot, scale):
-    _person(scene, column, foot, scale * 12 // 10 + 2, PEDESTRIAN)
+    coat = scene.rng.integers((70, 20, 30), (220, 90, 170))
+    _person(scene, column, foot, scale * 12 // 10 + 2, coat, PEDESTRIAN)
 
 
 def _bicyclist(scene, column, foot, scale):
@@ -218,7 +220,8 @@ def _bicyclist(scene, column, foot, scale):
         scene.image[hub] += 70
     bar = box(column - wheel, foot - wheel * 2, column + wheel, foot - wheel)
     scene.paint(bar, scene.color(40, 220), BICYCLIST, 5)
-    _person(scene, column, foot - wheel * 8 // 10, scale + 3, BICYCLIST)
+    bright = scene.rng.integers((190, 190, 20), (250, 250, 110))  # a vest to be seen in
+    _person(scene, column, foot - wheel * 8 // 10, scale + 3, bright, BICYCLIST)
 
 
 def _litter(scene, column, foot, scale):
@@ -229,13 +232,13 @@ def _litter(scene, column, foot, scale):
 
 # painter, place, percent of scenes, how many at most, rows of the foot below the horizon: from, to
 OBJECTS = (
-    (_tree, "edge", 90, 3, 20, 50),
-    (_fence, "edge", 85, 3, 22, 50),
-    (_pole, "kerb", 95, 4, 24, 66),
-    (_car, "road", 95, 3, 18, 50),
-    (_pedestrian, "pavement", 95, 3, 20, 52),
-    (_bicyclist, "road", 90, 2, 24, 52),
-    (_litter, "pavement", 50, 2, 20, 60),
+    (_tree, "edge", 90, 2, 26, 54),
+    (_fence, "edge", 80, 2, 26, 52),
+    (_pole, "kerb", 95, 2, 40, 70),
+    (_car, "road", 95, 2, 26, 56),
+    (_pedestrian, "pavement", 95, 2, 34, 58),
+    (_bicyclist, "road", 85, 2, 32, 56),
+    (_litter, "pavement", 40, 1, 24, 60),
 )
 
 

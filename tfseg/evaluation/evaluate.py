@@ -62,13 +62,12 @@ def test(config):
     select(config.gpu, config.mem_frac)
     run = RunFolder(config.run)
     trained, labels = run.config(), run.labels()
-    records = open_records(
-        config.input or trained.input,
-        config.dataset or trained.dataset,
-        trained.input_val,
-        trained.val_fraction,
-    )
-    check_classes(records, labels, run.path)
+    if config.input:
+        records = open_records(config.input, config.dataset)
+    else:
+        dataset = config.dataset or trained.dataset
+        records = open_records(trained.input, dataset, trained.input_val, trained.val_fraction)
+    check_labels(records, run)
     if config.split not in records.splits:
         raise UserError(
             f"--split={config.split} is not in {records.path}; it has {', '.join(records.splits)}"
@@ -85,12 +84,13 @@ def test(config):
     print(f"wrote {run.path / f'test-{config.split}.json'} and pictures in {folder}")
 
 
-def check_classes(records, labels, run):
-    """Raises `UserError` where records and a run do not mean the same classes."""
+def check_labels(records, run):
+    """Raises `UserError` where records and a `RunFolder` do not mean the same classes."""
+    labels = run.labels()
     if tuple(records.info.classes) != labels.classes:
         raise UserError(
             f"{records.path} has {len(records.info.classes)} classes "
-            f"({', '.join(records.info.classes[:3])}, ...), but {run} was trained on "
+            f"({', '.join(records.info.classes[:3])}, ...), but {run.path} was trained on "
             f"{len(labels.classes)} ({', '.join(labels.classes[:3])}, ...); "
             f"give --input the records it was trained on"
         )

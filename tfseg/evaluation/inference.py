@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-import cv2
 import numpy as np
+from PIL import Image, ImageOps
 from tqdm import tqdm
 
 from tfseg.devices import select
@@ -56,39 +56,59 @@ def load(run, checkpoint=None):
 
 
 def read_picture(path):
-    """RGB pixels uint8 (H, W, 3) of a picture file. Raises `UserError` where there are none."""
+    """RGB pixels uint8 (H, W, 3) of a picture file, upright as its EXIF says, or `UserError`."""
     if not Path(path).is_file():
         raise UserError(f"picture {path} does not exist")
-    pixels = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
-    if pixels is None:
-        raise UserError(f"{path} is not a picture that can be read, or is damaged")
-    return pixels
+    try:
+        with Image.open(path) as picture:
+            return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise UserError(f"{path} is not a picture that can be read, or damaged: {error}") from None
 
 
 def predict_files(config):
     """Writes `<stem>.png` (palette mask) and `<stem>_overlay.png` for every picture asked for."""
     pictures = _pictures(config.input)
+    _check_targets(pictures, config.output)
     select(config.gpu, config.mem_frac)
     segmenter = load(config.run, config.checkpoint)
     config.output.mkdir(parents=True, exist_ok=True)
     for path in tqdm(pictures, desc="predicting", unit="picture"):
         pixels = read_picture(path)
         mask = segmenter.predict(pixels)
-        write_mask(config.output / f"{path.stem}.png", mask, segmenter.colors)
+        mask_path, overlay_path = _targets(path, config.output)
+        write_mask(mask_path, mask, segmenter.colors)
         blended = overlay(pixels, mask, segmenter.colors)
-        write_picture(config.output / f"{path.stem}_overlay.png", blended)
+        write_picture(overlay_path, blended)
     print(f"wrote {len(pictures)} masks and overlays in {config.output}")
 
 
 def _pictures(path):
     if path is None:
         raise UserError("predict needs --input=PICTURE or --input=FOLDER")
+    if not path.exists():
+        raise UserError(f"--input={path} does not exist")
     if not path.is_dir():
         return [path]
     found = sorted(file for file in path.iterdir() if file.suffix.lower() in PICTURES)
     if not found:
         raise UserError(f"--input={path} holds no pictures ({', '.join(sorted(PICTURES))})")
-    stems = [file.stem for file in found]
-    for stem in {stem for stem in stems if stems.count(stem) > 1}:
-        raise UserError(f"--input={path} holds several pictures named {stem}; masks would collide")
     return found
+
+
+def _targets(path, output):
+    """Where a picture's mask and overlay go."""
+    return output / f"{path.stem}.png", output / f"{path.stem}_overlay.png"
+
+
+def _check_targets(pictures, output):
+    """Raises `UserError` where an answer would overwrite a picture or another answer."""
+    sources = {path.resolve() for path in pictures}
+    seen = {}
+    for path in pictures:
+        for target in _targets(path, output):
+            if target.resolve() in sources:
+                raise UserError(f"--output={output} would overwrite {target}; choose another")
+            if target in seen:
+                raise UserError(f"{seen[target]} and {path} would both become {target}; rename one")
+            seen[target] = path

@@ -13,6 +13,9 @@ def naming_damage(*splits):
     """Turns a TensorFlow error into a `UserError` that names the damaged example, if one is."""
     try:
         yield
+    except tf.errors.ResourceExhaustedError as error:
+        reason = " ".join(error.message.split())[:120]
+        raise UserError(f"out of memory ({reason}); lower --batch_size or --crop_size") from None
     except tf.errors.OpError:
         for split in splits:
             if damage := locate_damage(split):

@@ -46,9 +46,10 @@ class Split:
 
 @dataclass(frozen=True)
 class Records:
-    """An opened data set: `splits` by name ("train", "val", ...)."""
+    """An opened data set: `splits` by name ("train", ...); `choice` is what `--dataset` says."""
 
     name: str
+    choice: str
     path: Path
     format: str
     info: Info
@@ -67,19 +68,19 @@ def open_records(path, dataset=None, input_val=None, val_fraction=0.1):
     Raises:
         UserError: where there are no records, several, or damaged ones.
     """
-    path = _choose(Path(path), dataset)
+    choice, path = _choose(Path(path), dataset)
     if lmdb_store.is_environment(path):
         folders = {"train": path} | ({"val": _environment(input_val)} if input_val else {})
-        return _open_lmdb(path, folders, val_fraction)
+        return _open_lmdb(choice, path, folders, val_fraction)
     if tfrecord_store.is_data_set(path):
         metadata = tfrecord_store.read_metadata(path)
         stores = {split: tfrecord_store.Shards(path, split) for split in metadata["sizes"]}
-        return _records(path, "tfrecord", metadata, metadata["sizes"], stores, val_fraction)
+        return _records(choice, path, "tfrecord", metadata, metadata["sizes"], stores, val_fraction)
     folders = {f.name: f for f in sorted(path.iterdir()) if lmdb_store.is_environment(f)}
-    return _open_lmdb(path, folders, val_fraction)
+    return _open_lmdb(choice, path, folders, val_fraction)
 
 
-def _open_lmdb(path, folders, val_fraction):
+def _open_lmdb(choice, path, folders, val_fraction):
     metadata = {split: lmdb_store.read_metadata(folder) for split, folder in folders.items()}
     first, *others = metadata
     for other in others:
@@ -90,7 +91,7 @@ def _open_lmdb(path, folders, val_fraction):
                 )
     sizes = {split: _sizes(metadata[split], folder) for split, folder in folders.items()}
     stores = {split: lmdb_store.Environment(folder) for split, folder in folders.items()}
-    return _records(path, "lmdb", metadata[first], sizes, stores, val_fraction)
+    return _records(choice, path, "lmdb", metadata[first], sizes, stores, val_fraction)
 
 
 def _sizes(metadata, folder):
@@ -106,7 +107,7 @@ def _environment(path):
     raise UserError(f"--input_val={path} is no LMDB environment: it has no data.mdb")
 
 
-def _records(path, format, metadata, sizes, stores, val_fraction):
+def _records(choice, path, format, metadata, sizes, stores, val_fraction):
     info = Info(
         metadata["name"],
         tuple(metadata["classes"]),
@@ -118,7 +119,7 @@ def _records(path, format, metadata, sizes, stores, val_fraction):
     splits = {name: Split(name, info, sizes[name], store) for name, store in stores.items()}
     if "val" not in splits and "train" in splits:
         splits |= _held_out(splits["train"], stores["train"], val_fraction)
-    return Records(info.name, path, format, info, splits)
+    return Records(info.name, choice, path, format, info, splits)
 
 
 def _held_out(train, store, fraction):
@@ -136,7 +137,7 @@ def _held_out(train, store, fraction):
 
 
 def _choose(path, dataset):
-    """The folder of one data set, from what `--input` and `--dataset` say."""
+    """(name, folder) of one data set, from what `--input` and `--dataset` say."""
     found = _data_sets(path)
     if not found:
         state = "holds no records" if path.is_dir() else "does not exist"
@@ -144,9 +145,11 @@ def _choose(path, dataset):
             f"--input={path} {state}; make some: convert --dataset=streets --output={path}"
         )
     if dataset is not None:
+        if dataset not in found and f"{dataset}_lmdb" in found:
+            dataset = f"{dataset}_lmdb"  # there in one format only
         if dataset not in found:
             raise UserError(f"--dataset={dataset} is not in {path}; it has {', '.join(found)}")
-        return found[dataset]
+        return dataset, found[dataset]
     if len(found) > 1:
         found.pop(SAMPLE, None)
     if len(found) > 1:
@@ -154,7 +157,7 @@ def _choose(path, dataset):
             f"--input={path} holds several data sets; choose one: "
             + " or ".join(f"--dataset={name}" for name in found)
         )
-    return next(iter(found.values()))
+    return next(iter(found.items()))
 
 
 def _data_sets(path):

@@ -8,10 +8,16 @@ import time
 import keras
 import numpy as np
 import tensorflow as tf
+from keras import ops
 
 from tfseg.errors import UserError
 from tfseg.metrics import class_indices, scores
 from tfseg.visualize import confusion_picture, triptych
+
+
+def steps_done(model):
+    """Steps of the optimizer so far; `int` alone does not take a variable that GPUs mirror."""
+    return int(ops.convert_to_numpy(model.optimizer.iterations))
 
 
 class Interrupted(Exception):  # noqa: N818 - no error: someone asked
@@ -40,10 +46,13 @@ class StopBetweenSteps(keras.callbacks.Callback):
         print("\nstopping after this step; once more stops at once", file=sys.stderr)
 
     def on_train_batch_end(self, batch, logs=None):
-        if self.asked:
+        # After an epoch's last step its validation comes first, or it would never come.
+        if self.asked and batch + 1 < self.params["steps"]:
             raise Interrupted
 
-    on_epoch_end = on_train_batch_end
+    def on_epoch_end(self, epoch, logs=None):
+        if self.asked:
+            raise Interrupted
 
 
 class StopOnNaN(keras.callbacks.Callback):
@@ -54,12 +63,18 @@ class StopOnNaN(keras.callbacks.Callback):
         self.run = run
 
     def on_train_batch_end(self, batch, logs=None):
+        self._check(logs)
+
+    def on_test_end(self, logs=None):  # an epoch's last update shows only in its validation
+        self._check(logs)
+
+    def _check(self, logs):
         if math.isfinite(float(logs["loss"])):
             return
         last = self.run.last()
         kept = f"the last good checkpoint is {last['weights']}" if last else "no checkpoint yet"
         raise UserError(
-            f"the loss became {float(logs['loss'])} at step {int(self.model.optimizer.iterations)} "
+            f"the loss became {float(logs['loss'])} at step {steps_done(self.model)} "
             f"of {self.run.path} ({kept}); lower --learning_rate_init or set --clip_norm=1"
         )
 
@@ -71,9 +86,14 @@ class KeepBest(keras.callbacks.Callback):
     and are what is kept as the best.
     """
 
-    def __init__(self, run, network, keep, best_miou=-1.0):
+    def __init__(self, run, network, keep, state):
         super().__init__()
-        self.run, self.network, self.keep, self.best_miou = run, network, keep, best_miou
+        self.run, self.network, self.keep = run, network, keep
+        self.step, self.best_miou, self.saved = state["step"], state["best_miou"], None
+
+    def on_train_batch_end(self, batch, logs=None):
+        # Counted here: under mixed_float16 the optimizer leaves out steps that overflow.
+        self.step += 1
 
     def on_test_begin(self, logs=None):
         # Under mixed_float16 the optimizer is wrapped by one that scales the loss.
@@ -82,7 +102,7 @@ class KeepBest(keras.callbacks.Callback):
         if optimizer.use_ema:
             weights = self.model.trainable_variables
             averages = optimizer._model_variables_moving_average
-            self.kept = [np.asarray(weight) for weight in weights]
+            self.kept = [ops.convert_to_numpy(weight) for weight in weights]
             for weight, average in zip(weights, averages, strict=True):
                 weight.assign(average)
 
@@ -97,11 +117,17 @@ class KeepBest(keras.callbacks.Callback):
                 weight.assign(kept)
 
     def on_epoch_end(self, epoch, logs=None):
+        """Saves where the run stands, at most every 20 s: epochs of a second have better to do."""
+        if self.keep != 1 or self.saved is None or time.monotonic() - self.saved > 20:
+            self.save()
+
+    def on_train_end(self, logs=None):
         self.save()
 
     def save(self):
-        state = {"step": int(self.model.optimizer.iterations), "best_miou": self.best_miou}
+        state = {"step": self.step, "best_miou": self.best_miou}
         self.run.save_last(self.model, state, self.keep)
+        self.saved = time.monotonic()
 
 
 class TensorBoard(keras.callbacks.Callback):
@@ -114,6 +140,7 @@ class TensorBoard(keras.callbacks.Callback):
         super().__init__()
         self.metric, self.records, self.frames = metric, records, frames
         self.batch_size = batch_size
+        folder.mkdir(parents=True, exist_ok=True)
         self.writers = {
             split: tf.summary.create_file_writer(str(folder / split)) for split in ("train", "val")
         }
@@ -125,12 +152,14 @@ class TensorBoard(keras.callbacks.Callback):
         self.label = tf.function(lambda images: class_indices(network(images, training=False)))
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.first_step, self.started = int(self.model.optimizer.iterations), time.perf_counter()
+        self.steps, self.started = 0, time.perf_counter()
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.steps += 1
 
     def on_test_begin(self, logs=None):  # the metric still holds the epoch's training pixels
         seconds = time.perf_counter() - self.started
-        steps = int(self.model.optimizer.iterations) - self.first_step
-        self.images_per_second = steps * self.batch_size / seconds
+        self.images_per_second = self.steps * self.batch_size / seconds
         self.figures = {"train": scores(self.metric.matrix())}
 
     def on_test_end(self, logs=None):
