@@ -85,6 +85,17 @@ def test_predict_writes_palette_masks_and_overlays(run, segmenter, photo, tmp_pa
     assert cv2.imread(str(tmp_path / "out" / "b_overlay.png")).shape == (40, 50, 3)
 
 
+def test_predict_overwrites_no_picture_and_no_answer(run, photo, tmp_path, capsys):
+    path, _ = photo
+    shutil.copy(path, path.with_name("photo_overlay.png"))
+    for output, message in ((path.parent, "would overwrite"), (tmp_path / "o", "both become")):
+        with pytest.raises(SystemExit) as stopped:
+            main(["predict", f"--run={run}", f"--input={path.parent}", f"--output={output}"])
+        assert stopped.value.code == 2
+        assert message in capsys.readouterr().err
+    assert Image.open(path).mode == "RGB"
+
+
 def test_export_answers_the_same_mask_at_any_size(run, segmenter, tmp_path):
     output = tmp_path / "exports" / "linknet" / "1"
     assert export(ExportConfig(run=run, output=output)) == output

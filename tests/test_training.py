@@ -19,6 +19,7 @@ from conftest import ROOT, SMALL, few_streets
 
 from tfseg.config import TrainConfig
 from tfseg.errors import UserError
+from tfseg.training.callbacks import StopBetweenSteps
 from tfseg.training.fit import resume, train
 
 
@@ -69,6 +70,26 @@ def test_the_seed_repeats_a_run_and_resume_continues_it(records, run, tmp_path):
     resume(going_on, {"resume", "epochs"})
     for name, array in newest(stopped)[1].items():
         np.testing.assert_array_equal(newest(half)[1][name], array, err_msg=name)
+
+
+def test_a_broken_epoch_goes_on_exactly(records, tmp_path, monkeypatch):
+    """Ctrl-C in the middle of an epoch, with averages: the same weights as without it."""
+    settings = {"epochs": 2, "ema": 0.5}
+    whole = train(config(records, tmp_path / "a", **settings))
+
+    def ctrl_c(callback, batch, logs=None):
+        if batch == 1:
+            signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StopBetweenSteps, "on_train_batch_begin", ctrl_c)
+        with pytest.raises(KeyboardInterrupt, match="at step 2, saved; go on: train --resume="):
+            train(config(records, tmp_path / "b", **settings))
+    assert newest(tmp_path / "b")[0]["step"] == 2
+    resume(TrainConfig(resume=tmp_path / "b", keep=2), {"resume", "keep"})
+    assert TrainConfig.load(tmp_path / "b" / "config.json").keep == 2
+    for name, array in newest(whole)[1].items():
+        np.testing.assert_array_equal(newest(tmp_path / "b")[1][name], array, err_msg=name)
 
 
 def test_resume_refuses_what_would_be_another_run(run):
