@@ -5,6 +5,7 @@ import sys
 
 import keras
 import numpy as np
+import pytest
 from conftest import ROOT
 
 from tfseg.training.optimizers import FusedAdamW
@@ -42,6 +43,7 @@ assert (folder / "results.json").exists()
 """
 
 
+@pytest.mark.slow
 def test_a_run_on_two_replicas(records, tmp_path):
     """Two virtual CPU devices stand in for two GPUs: strategy, optimizer, metric, averages."""
     code = TWO_REPLICAS.format(folder=str(tmp_path / "run"), records=str(records))

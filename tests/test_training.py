@@ -102,6 +102,7 @@ def test_a_run_folder_is_not_written_over(records, run):
         train(config(records, run))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [
