@@ -1,5 +1,7 @@
-"""Networks and encoders: parity with the references, sizes, gradients, precision, round trips."""
+"""Every network and encoder: parity, parameters, sizes, gradients, precision, round trips."""
 
+import os
+import subprocess
 import sys
 
 import keras
@@ -8,30 +10,58 @@ import pytest
 import tensorflow as tf
 from conftest import ROOT
 from keras import ops
+from networks import COUNTS, ENCODERS, NETWORKS, PARITY, PARITY_LARGE
 
 import tfseg
+from tfseg.catalog import parameters
 from tfseg.errors import UserError
+from tfseg.models import MODELS
+from tfseg.runs import precision
 from tfseg.weights import load_state_dict
 
 sys.path.insert(0, str(ROOT / "tests" / "parity"))
 import rule
 
-PARITY = {
-    "linknet": lambda: tfseg.build("linknet", 11),
-    "encoder_resnet18": lambda: tfseg.build_encoder("resnet18"),
-}
+LIGHT = ("linknet", "enet", "segnet_basic", "segnet_gated", "cae", "fcn8s")  # the everyday ones
 
 
-def trainable(model):
-    return sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
+@pytest.fixture(autouse=True)
+def _forget():
+    """Frees the networks of a test: all of them together would not fit into memory."""
+    yield
+    keras.backend.clear_session()
 
 
-@pytest.mark.parametrize("name", PARITY)
+def small(name, classes=3, **options):
+    return tfseg.build(name, classes, **{**NETWORKS[name][0], **options})
+
+
+def side_of(name):
+    return max(64, MODELS[name].smallest)
+
+
+def pictures(height, width=None, count=1):
+    shape = (count, height, width or height, 3)
+    return np.random.default_rng(0).integers(0, 256, shape, "uint8")
+
+
+def heavy(names):
+    """Test parameters; what is not light waits for the slow group."""
+    return [pytest.param(name, marks=() if name in LIGHT else pytest.mark.slow) for name in names]
+
+
+def test_the_table_is_complete():
+    assert set(NETWORKS) == set(MODELS)
+
+
+@pytest.mark.parametrize(
+    "name", [*PARITY, *(pytest.param(name, marks=pytest.mark.slow) for name in PARITY_LARGE)]
+)
 def test_parity(name):
     case, outputs = rule.load(name)
-    model = PARITY[name]()
-    load_state_dict(model, rule.state_dict(case))
-    assert trainable(model) == case["parameters"]
+    model = {**PARITY, **PARITY_LARGE}[name]()
+    assert not load_state_dict(model, rule.state_dict(case))
+    assert parameters(model) == case["parameters"]
     found = model(rule.image(case))
     found = found if isinstance(found, dict) else {"logits": found}
     for key, wanted in outputs.items():
@@ -40,88 +70,152 @@ def test_parity(name):
         assert np.abs(ours - wanted).max() <= 1e-4 * np.abs(wanted).max(), key
 
 
-@pytest.mark.parametrize(
-    ("classes", "parameters"), [(11, 11_534_667), (19, 11_535_699), (21, 11_535_957)]
-)
-def test_linknet_parameters(classes, parameters):
-    assert trainable(tfseg.build("linknet", classes)) == parameters
+@pytest.mark.parametrize("name", [name for name, (_, counts) in NETWORKS.items() if counts])
+def test_parameters(name):
+    for classes, count in zip((11, 19, 21), NETWORKS[name][1], strict=True):
+        if count:
+            assert parameters(small(name, classes)) == count
 
 
-def test_both_spellings_of_the_reference_load():
-    """The authors' ImageNet class numbers its blocks, their base class names them."""
-    case, _ = rule.load("linknet")
-    state = rule.state_dict(case)
-    spelt = {}
-    for key, value in state.items():
-        key = key.replace("block1.", "0.").replace("block2.", "1.")
-        key = key.replace("conv1.", "in_block.0.") if key.startswith("conv1.") else key
-        key = key.replace("bn1.", "in_block.1.") if key.startswith("bn1.") else key
-        spelt[f"module.{key}"] = value
-    one, two = tfseg.build("linknet", 11), tfseg.build("linknet", 11)
-    load_state_dict(one, state)
-    load_state_dict(two, spelt)
-    for a, b in zip(one.weights, two.weights, strict=True):
-        np.testing.assert_array_equal(a, b)
+@pytest.mark.parametrize(("name", "options", "classes", "count"), COUNTS)
+def test_parameters_of_larger_forms(name, options, classes, count):
+    assert parameters(tfseg.build(name, classes, **options)) == count
 
 
-def test_a_checkpoint_that_does_not_fit_changes_nothing():
-    case, _ = rule.load("linknet")
-    state = rule.state_dict(case)
-    model = tfseg.build("linknet", 12)
-    before = [w.numpy() for w in model.weights]
-    with pytest.raises(UserError, match=r"tp_conv2.bias is \(11,\), wanted \(12,\)"):
-        load_state_dict(model, state)
-    del state["conv1.weight"]
-    with pytest.raises(UserError, match=r"missing conv1\.weight"):
-        load_state_dict(tfseg.build("linknet", 11), state)
-    for weight, kept in zip(model.weights, before, strict=True):
-        np.testing.assert_array_equal(weight, kept)
+@pytest.mark.parametrize(("name", "count"), ENCODERS.items())
+def test_encoders(name, count):
+    model = tfseg.build_encoder(name)
+    assert parameters(model) == count
+    strides = {int(key.removeprefix("stride")) for key in model.output}
+    assert strides == {1, 2, 4, 8, 16, 32} if "vgg" in name else {2, 4, 8, 16, 32}
 
 
-@pytest.fixture(scope="module")
-def linknet():
-    return tfseg.build("linknet", 3)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_any_size(name):
+    """Odd sizes too, and the same whether the size is known beforehand or not."""
+    smallest, model = MODELS[name].smallest, small(name)
+    for height, width in ((smallest, smallest + 1), (smallest + 15, smallest + 58)):
+        logits = model(pictures(height, width))
+        assert logits.shape == (1, height, width, 3)
+        assert np.isfinite(logits).all()
+    static = small(name, input_shape=(height, width, 3))
+    assert static.output_shape == (None, height, width, 3)
+    static.set_weights(model.get_weights())
+    again = static(pictures(height, width))
+    np.testing.assert_allclose(again, logits, atol=1e-4 * np.abs(logits).max())
 
 
-@pytest.mark.parametrize("size", [(32, 32), (33, 47), (63, 32), (90, 121)])
-def test_any_size_dynamic_and_static_agree(linknet, size):
-    image = np.random.default_rng(0).integers(0, 256, (1, *size, 3), "uint8")
-    logits = linknet(image)
-    assert logits.shape == (1, *size, 3)
-    static = tfseg.build("linknet", 3, input_shape=(*size, 3))
-    static.set_weights(linknet.get_weights())
-    np.testing.assert_allclose(static(image), logits, atol=1e-5)
+@pytest.mark.parametrize("name", ["segnet_plain", "deconvnet", "linknet"])
+def test_too_small_is_said(name):
+    side = MODELS[name].smallest - 1
+    with pytest.raises(UserError, match=f"{name} needs {side + 1} pixels"):
+        small(name, input_shape=(side, 300, 3))
+    with pytest.raises(UserError, match=f"{side + 1} a side are needed"):
+        small(name)(pictures(side, 300))
 
 
-def test_odd_sizes_are_not_shifted(linknet):
+@pytest.mark.parametrize("name", ["linknet", "unet", "segnet", "enet", "fcn8s"])
+def test_odd_sizes_are_not_shifted(name):
     """A larger input whose first rows and columns are the same gives the same logits far inside."""
-    image = np.random.default_rng(0).integers(0, 256, (1, 420, 420, 3), "uint8")
-    whole = np.asarray(linknet(image))[:, :40, :40]
-    odd = np.asarray(linknet(image[:, :389, :391]))[:, :40, :40]
+    model = tfseg.build(name, 3) if name == "unet" else small(name)
+    whole = np.asarray(model(pictures(420)))[:, :40, :40]
+    odd = np.asarray(model(pictures(420)[:, :389, :391]))[:, :40, :40]
     np.testing.assert_allclose(odd, whole, atol=2e-3 * np.abs(whole).max())
 
 
-def test_every_weight_learns_and_the_loss_falls():
-    keras.utils.set_random_seed(0)
-    model = tfseg.build("linknet", 3)
-    rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (2, 64, 64, 3), "uint8")
-    labels = (images[..., 0] > 128).astype("int32") + (images[..., 1] > 128)
-    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    first = model.train_on_batch(images, labels)
+def gradients(model, images, labels):
     with tf.GradientTape() as tape:
         loss = model.compute_loss(y=labels, y_pred=model(images, training=True))
+    return tape.gradient(loss, [v.value for v in model.trainable_variables])
+
+
+@pytest.mark.parametrize("name", heavy(NETWORKS))
+def test_every_weight_learns_and_the_loss_falls(name):
+    keras.utils.set_random_seed(0)
+    model = small(name)
+    images = pictures(side_of(name), count=2)
+    labels = (images[..., 0] > 128).astype("int32") + (images[..., 1] > 128)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(3e-4), loss)
+    first = model.train_on_batch(images, labels)
+    model.train_on_batch(images, labels)
+    before_bn = {  # a bias that batch normalisation takes away again
+        layer.bias.path
+        for layer in model.layers
+        if getattr(layer, "bias", None) is not None
+        and any(
+            isinstance(node.operation, keras.layers.BatchNormalization)
+            for node in layer._outbound_nodes
+        )
+    }
     for variable, gradient in zip(
-        model.trainable_variables,
-        tape.gradient(loss, [v.value for v in model.trainable_variables]),
-        strict=True,
+        model.trainable_variables, gradients(model, images, labels), strict=True
     ):
         assert np.isfinite(gradient).all(), variable.path
-        before_bn = variable.path in ("tp_conv1.0/bias", "conv2.0/bias")
-        assert before_bn or np.abs(gradient).max() > 0, variable.path
-    for _ in range(10):
-        last = model.train_on_batch(images, labels)
-    assert last < first
+        assert variable.path in before_bn or np.abs(gradient).max() > 0, variable.path
+    losses = [float(model.train_on_batch(images, labels)) for _ in range(10)]
+    assert min(losses[-3:]) < float(first)
+
+
+@pytest.mark.parametrize("name", heavy(NETWORKS))
+def test_round_trips_are_exact(name, tmp_path):
+    model, images = small(name), pictures(side_of(name))
+    logits = model(images)
+    model.save(tmp_path / "m.keras")
+    again = keras.models.load_model(tmp_path / "m.keras")
+    np.testing.assert_array_equal(again(images), logits)
+    model.save_weights(tmp_path / "m.weights.h5")
+    other = small(name)
+    other.load_weights(tmp_path / "m.weights.h5")
+    np.testing.assert_array_equal(other(images), logits)
+    model.export(tmp_path / "saved", verbose=False)
+    served = tf.saved_model.load(str(tmp_path / "saved")).serve(tf.cast(images, "float32"))
+    np.testing.assert_allclose(served, logits, atol=1e-5 * np.abs(logits).max())
+
+
+@pytest.mark.parametrize("name", heavy(NETWORKS))
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision_gives_float32_logits(name, policy):
+    with precision(policy):
+        model = small(name)
+    logits = model(pictures(side_of(name)))
+    assert logits.dtype == "float32"
+    assert np.isfinite(logits).all()
+    convolution = next(layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D))
+    assert convolution.compute_dtype == policy.removeprefix("mixed_")
+
+
+@pytest.mark.parametrize("name", ["fcn", "pspnet", "deeplabv3plus"])
+def test_an_auxiliary_head_has_logits_too(name):
+    outputs = small(name, aux=True)(pictures(65, 70))
+    assert {key: tuple(value.shape) for key, value in outputs.items()} == {
+        "logits": (1, 65, 70, 3),
+        "aux": (1, 65, 70, 3),
+    }
+
+
+def test_dilation_takes_the_place_of_stride():
+    """torchvision's rule: the same weights, finer maps, a stage's first block dilated as before."""
+    model = tfseg.build_encoder("resnet50", output_stride=8)
+    assert parameters(model) == ENCODERS["resnet50"]
+    features = model(pictures(64))
+    assert features["stride32"].shape == (*features["stride8"].shape[:3], 2048)
+    rates = {
+        name: model.get_layer(f"{name}.conv2").dilation_rate[0]
+        for name in ("layer2.0", "layer3.0", "layer3.1", "layer4.0", "layer4.2")
+    }
+    assert list(rates.values()) == [1, 1, 2, 2, 4]
+    basic = tfseg.build_encoder("resnet18", output_stride=8)  # timm's rule for basic blocks
+    assert basic.get_layer("layer4.0.conv1").dilation_rate == (2, 2)
+    assert basic.get_layer("layer4.0.conv2").dilation_rate == (4, 4)
+
+
+@pytest.mark.parametrize("stride", [8, 16])
+@pytest.mark.parametrize("name", ["linknet", "fcn8s", "fcn"])
+def test_dilated_networks(name, stride):
+    model = small(name, output_stride=stride)
+    assert parameters(model) == parameters(small(name))
+    assert model(pictures(70, 65)).shape == (1, 70, 65, 3)
 
 
 def test_batch_norm_is_keras_arithmetic_and_tracks_the_unbiased_variance():
@@ -138,22 +232,29 @@ def test_batch_norm_is_keras_arithmetic_and_tracks_the_unbiased_variance():
     np.testing.assert_allclose(layer(x), moved, atol=1e-4)
 
 
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
-def test_mixed_precision_gives_float32_logits(policy):
-    from tfseg.runs import precision
+JAX = """
+import sys
+import numpy as np, keras, tfseg
+sys.path[:0] = ["tests", "tests/parity"]
+import rule
+from networks import PARITY
+from tfseg.weights import load_state_dict
+assert keras.backend.backend() == "jax" and "tensorflow" not in sys.modules
+for name in ("segnet", "enet", "deeplabv3plus_resnet50"):
+    case, outputs = rule.load(name)
+    model = PARITY[name]()
+    load_state_dict(model, rule.state_dict(case))
+    ours = np.asarray(model(rule.image(case)))[:, ::2, ::2]
+    error = np.abs(ours - outputs["logits"]).max() / np.abs(outputs["logits"]).max()
+    assert error <= 1e-4, (name, error)
+"""
 
-    with precision(policy):
-        model = tfseg.build("linknet", 3)
-    logits = model(np.zeros((1, 64, 64, 3), "uint8"))
-    assert logits.dtype == "float32"
-    assert model.get_layer("conv1").compute_dtype == policy.removeprefix("mixed_")
 
-
-def test_keras_file_round_trip_is_exact(linknet, tmp_path):
-    linknet.save(tmp_path / "m.keras")
-    image = np.random.default_rng(0).integers(0, 256, (1, 40, 50, 3), "uint8")
-    again = keras.models.load_model(tmp_path / "m.keras")
-    np.testing.assert_array_equal(again(image), linknet(image))
+def test_the_same_numbers_under_jax():
+    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+    command = [sys.executable, "-c", JAX]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
 
 
 @pytest.mark.parametrize(
@@ -161,10 +262,20 @@ def test_keras_file_round_trip_is_exact(linknet, tmp_path):
     [
         (lambda: tfseg.build("linket", 3), "unknown network 'linket'; did you mean linknet"),
         (lambda: tfseg.build("linknet", 3, encodr="x"), "did you mean encoder"),
+        (lambda: tfseg.build("linknet", 3, aux=True), "unknown option of linknet 'aux'"),
         (lambda: tfseg.build("linknet", 3, encoder="resnet19"), "did you mean resnet18"),
+        (lambda: tfseg.build("linknet", 3, encoder="vgg16"), "no encoder vgg16; it has resnet18"),
+        (lambda: tfseg.build("enet", 3, encoder="resnet18"), "enet has an encoder of its own"),
+        (lambda: tfseg.build("enet", 3, encoder_weights="imagenet"), "enet has no encoder"),
+        (lambda: tfseg.build("unet", 3, encoder_weights="imagenet"), "unet needs an encoder"),
+        (lambda: tfseg.build("linknet", 3, output_stride=4), "choose one of 8, 16, 32"),
+        (lambda: tfseg.build("deeplabv3", 3, output_stride=32), "choose one of 8, 16"),
+        (lambda: tfseg.build("fcn8s", 3, output_stride=8), "only ResNets"),
+        (lambda: tfseg.build("gcn", 3, k=8), "odd number"),
         (lambda: tfseg.build("linknet", 3, normalization="image"), "did you mean imagenet"),
-        (lambda: tfseg.build("linknet", 3, input_shape=(16, 64, 3)), "below 32 pixels"),
+        (lambda: tfseg.build("linknet", 3, input_shape=(16, 64, 3)), "needs 32 pixels a side"),
         (lambda: tfseg.build("linknet", 0), "at least one class"),
+        (lambda: tfseg.build_encoder("resnet19"), "did you mean resnet18"),
     ],
 )
 def test_wrong_names_are_answered_with_the_nearest(call, message):

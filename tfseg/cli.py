@@ -11,6 +11,7 @@ from fire.decorators import SetParseFn
 
 from tfseg import config
 from tfseg.errors import UserError, unknown
+from tfseg.flags import switch
 
 
 def _train(cfg, given):
@@ -65,6 +66,12 @@ def _inspect(cfg, given):
     inspect_records(cfg)
 
 
+def _models(cfg, given):
+    from tfseg.catalog import show_models
+
+    show_models(cfg)
+
+
 COMMANDS = {
     "train": (config.TrainConfig, _train),
     "test": (config.TestConfig, _test),
@@ -72,6 +79,7 @@ COMMANDS = {
     "export": (config.ExportConfig, _export),
     "convert": (config.ConvertConfig, _convert),
     "inspect": (config.InspectConfig, _inspect),
+    "models": (config.ModelsConfig, _models),
 }
 
 
@@ -129,7 +137,7 @@ def _checked(argv):
         if flag not in fields:
             raise unknown(f"flag of {name}", f"--{flag}", [f"--{known}" for known in fields])
         if not equals:
-            is_switch = fields[flag].metadata["parse"] is config.switch
+            is_switch = fields[flag].metadata["parse"] is switch
             value = "True" if is_switch else next(words, "--")
             if value.startswith("--"):
                 raise UserError(f"--{flag} needs a value, as --{flag}=...")
@@ -168,7 +176,7 @@ def _columns(rows):
 
 def _described(field):
     choices = field.metadata["choices"]
-    return f"{field.metadata['help']} ({'|'.join(choices)})" if choices else field.metadata["help"]
+    return field.metadata["help"] + (f" ({'|'.join(map(str, choices))})" if choices else "")
 
 
 def _shown(default):

@@ -1,133 +1,9 @@
-"""What each command can be told: frozen dataclasses, checked on creation, saved with every run."""
+"""What each command can be told."""
 
-import dataclasses
-import json
-import math
-import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from tfseg.errors import UserError
-
-
-def size(text):
-    """Text like "360x480" -> (360, 480): height times width in pixels."""
-    match = re.fullmatch(r"(\d+)x(\d+)", text)
-    if not match or not all(map(int, match.groups())):
-        raise ValueError("a size like 360x480 (height x width, pixels)")
-    return tuple(map(int, match.groups()))
-
-
-def gpus(text):
-    """Text like "0,1" -> (0, 1); "-1" -> (): the CPU."""
-    if text == "-1":
-        return ()
-    if not re.fullmatch(r"\d+(,\d+)*", text):
-        raise ValueError("GPU numbers like 0 or 0,1, or -1 for the CPU")
-    numbers = tuple(int(number) for number in text.split(","))
-    if len(set(numbers)) < len(numbers):
-        raise ValueError("each GPU number once")
-    return numbers
-
-
-def span(text):
-    """Text like "0.6,1.8" -> (0.6, 1.8)."""
-    try:
-        low, high = map(float, text.split(","))
-    except ValueError:
-        raise ValueError("two numbers like 0.6,1.8") from None
-    if not 0 < low <= high:
-        raise ValueError("two numbers above zero, the smaller first, like 0.6,1.8")
-    return low, high
-
-
-def count_or_all(text):
-    """Text like "3" -> 3; "all" stays."""
-    if text != "all" and not (text.isdecimal() and int(text) >= 1):
-        raise ValueError("a number from 1 up, or all")
-    return text if text == "all" else int(text)
-
-
-def switch(text):
-    """Text "True" or "False" -> bool."""
-    if text.lower() not in ("true", "false"):
-        raise ValueError("True or False")
-    return text.lower() == "true"
-
-
-_WANTED = {int: "a whole number", float: "a number", Path: "a path", str: "a word"}
-
-
-def flag(default, help, parse=str, *, choices=None, low=None, high=None):
-    """A dataclass field that a flag fills: `parse` reads its text, the bounds are inclusive."""
-    extra = {"help": help, "parse": parse, "choices": choices, "low": low, "high": high}
-    return dataclasses.field(default=default, metadata=extra)
-
-
-@dataclass(frozen=True)
-class Config:
-    """Shared by the commands: reading flags, checking values, JSON."""
-
-    def __post_init__(self):
-        for field in dataclasses.fields(self):
-            _check(field, getattr(self, field.name))
-
-    @classmethod
-    def parse(cls, flags):
-        """Flags as text, name -> value, to a config. Raises `UserError` for a value that is off."""
-        fields = {field.name: field for field in dataclasses.fields(cls)}
-        return cls(**{name: _parse(fields[name], text) for name, text in flags.items()})
-
-    @classmethod
-    def load(cls, path):
-        """The config saved at `path`. Raises `UserError` where it is not one."""
-        try:
-            values = json.loads(Path(path).read_text())
-            fields = {field.name: field for field in dataclasses.fields(cls)}
-            return cls(**{name: _from_json(fields[name], v) for name, v in values.items()})
-        except FileNotFoundError:
-            raise UserError(
-                f"{Path(path).parent} is not a run: it has no {Path(path).name}"
-            ) from None
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise UserError(f"{path} is not a run's config: {error!r}") from None
-
-    def save(self, path):
-        """Writes JSON, whole or not at all."""
-        partial = Path(path).with_name(f".{Path(path).name}")
-        partial.write_text(json.dumps(dataclasses.asdict(self), indent=2, default=str) + "\n")
-        os.replace(partial, path)
-
-
-def _parse(field, text):
-    parse = field.metadata["parse"]
-    try:
-        return parse(str(text))
-    except ValueError as error:
-        wanted = _WANTED.get(parse, str(error))
-        raise UserError(f"--{field.name}={text}: wanted {wanted}") from None
-
-
-def _from_json(field, value):
-    if isinstance(value, list):
-        return tuple(value)
-    return Path(value) if field.metadata["parse"] is Path and value is not None else value
-
-
-def _check(field, value):
-    choices, low, high = (field.metadata[key] for key in ("choices", "low", "high"))
-    if value is None:
-        return
-    if isinstance(value, float) and not math.isfinite(value):
-        raise UserError(f"--{field.name}={value}: must be a finite number")
-    if choices and value not in choices:
-        raise UserError(f"--{field.name}={value}: choose one of {', '.join(choices)}")
-    if low is not None and value < low:
-        raise UserError(f"--{field.name}={value}: must be {low} or more")
-    if high is not None and value > high:
-        raise UserError(f"--{field.name}={value}: must be {high} or less")
-
+from tfseg.flags import Config, count_or_all, flag, gpus, size, span, switch
 
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 
@@ -136,6 +12,16 @@ _DATASET = "which data set, where --input holds several"
 _GPU = "GPU numbers, as 0 or 0,1; -1 is the CPU"
 _MEM_FRAC = "share of each GPU's memory to take, 0 to 1; grows as needed where not given"
 _RUN = "folder of a training run, as runs/streets-linknet-20260101-120000"
+_MODEL = "network; `models` lists them"
+_ENCODER = "the network's encoder; its usual one where not given"
+_NORMALIZATION = "what pixels become"
+_NORMALIZATIONS = ("imagenet", "unit", "caffe")
+_OUTPUT_STRIDE = "dilate the encoder instead of striding further; the network's own by default"
+_INSTEAD = "in place of --run, with --checkpoint: "
+_CHECKPOINT = (
+    "weights: a run, a .weights.h5 or .keras file, or PyTorch's .safetensors, .pth or .pt; "
+    "the run's best by default"
+)
 
 
 @dataclass(frozen=True)
@@ -148,14 +34,29 @@ class TrainConfig(Config):
     val_fraction: float = flag(
         0.1, "share held out of an --input without a val split", float, low=0.001, high=0.9
     )
-    model: str = flag("linknet", "network; an unknown name lists them")
-    encoder: str = flag(None, "the network's encoder; its usual one where not given")
-    normalization: str = flag(
-        "imagenet", "what pixels become", choices=("imagenet", "unit", "caffe")
+    model: str = flag("linknet", _MODEL)
+    encoder: str = flag(None, _ENCODER)
+    encoder_weights: str = flag(
+        None, "imagenet (torchvision's, fetched once), or a .safetensors or .pth file of them"
     )
+    output_stride: int = flag(None, _OUTPUT_STRIDE, int, choices=(8, 16, 32))
+    normalization: str = flag("imagenet", _NORMALIZATION, choices=_NORMALIZATIONS)
     checkpoint: Path = flag(
-        None, "weights to start from: a run, a .weights.h5 or a .keras file", Path
+        None,
+        "weights to start from: a run, a .weights.h5 or .keras file, or PyTorch's .safetensors, "
+        ".pth or .pt",
+        Path,
     )
+    skip_head: bool = flag(False, "start from a --checkpoint for other classes", switch)
+    freeze_encoder: bool = flag(False, "leave the encoder as it is", switch)
+    freeze_batch_norm: bool = flag(
+        False, "keep batch normalisation's scales and statistics as they are", switch
+    )
+    encoder_lr_factor: float = flag(
+        1.0, "learning rate of the encoder, as a share of the others'", float, low=0
+    )
+    aux: bool = flag(False, "train with the network's auxiliary head", switch)
+    aux_weight: float = flag(0.4, "weight of its loss", float, low=0)
     resume: Path = flag(None, "run folder to continue where it stopped", Path)
     savedir: Path = flag(None, "folder of this run; runs/<dataset>-<model>-<time> by default", Path)
     logdir: Path = flag(None, "folder of the TensorBoard events; in the run by default", Path)
@@ -206,11 +107,18 @@ class TestConfig(Config):
     """Score a run's best checkpoint on a split: table, confusion matrix, pictures."""
 
     run: Path = flag(None, _RUN, Path)
+    model: str = flag(None, _INSTEAD + _MODEL)
+    encoder: str = flag(None, _ENCODER)
+    output_stride: int = flag(None, _OUTPUT_STRIDE, int, choices=(8, 16, 32))
+    normalization: str = flag("imagenet", _NORMALIZATION, choices=_NORMALIZATIONS)
+    checkpoint: Path = flag(None, _CHECKPOINT, Path)
     input: Path = flag(None, _INPUT + "; the run's own by default", Path)
     dataset: str = flag(None, _DATASET)
     split: str = flag("val", "split to score")
     batch_size: int = flag(4, "frames a step", int, low=1)
-    checkpoint: Path = flag(None, "other weights of the same network than the run's best", Path)
+    output: Path = flag(
+        None, "folder for figures and pictures; the run by default, or runs/<dataset>-<model>", Path
+    )
     gpu: tuple = flag((0,), _GPU, gpus)
     mem_frac: float = flag(None, _MEM_FRAC, float, low=0.01, high=1)
 
@@ -220,9 +128,14 @@ class PredictConfig(Config):
     """Label pictures: a palette mask and an overlay for each, at its own size."""
 
     run: Path = flag(None, _RUN, Path)
+    model: str = flag(None, _INSTEAD + _MODEL)
+    encoder: str = flag(None, _ENCODER)
+    output_stride: int = flag(None, _OUTPUT_STRIDE, int, choices=(8, 16, 32))
+    normalization: str = flag("imagenet", _NORMALIZATION, choices=_NORMALIZATIONS)
+    checkpoint: Path = flag(None, _CHECKPOINT, Path)
+    dataset: str = flag(None, "data set that --model was trained on: names and colours")
     input: Path = flag(None, "a picture, or a folder of pictures", Path)
     output: Path = flag(Path("predictions"), "folder for the masks and overlays", Path)
-    checkpoint: Path = flag(None, "other weights of the same network than the run's best", Path)
     gpu: tuple = flag((0,), _GPU, gpus)
     mem_frac: float = flag(None, _MEM_FRAC, float, low=0.01, high=1)
 
@@ -233,7 +146,7 @@ class ExportConfig(Config):
 
     run: Path = flag(None, _RUN, Path)
     output: Path = flag(None, "folder to write, as exports/linknet/1", Path)
-    checkpoint: Path = flag(None, "other weights of the same network than the run's best", Path)
+    checkpoint: Path = flag(None, _CHECKPOINT, Path)
 
 
 @dataclass(frozen=True)
@@ -260,3 +173,14 @@ class InspectConfig(Config):
     input: Path = flag(Path("records"), _INPUT, Path)
     dataset: str = flag(None, _DATASET)
     output: Path = flag(None, "PNG for a sheet of labelled samples", Path)
+
+
+@dataclass(frozen=True)
+class ModelsConfig(Config):
+    """List the networks with their parameters, GFLOPs and papers, or show one of them."""
+
+    name: str = flag(None, "show this network, stage by stage, in place of the table")
+    encoder: str = flag(None, _ENCODER)
+    size: tuple = flag((360, 480), "input that GFLOPs are counted for, HxW in pixels", size)
+    num_classes: int = flag(19, "classes", int, low=1)
+    plot: Path = flag(None, "PNG for a diagram of --name", Path)

@@ -14,5 +14,6 @@ def unknown(kind: str, name: str, known) -> UserError:
     """
     known = sorted(known)
     near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known)}"
+    every = f"there are: {', '.join(known)}" if known else "there are none"
+    hint = f"did you mean {' or '.join(near)}?" if near else every
     return UserError(f"unknown {kind} {name!r}; {hint}")

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import keras
 
+from tfseg.checkpoints import SUFFIXES, read_state_dict
 from tfseg.config import TrainConfig
 from tfseg.errors import UserError
 from tfseg.models import build
+from tfseg.weights import count_classes, load_state_dict
 
 BEST = "best.weights.h5"  # weights alone; the best on val, averaged where --ema is on
 
@@ -45,7 +47,7 @@ class RunFolder:
                 f"or choose another folder"
             )
         self.checkpoints.mkdir(parents=True, exist_ok=True)
-        self.write_json("labels.json", asdict(labels))
+        write_json(self.path / "labels.json", asdict(labels))
         config.save(self.path / "config.json")
 
     def config(self):
@@ -74,8 +76,10 @@ class RunFolder:
         path = self.checkpoints / "last.json"
         return json.loads(path.read_text()) if path.exists() else None
 
-    def write_json(self, name, values):
-        _write_text(self.path / name, json.dumps(values, indent=2) + "\n")
+
+def write_json(path, values):
+    """Writes JSON, whole or not at all."""
+    _write_text(path, json.dumps(values, indent=2) + "\n")
 
 
 def _write_weights(model, path):
@@ -106,10 +110,24 @@ def precision(policy):
         keras.config.set_dtype_policy(kept)
 
 
-def build_network(config, num_classes):
-    """The network a run's config describes, at any input size, with fresh weights."""
-    options = {"encoder": config.encoder} if config.encoder else {}
-    return build(config.model, num_classes, normalization=config.normalization, **options)
+def build_network(config, num_classes, **options):
+    """The network that a config describes, at any input size; `options` as in `tfseg.build`."""
+    if config.output_stride:
+        options["output_stride"] = config.output_stride
+    return build(
+        config.model,
+        num_classes,
+        encoder=config.encoder,
+        normalization=config.normalization,
+        **options,
+    )
+
+
+def logits_alone(network):
+    """A network without its auxiliary output: what is validated, kept and shipped."""
+    if not isinstance(network.output, dict):
+        return network
+    return keras.Model(network.inputs, network.output["logits"], name=network.name)
 
 
 def load_network(run, checkpoint=None):
@@ -120,30 +138,58 @@ def load_network(run, checkpoint=None):
     config = run.config()
     with precision("float32"):
         network = build_network(config, len(run.labels().classes))
-    load_checkpoint(network, checkpoint or run.best, config.model)
+    load_checkpoint(network, checkpoint or run.best)
     return network
 
 
-def load_checkpoint(network, path, model_name):
-    """Fills `network` from a run (its best), a `.weights.h5` or a `.keras` file, or raises."""
+def load_public_network(config, num_classes=None):
+    """The network of `--model` and `--checkpoint` (a `TestConfig` or `PredictConfig`), in float32.
+
+    Its classes are counted in the checkpoint where `num_classes` does not say them.
+    """
+    if config.run:
+        raise UserError(f"--model={config.model} beside --run={config.run}; give one of them")
+    if config.checkpoint is None:
+        raise UserError(f"--model={config.model} needs --checkpoint=FILE with its weights")
+    with precision("float32"):
+        if num_classes is None:
+            one = build_network(config, 1)
+            num_classes = count_classes(one, read_state_dict(config.checkpoint))
+        network = build_network(config, num_classes)
+    load_checkpoint(network, config.checkpoint)
+    return network
+
+
+def load_checkpoint(network, path, skip_head=False):
+    """Fills `network` from a file or a run (its best), or raises `UserError`.
+
+    Files are `.weights.h5`, `.keras`, or PyTorch's (`tfseg.checkpoints`). With `skip_head` a
+    PyTorch head for another number of classes is left out; its keys are returned.
+    """
     path = Path(path)
     if path.is_dir():
         other = RunFolder(path).config().model
-        if other != model_name:
-            raise UserError(f"{path} is a run of {other}, not of {model_name}")
+        if other != network.name:
+            raise UserError(f"{path} is a run of {other}, not of {network.name}")
         path = RunFolder(path).best
     if not path.exists():
         raise UserError(f"checkpoint {path} does not exist")
+    if path.suffix in SUFFIXES:
+        return load_state_dict(network, read_state_dict(path), skip_head=skip_head)
     if not path.name.endswith((".weights.h5", ".keras")):
-        raise UserError(f"checkpoint {path}: wanted a run folder, a .weights.h5 or a .keras file")
+        raise UserError(
+            f"checkpoint {path}: wanted a run folder, or a file that ends in .weights.h5, .keras, "
+            f"{', '.join(SUFFIXES)}"
+        )
     try:
         if path.suffix == ".keras":
             network.set_weights(keras.models.load_model(path, compile=False).get_weights())
         else:
             network.load_weights(path)
     except (ValueError, OSError, KeyError) as error:
-        classes = network.output_shape[-1]
+        classes = logits_alone(network).output_shape[-1]
         reason = " ".join(str(error).split())[:200]
         raise UserError(
-            f"checkpoint {path} does not fit {model_name} with {classes} classes: {reason}"
+            f"checkpoint {path} does not fit {network.name} with {classes} classes: {reason}"
         ) from None
+    return []

@@ -18,6 +18,15 @@ def colorize(mask, colors):
     return table[mask]
 
 
+def palette(count):
+    """Colours for classes that bring none: Pascal VOC's, in which bits of the index are spread."""
+
+    def channel(index, which):
+        return sum((index >> 3 * bit + which & 1) << 7 - bit for bit in range(3))
+
+    return tuple(tuple(channel(i, which) for which in range(3)) for i in range(count))
+
+
 def overlay(image, mask, colors, alpha=0.5):
     """The colours of a mask laid over its image; void leaves the image as it is."""
     blended = np.rint((1 - alpha) * image + alpha * colorize(mask, colors)).astype(np.uint8)
@@ -102,6 +111,45 @@ def confusion_picture(matrix, classes):
         axes.text(
             column, row, f"{100 * share:.0f}", ha="center", va="center", color=color, fontsize=8
         )
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def hourglass(title, stages, edges):
+    """A network's stages from left to right, as tall as their maps are high (in powers of two).
+
+    `stages` are (name, (height, width, channels)), `edges` pairs of their numbers. Neighbours that
+    are joined touch; an arc joins the others.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
+
+    figure = Figure(figsize=(max(6.0, 0.62 * len(stages)), 5.6), dpi=100, layout="constrained")
+    axes = figure.add_subplot()
+    heights = [0.5 + np.log2(max(shape[0], 1)) / 2 for _, shape in stages]
+    for i, (height, (name, (rows, columns, channels))) in enumerate(
+        zip(heights, stages, strict=True)
+    ):
+        axes.add_patch(Rectangle((i - 0.3, -height / 2), 0.6, height, fc="#9dc3e6", ec="#1f4e79"))
+        axes.text(i, 0, f"{channels}", ha="center", va="center", fontsize=8, rotation=90)
+        label = f"{name}  {rows}×{columns}"
+        axes.text(
+            i, -max(heights) / 2 - 0.25, label, ha="center", va="top", fontsize=8, rotation=90
+        )
+    for first, last in edges:
+        if last - first == 1:
+            axes.plot((first + 0.3, last - 0.3), (0, 0), color="#1f4e79")
+            continue
+        rise = max(heights[first : last + 1]) / 2 + 0.12 * (last - first)
+        x = np.linspace(first, last, 40)
+        arc = (1 - ((x - (first + last) / 2) / ((last - first) / 2)) ** 4) * rise
+        foot = np.interp(x, (first, last), (heights[first] / 2, heights[last] / 2))
+        axes.plot(x, np.maximum(arc, foot), color="#c55a11", lw=1)
+    axes.autoscale_view()
+    axes.set_axis_off()
+    axes.set_title(f"{title}: channels in the boxes, height×width below")
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()

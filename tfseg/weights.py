@@ -1,62 +1,46 @@
 """Public PyTorch checkpoints -> Keras: one function for every network."""
 
-import re
-
 import numpy as np
 
-from tfseg.errors import UserError
-from tfseg.models import KEYS
+from tfseg.encoders import ENCODERS
+from tfseg.layers.state_dict import fill, named_variables, rename, torch_shape
+from tfseg.models import MODELS
 
 
-def load_state_dict(model, mapping):
+def load_state_dict(model, mapping, strict=True, skip_head=False):
     """Fills a network with a PyTorch state dict, or raises `UserError` and changes nothing.
 
     Args:
-        model: a network of `tfseg.build`; its layers bear the reference's module paths.
+        model: a network of `tfseg.build` or `tfseg.build_encoder`; its layers bear the
+            reference's module paths.
         mapping: key -> array in PyTorch's layout (OIHW, transposed kernels IOHW). A `module.`
-            prefix (DataParallel) and `num_batches_tracked` are understood.
+            prefix (DataParallel), `num_batches_tracked`, DenseNet's old spelling and the spelling
+            of the reference's own project are understood. What serves training alone is left out
+            where the network lacks it: an auxiliary head, an encoder's classifier.
+        strict: whether missing and unexpected keys are errors.
+        skip_head: whether tensors of another shape are left as they are: a head for other classes.
+
+    Returns:
+        What was left out, one line a key; nothing where all of it fits.
     """
-    found = _rename(mapping, KEYS.get(model.name, ()))
-    wanted = {}
-    for layer in model._flatten_layers(include_self=False, recursive=True):
-        for variable in layer.weights:
-            key, order = _torch_key(variable.path.rsplit("/", 1)[-1], len(variable.shape))
-            wanted[f"{layer.name}.{key}"] = (variable, order)
-
-    wrong = [f"missing {key}" for key in wanted if key not in found]
-    wrong += [f"unexpected {key}" for key in found if key not in wanted]
-    arrays = {}
-    for key in wanted.keys() & found.keys():
-        variable, order = wanted[key]
-        array = np.asarray(found[key])
-        arrays[key] = array.transpose(order) if array.ndim == len(order) else array
-        if arrays[key].shape != tuple(variable.shape):
-            wrong.append(f"{key} is {arrays[key].shape}, wanted {tuple(variable.shape)}")
-    if wrong:
-        raise UserError(f"checkpoint does not fit {model.name}: {'; '.join(sorted(wrong)[:5])}")
-    for key, array in arrays.items():
-        wanted[key][0].assign(array)
+    found, wanted = _renamed(model, mapping), named_variables(model)
+    spare = ("fc.", "classifier.", "pre_logits.", "head.") if model.name in ENCODERS else ("aux",)
+    found = {k: v for k, v in found.items() if k in wanted or not k.startswith(spare)}
+    return fill(wanted, found, model.name, strict=strict, skip_head=skip_head)
 
 
-def _rename(mapping, table):
-    renamed = {}
-    for key, array in mapping.items():
-        key = key.removeprefix("module.")
-        if key.endswith("num_batches_tracked"):
-            continue
-        for pattern, replacement in table:
-            key = re.sub(pattern, replacement, key)
-        renamed[key] = array
-    return renamed
+def count_classes(model, mapping):
+    """How many classes a state dict was trained on; `model` is its network, built for one."""
+    found = _renamed(model, mapping)
+    ratios = [
+        side // one
+        for key, (_, variable) in named_variables(model).items()
+        if key in found and np.ndim(found[key]) == len(variable.shape)
+        for side, one in zip(np.shape(found[key]), torch_shape(variable.shape), strict=True)
+    ]
+    return max(ratios, default=1)
 
 
-def _torch_key(name, rank):
-    """A Keras variable's name -> PyTorch's, and the axes that turn PyTorch's array into ours."""
-    key = {
-        "kernel": "weight",
-        "gamma": "weight",
-        "beta": "bias",
-        "moving_mean": "running_mean",
-        "moving_variance": "running_var",
-    }.get(name, name)
-    return key, (2, 3, 1, 0) if rank == 4 else tuple(range(rank))
+def _renamed(model, mapping):
+    architecture = MODELS.get(model.name)
+    return rename(mapping, architecture.keys if architecture else ())

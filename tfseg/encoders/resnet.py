@@ -5,19 +5,42 @@ from keras import layers
 from tfseg.layers.blocks import batch_norm, bn_relu, conv
 
 
-def basic_block(x, filters, stride, name):
+def basic_block(x, filters, stride, dilations, name):
     """Two 3×3 convolutions and a shortcut, projected where the shape changes."""
-    shortcut = x
-    if stride > 1 or x.shape[-1] != filters:
-        shortcut = conv(x, filters, 1, stride=stride, name=f"{name}.downsample.0")
-        shortcut = batch_norm(shortcut, name=f"{name}.downsample.1")
-    x = bn_relu(conv(x, filters, 3, stride=stride, name=f"{name}.conv1"), name=f"{name}.bn1")
-    x = batch_norm(conv(x, filters, 3, name=f"{name}.conv2"), name=f"{name}.bn2")
+    first, second = dilations
+    shortcut = _shortcut(x, filters, stride, name)
+    x = conv(x, filters, 3, stride=stride, dilation=first, name=f"{name}.conv1")
+    x = bn_relu(x, name=f"{name}.bn1")
+    x = batch_norm(conv(x, filters, 3, dilation=second, name=f"{name}.conv2"), name=f"{name}.bn2")
     return layers.ReLU()(layers.Add()([x, shortcut]))
 
 
-def resnet(x, block, depths):
+def bottleneck(x, filters, stride, dilations, name):
+    """1×1, 3×3, 1×1 up to four times `filters`; the stride is on the 3×3 (torchvision's V1.5)."""
+    shortcut = _shortcut(x, 4 * filters, stride, name)
+    x = bn_relu(conv(x, filters, 1, name=f"{name}.conv1"), name=f"{name}.bn1")
+    x = conv(x, filters, 3, stride=stride, dilation=dilations[0], name=f"{name}.conv2")
+    x = bn_relu(x, name=f"{name}.bn2")
+    x = batch_norm(conv(x, 4 * filters, 1, name=f"{name}.conv3"), name=f"{name}.bn3")
+    return layers.ReLU()(layers.Add()([x, shortcut]))
+
+
+def _shortcut(x, filters, stride, name):
+    if stride == 1 and x.shape[-1] == filters:
+        return x
+    x = conv(x, filters, 1, stride=stride, name=f"{name}.downsample.0")
+    return batch_norm(x, name=f"{name}.downsample.1")
+
+
+def resnet(x, block, depths, *, output_stride=32, dilations=None):
     """Normalised pixels (N, H, W, 3) -> features by name, "stride2" to "stride32".
+
+    Args:
+        block, depths: what the four stages are made of, and how many of them.
+        output_stride: 8, 16 or 32. Stages that would go beyond keep their resolution and dilate
+            their convolutions instead, as torchvision's `replace_stride_with_dilation`; their
+            features keep the names they have without.
+        dilations: stage -> the dilations of its blocks, repeated, where a network has its own.
 
     "pool" is the stem's max-pool output, which some decoders sum with.
     """
@@ -27,8 +50,22 @@ def resnet(x, block, depths):
     x = layers.MaxPooling2D(3, strides=2)(layers.ZeroPadding2D(1)(x))
     features["pool"] = x
     for stage, depth in enumerate(depths, 1):
-        for i in range(depth):
-            stride = 2 if stage > 1 and i == 0 else 1
-            x = block(x, 32 << stage, stride, f"layer{stage}.{i}")
+        strided = stage > 1 and 2 << stage <= output_stride
+        rates = _dilations(stage, depth, output_stride, dilations or {})
+        for i, rate in enumerate(rates):
+            stride = 2 if strided and i == 0 else 1
+            x = block(x, 32 << stage, stride, rate, f"layer{stage}.{i}")
         features[f"stride{2 << stage}"] = x
     return features
+
+
+def _dilations(stage, depth, output_stride, given):
+    """For each block of a stage, the dilations of its first and its further 3×3 convolution.
+
+    By torchvision's rule a stage's first block still has the dilation of the stage before.
+    """
+    if stage in given:
+        rates = given[stage]
+        return [(rates[i % len(rates)],) * 2 for i in range(depth)]
+    here, before = (max(1, (2 << s) // output_stride) for s in (stage, stage - 1))
+    return [(before, here), *[(here, here)] * (depth - 1)]

@@ -2,6 +2,7 @@
 
 import csv
 import math
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -14,7 +15,7 @@ from tfseg.errors import UserError
 from tfseg.metrics import class_indices, confusion_matrix, scores
 from tfseg.records.damage import naming_damage
 from tfseg.records.reader import open_records
-from tfseg.runs import RunFolder, load_network
+from tfseg.runs import Labels, RunFolder, load_network, load_public_network, write_json
 from tfseg.visualize import confusion_picture, triptych, write_picture
 
 
@@ -58,30 +59,49 @@ def _plain(value):
 
 
 def test(config):
-    """Scores a run (`TestConfig`): prints the table, writes `test-<split>.json` and pictures."""
+    """Scores a run, or a public checkpoint (`TestConfig`): prints the table, writes the figures.
+
+    `test-<split>.json` has them, a folder `test-<split>` the confusion matrix and pictures.
+    """
     select(config.gpu, config.mem_frac)
+    records, network, labels, output = _public(config) if config.model else _of_run(config)
+    if config.split not in records.splits:
+        raise UserError(
+            f"--split={config.split} is not in {records.path}; it has {', '.join(records.splits)}"
+        )
+    split, output = records.splits[config.split], config.output or output
+    folder = output / f"test-{config.split}"
+    folder.mkdir(parents=True, exist_ok=True)
+    matrix = score(network, split, config.batch_size, _montages(folder, split, labels))
+    results = figures(matrix, labels.classes)
+    path = output / f"test-{config.split}.json"
+    write_json(path, results)
+    _write_matrix(folder, matrix, labels.classes)
+    print(table(results))
+    print(f"wrote {path} and pictures in {folder}")
+
+
+def _of_run(config):
+    """What `test` scores: records, network, labels, and where its figures go."""
     run = RunFolder(config.run)
-    trained, labels = run.config(), run.labels()
+    trained = run.config()
     if config.input:
         records = open_records(config.input, config.dataset)
     else:
         dataset = config.dataset or trained.dataset
         records = open_records(trained.input, dataset, trained.input_val, trained.val_fraction)
     check_labels(records, run)
-    if config.split not in records.splits:
-        raise UserError(
-            f"--split={config.split} is not in {records.path}; it has {', '.join(records.splits)}"
-        )
-    split = records.splits[config.split]
-    network = load_network(run, config.checkpoint)
-    folder = run.path / f"test-{config.split}"
-    folder.mkdir(exist_ok=True)
-    matrix = score(network, split, config.batch_size, _montages(folder, split, labels))
-    results = figures(matrix, labels.classes)
-    run.write_json(f"test-{config.split}.json", results)
-    _write_matrix(folder, matrix, labels.classes)
-    print(table(results))
-    print(f"wrote {run.path / f'test-{config.split}.json'} and pictures in {folder}")
+    return records, load_network(run, config.checkpoint), run.labels(), run.path
+
+
+def _public(config):
+    """The same where `--model` and `--checkpoint` stand in for a run."""
+    if config.input is None:
+        raise UserError("--model needs --input=RECORDS to be tested on")
+    records = open_records(config.input, config.dataset)
+    labels = Labels(records.name, records.info.classes, records.info.colors)
+    network = load_public_network(config, len(labels.classes))
+    return records, network, labels, Path("runs") / f"{records.name}-{config.model}"
 
 
 def check_labels(records, run):

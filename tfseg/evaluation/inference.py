@@ -6,11 +6,12 @@ import numpy as np
 from PIL import Image, ImageOps
 from tqdm import tqdm
 
+from tfseg.datasets import get_dataset
 from tfseg.devices import select
 from tfseg.errors import UserError
 from tfseg.evaluation.evaluate import labeller
-from tfseg.runs import RunFolder, load_network
-from tfseg.visualize import overlay, write_mask, write_picture
+from tfseg.runs import RunFolder, load_network, load_public_network
+from tfseg.visualize import overlay, palette, write_mask, write_picture
 
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
 
@@ -55,6 +56,16 @@ def load(run, checkpoint=None):
     return Segmenter(network, labels.classes, labels.colors)
 
 
+def _public(config):
+    """The network of `--model` and `--checkpoint`; its classes bear the names of `--dataset`."""
+    spec = get_dataset(config.dataset) if config.dataset else None
+    network = load_public_network(config, len(spec.classes) if spec else None)
+    if spec:
+        return Segmenter(network, spec.classes, spec.colors)
+    count = network.output_shape[-1]
+    return Segmenter(network, tuple(f"class {i}" for i in range(count)), palette(count))
+
+
 def read_picture(path):
     """RGB pixels uint8 (H, W, 3) of a picture file, upright as its EXIF says, or `UserError`."""
     if not Path(path).is_file():
@@ -71,7 +82,7 @@ def predict_files(config):
     pictures = _pictures(config.input)
     _check_targets(pictures, config.output)
     select(config.gpu, config.mem_frac)
-    segmenter = load(config.run, config.checkpoint)
+    segmenter = _public(config) if config.model else load(config.run, config.checkpoint)
     config.output.mkdir(parents=True, exist_ok=True)
     for path in tqdm(pictures, desc="predicting", unit="picture"):
         pixels = read_picture(path)

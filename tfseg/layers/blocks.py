@@ -8,7 +8,7 @@ import math
 from keras import initializers, layers
 
 from tfseg.layers.batch_norm import BatchNormalization
-from tfseg.layers.resize import CropLike
+from tfseg.layers.resize import FitLike
 
 
 def torch_uniform(fan_in):
@@ -17,35 +17,62 @@ def torch_uniform(fan_in):
     return initializers.RandomUniform(-limit, limit)
 
 
-def conv(x, filters, kernel, *, stride=1, bias=False, init="he_fan_out", name):
-    """Convolution padded by (kernel - 1) / 2 on every side, whatever the stride.
+def _initializers(init, fan_in):
+    """Kernel and bias initialisers by name: where the reference's authors started from."""
+    if init == "torch":  # PyTorch's default
+        return torch_uniform(fan_in), torch_uniform(fan_in)
+    if init == "he":  # He et al. 2015, Caffe's MSRA, PyTorch's kaiming_normal_
+        return initializers.HeNormal(), "zeros"
+    if init == "he_fan_out":  # torchvision's encoders
+        return initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal"), "zeros"
+    return init, "zeros"
+
+
+def conv(
+    x, filters, kernel, *, stride=1, dilation=1, padding=None, bias=False, init="he_fan_out", name
+):
+    """Convolution padded alike on every side, whatever the stride.
 
     Keras' "same" pads strided convolutions on the right and bottom only, which shifts them.
-    `init` is "he_fan_out" (torchvision's encoders) or "torch" (PyTorch's default).
+
+    Args:
+        kernel: side, or (height, width).
+        padding: rows and columns of zeros on each side; (kernel - 1) / 2, dilated, where None.
+        init: "he_fan_out", "he", "torch", or a Keras initialiser.
     """
-    fan_in = kernel * kernel * x.shape[-1]
-    he = initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
-    if stride > 1 and kernel > 1:
-        x = layers.ZeroPadding2D(kernel // 2)(x)
+    sides = (kernel, kernel) if isinstance(kernel, int) else kernel
+    same = tuple(dilation * (side // 2) for side in sides)
+    pads = same if padding is None else (padding, padding)
+    in_layer = stride == 1 and pads == same  # Keras pads these alike on every side, too
+    if not in_layer and any(pads):
+        x = layers.ZeroPadding2D(pads)(x)
+    kernel_initializer, bias_initializer = _initializers(init, math.prod(sides) * x.shape[-1])
     return layers.Conv2D(
         filters,
-        kernel,
+        sides,
         strides=stride,
-        padding="same" if stride == 1 else "valid",
+        dilation_rate=dilation,
+        padding="same" if in_layer else "valid",
         use_bias=bias,
-        kernel_initializer=he if init == "he_fan_out" else torch_uniform(fan_in),
-        bias_initializer=torch_uniform(fan_in),
+        kernel_initializer=kernel_initializer,
+        bias_initializer=bias_initializer,
         name=name,
     )(x)
 
 
-def transposed_conv(x, filters, kernel, *, stride=2, padding=0, like, bias=False, name):
+def transposed_conv(
+    x, filters, kernel, *, stride=2, padding=0, like=None, short=0, bias=False, init="torch", name
+):
     """Transposed convolution whose result has the height and width of `like`.
 
     `padding` is PyTorch's: so many rows and columns are dropped at the top and left; what
-    exceeds `like` goes at the bottom and right.
+    exceeds `like` goes at the bottom and right. Up to `short` rows and columns may lack there;
+    those are the bias alone (PyTorch's output padding). Without `like` all of it is returned.
     """
-    fan_in = kernel * kernel * filters  # PyTorch counts the fan of a transposed kernel so
+    if short:  # one more input of zeros reaches that far and adds nothing
+        x = layers.ZeroPadding2D(((0, 1), (0, 1)))(x)
+    # PyTorch counts the fan of a transposed kernel by its output channels.
+    kernel_initializer, bias_initializer = _initializers(init, kernel * kernel * filters)
     same = stride == 1 and padding == kernel // 2  # nothing to cut then
     x = layers.Conv2DTranspose(
         filters,
@@ -53,17 +80,17 @@ def transposed_conv(x, filters, kernel, *, stride=2, padding=0, like, bias=False
         strides=stride,
         padding="same" if same else "valid",
         use_bias=bias,
-        kernel_initializer=torch_uniform(fan_in),
-        bias_initializer=torch_uniform(fan_in),
+        kernel_initializer=kernel_initializer,
+        bias_initializer=bias_initializer,
         name=name,
     )(x)
-    return x if same else CropLike(offset=padding)(x, like)
+    return x if same or like is None else FitLike(offset=padding)(x, like)
 
 
-def batch_norm(x, *, name):
-    return BatchNormalization(name=name)(x)
+def batch_norm(x, *, epsilon=1e-5, name):
+    return BatchNormalization(epsilon=epsilon, name=name)(x)
 
 
-def bn_relu(x, *, name):
-    """Batch normalisation (epsilon 1e-5), then ReLU."""
-    return layers.ReLU()(batch_norm(x, name=name))
+def bn_relu(x, *, epsilon=1e-5, name):
+    """Batch normalisation, then ReLU."""
+    return layers.ReLU()(batch_norm(x, epsilon=epsilon, name=name))

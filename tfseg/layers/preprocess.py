@@ -1,9 +1,9 @@
-"""Pixel normalisation, the first layer of every network."""
+"""What every network does to pixels first: check their number, and normalise them."""
 
 import keras
 from keras import ops
 
-from tfseg.errors import unknown
+from tfseg.errors import UserError, unknown
 
 # name -> (BGR order?, mean, standard deviation), on RGB pixels in 0..255
 NORMALIZATIONS = {
@@ -11,6 +11,27 @@ NORMALIZATIONS = {
     "unit": (False, (0.0, 0.0, 0.0), (255.0, 255.0, 255.0)),
     "caffe": (True, (104.00699, 116.66877, 122.67892), (1.0, 1.0, 1.0)),
 }
+
+
+@keras.saving.register_keras_serializable("tfseg")
+class AtLeast(keras.layers.Layer):
+    """Passes pixels on, or raises `UserError` where a side is below `smallest`."""
+
+    def __init__(self, smallest, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        self.smallest = smallest
+
+    def call(self, pixels):
+        height, width = pixels.shape[1:3]
+        if any(side is not None and side < self.smallest for side in (height, width)):
+            raise UserError(f"image of {height}x{width} pixels: {self.smallest} a side are needed")
+        return pixels
+
+    def compute_output_spec(self, pixels):
+        return keras.KerasTensor(pixels.shape, pixels.dtype)
+
+    def get_config(self):
+        return {**super().get_config(), "smallest": self.smallest}
 
 
 @keras.saving.register_keras_serializable("tfseg")

@@ -5,20 +5,23 @@ from keras import ops
 
 
 @keras.saving.register_keras_serializable("tfseg")
-class CropLike(keras.layers.Layer):
+class FitLike(keras.layers.Layer):
     """Cuts `x` to the height and width of `like`, from row and column `offset` on.
 
     A transposed convolution answers with 2H + 1 rows; which of them are kept is what PyTorch
     calls padding (`offset`) and output padding (taken from `like`, so odd sizes come back exact).
+    `short` is by how many rows or columns `x` may be smaller than `like`; those become zero.
     """
 
-    def __init__(self, offset=0, **kwargs):
+    def __init__(self, offset=0, short=0, **kwargs):
         super().__init__(**kwargs)
-        self.offset = offset
+        self.offset, self.short = offset, short
 
     def call(self, x, like):
         if not self.offset and None not in x.shape[1:3] and x.shape[1:3] == like.shape[1:3]:
             return x  # known to fit
+        if self.short:
+            x = ops.pad(x, ((0, 0), (0, self.short), (0, self.short), (0, 0)))
         batch, _, _, channels = ops.shape(x)
         size = ops.shape(like)[1:3]
         # ops.slice rather than x[...]: its gradient is a pad, several times faster on a CPU.
@@ -28,4 +31,61 @@ class CropLike(keras.layers.Layer):
         return keras.KerasTensor((x.shape[0], *like.shape[1:3], x.shape[3]), x.dtype)
 
     def get_config(self):
-        return {**super().get_config(), "offset": self.offset}
+        return {**super().get_config(), "offset": self.offset, "short": self.short}
+
+
+@keras.saving.register_keras_serializable("tfseg")
+class ResizeLike(keras.layers.Layer):
+    """Resizes `x` to the height and width of `like`, as PyTorch's `interpolate` does.
+
+    `mode` is "bilinear" (align_corners=False), "aligned" (bilinear, align_corners=True: what
+    every network written before PyTorch 0.4 was trained with) or "nearest".
+    """
+
+    def __init__(self, mode="bilinear", **kwargs):
+        super().__init__(**kwargs)
+        self.mode = mode
+
+    def call(self, x, like):
+        if None not in x.shape[1:3] and x.shape[1:3] == like.shape[1:3]:
+            return x
+        size = ops.shape(like)[1:3]
+        resize = _resize_tensorflow if keras.backend.backend() == "tensorflow" else _resize
+        return ops.cast(resize(x, size, self.mode), x.dtype)
+
+    def compute_output_spec(self, x, like):
+        return keras.KerasTensor((x.shape[0], *like.shape[1:3], x.shape[3]), x.dtype)
+
+    def get_config(self):
+        return {**super().get_config(), "mode": self.mode}
+
+
+def _resize_tensorflow(x, size, mode):
+    import tensorflow as tf  # only where it is the backend
+
+    size = tf.stack(size)
+    if mode == "nearest":
+        return tf.raw_ops.ResizeNearestNeighbor(images=x, size=size)
+    aligned = mode == "aligned"
+    return tf.raw_ops.ResizeBilinear(
+        images=x, size=size, align_corners=aligned, half_pixel_centers=not aligned
+    )
+
+
+def _resize(x, size, mode):
+    """The same as two products with matrices of weights, one a side."""
+    rows, columns = (_weights(old, new, mode) for old, new in zip(x.shape[1:3], size, strict=True))
+    x = ops.einsum("ih,nhwc->niwc", ops.cast(rows, x.dtype), x)
+    return ops.einsum("jw,niwc->nijc", ops.cast(columns, x.dtype), x)
+
+
+def _weights(old, new, mode):
+    """What each of `old` pixels gives to each of `new`, float32 (new, old)."""
+    target, source = ops.arange(new, dtype="float32"), ops.arange(old, dtype="float32")
+    if mode == "nearest":
+        where = ops.floor(target * old / new)
+    elif mode == "aligned":
+        where = target * ((old - 1) / max(new - 1, 1))
+    else:
+        where = ops.clip((target + 0.5) * (old / new) - 0.5, 0, old - 1)
+    return ops.maximum(1 - ops.abs(where[:, None] - source[None]), 0)

@@ -1,34 +1,162 @@
-"""Networks: pixels -> logits. A new one is a file here and a line in MODELS."""
+"""Networks: pixels -> logits. A new one is a file here and a row in MODELS."""
 
 import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import keras
 
+from tfseg.encoders import ENCODERS, load_encoder_weights
 from tfseg.errors import UserError, unknown
-from tfseg.layers.preprocess import Normalize
-from tfseg.models import linknet as _linknet
+from tfseg.layers.preprocess import AtLeast, Normalize
+from tfseg.models import (
+    deconvnet,
+    deeplab,
+    duc,
+    enet,
+    fcn,
+    gcn,
+    learn_segmentation,
+    linknet,
+    pspnet,
+    refinenet,
+    segnet,
+    unet,
+)
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A row of `MODELS`.
+
+    Attributes:
+        network: (pixels, x, num_classes, *, options) -> logits, or {"logits", "aux"}. `pixels`
+            gives the size, `x` is what the first layer sees.
+        paper: authors, year and arXiv number, or where it comes from.
+        encoders: the names its `encoder` option takes; none where it has its own.
+        keys: how a public checkpoint spells what layers here are called; see `tfseg.weights`.
+        smallest: pixels a side that it needs.
+        output_stride: of its coarsest map, where its options do not say otherwise.
+    """
+
+    network: Callable
+    paper: str
+    encoders: tuple[str, ...] = ()
+    keys: tuple = ()
+    smallest: int = 32
+    output_stride: int = 32
+
+
+def _named(*stems):
+    return tuple(name for name in ENCODERS if name.startswith(stems))
+
+
+RESNETS, DEEP_RESNETS = _named("resnet"), ("resnet50", "resnet101", "resnet152")
+TWO_RESNETS = ("resnet50", "resnet101")
+STEM = pspnet.KEYS  # zijundeng's spelling of a ResNet's first layers
+
+_LINKNET = "Chaurasia and Culurciello 2017, arXiv 1707.03718"
+_FCN = "Long et al. 2015, arXiv 1411.4038"
+_SEGNET = "Badrinarayanan et al. 2015, arXiv 1511.00561"
+_LEARN = "LearnSegmentation (TensorFlow 1)"
 
 MODELS = {
-    "linknet": _linknet.linknet,
+    "linknet": Architecture(
+        linknet.linknet, _LINKNET, ("resnet18", "resnet34", "resnet50"), linknet.KEYS
+    ),
+    "linknet_residual": Architecture(
+        linknet.linknet_residual, _LINKNET, ("resnet18", "resnet34", "resnet50"), linknet.KEYS
+    ),
+    "linknet_nobypass": Architecture(
+        linknet.linknet_nobypass, _LINKNET, ("resnet18", "resnet34", "resnet50"), linknet.KEYS
+    ),
+    "fcn32s": Architecture(fcn.fcn32s, _FCN, tuple(ENCODERS), fcn.KEYS),
+    "fcn16s": Architecture(fcn.fcn16s, _FCN, tuple(ENCODERS), fcn.KEYS),
+    "fcn8s": Architecture(fcn.fcn8s, _FCN, tuple(ENCODERS), fcn.KEYS),
+    "fcn": Architecture(
+        fcn.fcn, f"{_FCN}, torchvision's", TWO_RESNETS, fcn.TORCHVISION_KEYS, output_stride=8
+    ),
+    "segnet": Architecture(segnet.segnet, _SEGNET),
+    "segnet_basic": Architecture(segnet.segnet_basic, _SEGNET, output_stride=16),
+    "bayesian_segnet": Architecture(
+        segnet.bayesian_segnet, "Kendall et al. 2015, arXiv 1511.02680"
+    ),
+    "segnet_plain": Architecture(
+        learn_segmentation.segnet_plain, _LEARN, smallest=61, output_stride=8
+    ),
+    "segnet_connected": Architecture(
+        learn_segmentation.segnet_connected, _LEARN, smallest=61, output_stride=8
+    ),
+    "segnet_gated": Architecture(
+        learn_segmentation.segnet_gated, _LEARN, smallest=61, output_stride=8
+    ),
+    "fcn_autoencoder": Architecture(
+        learn_segmentation.fcn_autoencoder, _LEARN, smallest=61, output_stride=8
+    ),
+    "cae": Architecture(learn_segmentation.cae, _LEARN, smallest=61, output_stride=4),
+    "deconvnet": Architecture(
+        deconvnet.deconvnet, "Noh et al. 2015, arXiv 1505.04366", smallest=224
+    ),
+    "enet": Architecture(enet.enet, "Paszke et al. 2016, arXiv 1606.02147", output_stride=8),
+    "unet": Architecture(
+        unet.unet,
+        "Ronneberger et al. 2015, arXiv 1505.04597",
+        tuple(ENCODERS),
+        unet.KEYS,
+        output_stride=16,
+    ),
+    "pspnet": Architecture(
+        pspnet.pspnet, "Zhao et al. 2016, arXiv 1612.01105", TWO_RESNETS, STEM, output_stride=8
+    ),
+    "gcn": Architecture(gcn.gcn, "Peng et al. 2017, arXiv 1703.02719", DEEP_RESNETS, gcn.KEYS),
+    "duc": Architecture(
+        duc.duc, "Wang et al. 2017, arXiv 1702.08502", DEEP_RESNETS, STEM, output_stride=8
+    ),
+    "duc_hdc": Architecture(
+        duc.duc_hdc, "Wang et al. 2017, arXiv 1702.08502", DEEP_RESNETS, STEM, output_stride=8
+    ),
+    "deeplabv3": Architecture(
+        deeplab.deeplabv3,
+        "Chen et al. 2017, arXiv 1706.05587",
+        TWO_RESNETS,
+        deeplab.KEYS,
+        output_stride=8,
+    ),
+    "deeplabv3plus": Architecture(
+        deeplab.deeplabv3plus,
+        "Chen et al. 2018, arXiv 1802.02611",
+        TWO_RESNETS,
+        deeplab.KEYS,
+        output_stride=16,
+    ),
+    "refinenet": Architecture(
+        refinenet.refinenet, "Lin et al. 2016, arXiv 1611.06612", DEEP_RESNETS
+    ),
 }
 
-# How a public checkpoint spells its keys -> layer names here, by network.
-KEYS = {
-    "linknet": _linknet.KEYS,
-}
 
-SMALLEST = 32  # pixels a side: below that an encoder's last stage has less than one row
-
-
-def build(name, num_classes, *, input_shape=(None, None, 3), normalization="imagenet", **options):
+def build(
+    name,
+    num_classes,
+    *,
+    encoder=None,
+    encoder_weights=None,
+    input_shape=(None, None, 3),
+    normalization="imagenet",
+    **options,
+):
     """A segmentation network: RGB pixels in 0..255 (N, H, W, 3) -> float32 logits (N, H, W, K).
 
     Args:
         name: one of `MODELS`.
         num_classes: K, void not counted.
+        encoder: one of the network's encoders; its usual one where None.
+        encoder_weights: None for fresh ones, "imagenet" for torchvision's (fetched once, cached),
+            or the path of a `.safetensors` or `.pth` file with the encoder's PyTorch weights.
         input_shape: (H, W, 3); None where any size from 32 up is to be taken.
         normalization: "imagenet", "unit", "caffe", or None for pixels normalised already.
-        options: the network's own, such as `encoder="resnet34"`.
+        options: the network's own: `output_stride` (8, 16, 32), `k`. `aux=True`, where a network
+            has it, makes the outputs {"logits", "aux"}, for training.
 
     Raises:
         UserError: for an unknown name or option, with the nearest ones there are.
@@ -40,27 +168,71 @@ def build(name, num_classes, *, input_shape=(None, None, 3), normalization="imag
     """
     if name not in MODELS:
         raise unknown("network", name, MODELS)
-    network = MODELS[name]
-    known = [
-        p.name for p in inspect.signature(network).parameters.values() if p.kind == p.KEYWORD_ONLY
-    ]
+    architecture, encoder = MODELS[name], _check_encoder(name, encoder, encoder_weights)
+    _check_options(name, options)
+    _check_shape(name, num_classes, input_shape)
+    pixels = keras.Input(input_shape, dtype="float32", name="images")
+    x = AtLeast(architecture.smallest, name="size")(pixels)
+    x = Normalize(normalization, name="normalize")(x) if normalization else x
+    options = {**options, "encoder": encoder} if encoder else options
+    outputs = architecture.network(pixels, x, num_classes, **options)
+    if isinstance(outputs, dict):
+        outputs = {key: _named_output(output, key) for key, output in outputs.items()}
+    else:
+        outputs = _named_output(outputs, "logits")
+    model = keras.Model(pixels, outputs, name=name)
+    if encoder_weights:
+        load_encoder_weights(model, encoder, encoder_weights, architecture.keys)
+    return model
+
+
+def _named_output(x, name):
+    return keras.layers.Activation("linear", dtype="float32", name=name)(x)
+
+
+def options_of(name):
+    """The options of a network and their defaults, as its builder has them."""
+    parameters = inspect.signature(MODELS[name].network).parameters.values()
+    return {p.name: p.default for p in parameters if p.kind == p.KEYWORD_ONLY}
+
+
+def _check_encoder(name, encoder, encoder_weights):
+    """The encoder a network is built on, None where it has none of these."""
+    encoders = MODELS[name].encoders
+    if encoder is None:
+        encoder = options_of(name).get("encoder")
+    elif encoder not in encoders:
+        if not encoders:
+            raise UserError(f"{name} has an encoder of its own; leave out encoder={encoder}")
+        if encoder in ENCODERS:
+            raise UserError(f"{name} has no encoder {encoder}; it has {', '.join(encoders)}")
+        raise unknown("encoder", encoder, encoders)
+    if encoder_weights and not encoder:
+        raise UserError(
+            f"encoder_weights={encoder_weights}: {name} "
+            + ("needs an encoder for that" if encoders else "has no encoder to load them into")
+        )
+    return encoder
+
+
+def _check_options(name, options):
+    known = [option for option in options_of(name) if option != "encoder"]
     for option in options:
         if option not in known:
-            raise unknown(f"option of {name}", option, known)
-    _check_shape(num_classes, input_shape)
-    pixels = keras.Input(input_shape, dtype="float32", name="images")
-    x = Normalize(normalization, name="normalize")(pixels) if normalization else pixels
-    logits = network(pixels, x, num_classes, **options)
-    logits = keras.layers.Activation("linear", dtype="float32", name="logits")(logits)
-    return keras.Model(pixels, logits, name=name)
+            raise unknown(
+                f"option of {name}", option, [*known, "encoder"] if MODELS[name].encoders else known
+            )
 
 
-def _check_shape(num_classes, input_shape):
+def _check_shape(name, num_classes, input_shape):
     if num_classes < 1:
         raise UserError(f"num_classes is {num_classes}; at least one class is needed")
     height, width, channels = input_shape
     if channels != 3:
         raise UserError(f"input_shape {tuple(input_shape)} must end in 3: RGB pixels")
+    smallest = MODELS[name].smallest
     for side in (height, width):
-        if side is not None and side < SMALLEST:
-            raise UserError(f"input_shape {tuple(input_shape)} is below {SMALLEST} pixels a side")
+        if side is not None and side < smallest:
+            raise UserError(
+                f"input_shape {tuple(input_shape)}: {name} needs {smallest} pixels a side"
+            )

@@ -1,9 +1,10 @@
-"""LinkNet (Chaurasia and Culurciello 2017, arXiv 1707.03718), the authors' PyTorch form."""
+"""LinkNet (Chaurasia and Culurciello 2017, arXiv 1707.03718) and its two variants."""
 
 from keras import layers
 
 from tfseg.encoders import encode
-from tfseg.layers.blocks import bn_relu, conv, transposed_conv
+from tfseg.layers.blocks import batch_norm, bn_relu, conv, transposed_conv
+from tfseg.layers.resize import ResizeLike
 
 # Spellings of the authors' two PyTorch classes -> layer names here.
 KEYS = (
@@ -15,29 +16,84 @@ KEYS = (
 )
 
 
-def _decoder(x, skip, filters, stride, name):
-    """1×1 down to a quarter, 3×3 transposed, 1×1 up; then the sum with the encoder's feature."""
-    quarter = x.shape[-1] // 4
-    x = bn_relu(conv(x, quarter, 1, init="torch", name=f"{name}.conv1.0"), name=f"{name}.conv1.1")
+def _decoder(x, like, filters, stride, name, *, epsilon=1e-5, bias=False, init="torch"):
+    """1×1 down to a quarter, 3×3 transposed to the size of `like`, 1×1 up."""
+    quarter, how = x.shape[-1] // 4, {"bias": bias, "init": init}
+    x = conv(x, quarter, 1, **how, name=f"{name}.conv1.0")
+    x = bn_relu(x, epsilon=epsilon, name=f"{name}.conv1.1")
     x = transposed_conv(
-        x, quarter, 3, stride=stride, padding=1, like=skip, name=f"{name}.tp_conv.0"
+        x, quarter, 3, stride=stride, padding=1, like=like, **how, name=f"{name}.tp_conv.0"
     )
-    x = bn_relu(x, name=f"{name}.tp_conv.1")
-    x = bn_relu(conv(x, filters, 1, init="torch", name=f"{name}.conv2.0"), name=f"{name}.conv2.1")
+    x = bn_relu(x, epsilon=epsilon, name=f"{name}.tp_conv.1")
+    x = conv(x, filters, 1, **how, name=f"{name}.conv2.0")
+    return bn_relu(x, epsilon=epsilon, name=f"{name}.conv2.1")
+
+
+def _lua_decoder(x, like, filters, stride, name):
+    return _decoder(x, like, filters, stride, name, epsilon=1e-3, bias=True, init="he_fan_out")
+
+
+def _residual_decoder(x, like, filters, stride, name):
+    """3×3 transposed and 1×1, beside a shortcut that is resized; no bottleneck (model-res-dec)."""
+    how = {"bias": True, "init": "he_fan_out"}
+    shortcut = conv(x, filters, 1, **how, name=f"{name}.shortcut.0")
+    shortcut = batch_norm(shortcut, epsilon=1e-3, name=f"{name}.shortcut.1")
+    shortcut = ResizeLike("aligned")(shortcut, like)
+    x = transposed_conv(
+        x, filters, 3, stride=stride, padding=1, like=like, **how, name=f"{name}.tp_conv.0"
+    )
+    x = bn_relu(x, epsilon=1e-3, name=f"{name}.tp_conv.1")
+    x = conv(x, filters, 1, **how, name=f"{name}.conv2.0")
+    x = batch_norm(x, epsilon=1e-3, name=f"{name}.conv2.1")
+    return layers.ReLU()(layers.Add()([x, shortcut]))
+
+
+def _decode(f, decoder, join, output_stride):
+    """The encoder's features from stride 32 up to 4; `join` takes in each feature passed."""
+    x = f["stride32"]
+    stages = (
+        (4, f["stride16"], 2 if output_stride >= 32 else 1),
+        (3, f["stride8"], 2 if output_stride >= 16 else 1),
+        (2, f["stride4"], 2),
+        (1, f["pool"], 1),  # stays at stride 4
+    )
+    for stage, skip, stride in stages:
+        x = join(decoder(x, skip, skip.shape[-1], stride, f"decoder{stage}"), skip)
+    return x
+
+
+def _head(x, f, pixels, num_classes, epsilon):
+    x = transposed_conv(x, 32, 3, padding=1, like=f["stride2"], bias=True, name="tp_conv1.0")
+    x = bn_relu(x, name="tp_conv1.1")
+    x = conv(x, 32, 3, bias=True, init="torch", name="conv2.0")
+    x = bn_relu(x, epsilon=epsilon, name="conv2.1")
+    return transposed_conv(x, num_classes, 2, like=pixels, bias=True, name="tp_conv2")
+
+
+def _sum(x, skip):
     return layers.Add()([x, skip])
 
 
-def linknet(pixels, x, num_classes, *, encoder="resnet18"):
-    """Figure 1 of the paper. `pixels` gives the size, `x` is what the encoder sees."""
-    f = encode(encoder, x)
-    width = {key: feature.shape[-1] for key, feature in f.items()}
+def _rectified_sum(x, skip):
+    return layers.ReLU()(layers.Add()([x, skip]))
 
-    x = _decoder(f["stride32"], f["stride16"], width["stride16"], 2, "decoder4")
-    x = _decoder(x, f["stride8"], width["stride8"], 2, "decoder3")
-    x = _decoder(x, f["stride4"], width["stride4"], 2, "decoder2")
-    x = _decoder(x, f["pool"], width["pool"], 1, "decoder1")  # stays at stride 4
 
-    x = transposed_conv(x, 32, 3, padding=1, like=f["stride2"], bias=True, name="tp_conv1.0")
-    x = bn_relu(x, name="tp_conv1.1")
-    x = bn_relu(conv(x, 32, 3, bias=True, init="torch", name="conv2.0"), name="conv2.1")
-    return transposed_conv(x, num_classes, 2, like=pixels, bias=True, name="tp_conv2")
+def linknet(pixels, x, num_classes, *, encoder="resnet18", output_stride=32):
+    """Figure 1 of the paper, the authors' PyTorch form."""
+    f = encode(encoder, x, output_stride=output_stride)
+    x = _decode(f, _decoder, _sum, output_stride)
+    return _head(x, f, pixels, num_classes, epsilon=1e-5)
+
+
+def linknet_residual(pixels, x, num_classes, *, encoder="resnet18", output_stride=32):
+    """The authors' Lua `model-res-dec`: residual decoder blocks."""
+    f = encode(encoder, x, output_stride=output_stride)
+    x = _decode(f, _residual_decoder, _rectified_sum, output_stride)
+    return _head(x, f, pixels, num_classes, epsilon=1e-3)
+
+
+def linknet_nobypass(pixels, x, num_classes, *, encoder="resnet18", output_stride=32):
+    """The authors' Lua `nobypass`: no encoder feature reaches the decoder, only its size."""
+    f = encode(encoder, x, output_stride=output_stride)
+    x = _decode(f, _lua_decoder, lambda x, skip: x, output_stride)
+    return _head(x, f, pixels, num_classes, epsilon=1e-3)

@@ -136,9 +136,10 @@ class TensorBoard(keras.callbacks.Callback):
     Stands before `KeepBest` in the list, so that pictures show the weights that were validated.
     """
 
-    def __init__(self, folder, metric, records, frames, batch_size, config_text):
+    def __init__(self, folder, network, metric, records, frames, batch_size, config_text):
         super().__init__()
-        self.metric, self.records, self.frames = metric, records, frames
+        self.network, self.metric = network, metric
+        self.records, self.frames = records, frames
         self.batch_size = batch_size
         folder.mkdir(parents=True, exist_ok=True)
         self.writers = {
@@ -148,7 +149,7 @@ class TensorBoard(keras.callbacks.Callback):
             tf.summary.text("config", f"```\n{config_text}\n```")
 
     def on_train_begin(self, logs=None):
-        network = self.model
+        network = self.network
         self.label = tf.function(lambda images: class_indices(network(images, training=False)))
 
     def on_epoch_begin(self, epoch, logs=None):

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tfseg import devices
 from tfseg.data.pipeline import evaluation_batches, training_batches
+from tfseg.encoders import is_encoder_layer
 from tfseg.errors import UserError
 from tfseg.evaluation.evaluate import check_labels, figures, score
 from tfseg.losses import class_weights, make_loss
@@ -20,7 +21,16 @@ from tfseg.records.damage import naming_damage
 from tfseg.records.example import decode
 from tfseg.records.histogram import class_histogram
 from tfseg.records.reader import open_records
-from tfseg.runs import Labels, RunFolder, build_network, load_checkpoint, load_network, precision
+from tfseg.runs import (
+    Labels,
+    RunFolder,
+    build_network,
+    load_checkpoint,
+    load_network,
+    logits_alone,
+    precision,
+    write_json,
+)
 from tfseg.training import callbacks
 from tfseg.training.optimizers import make_optimizer
 
@@ -91,10 +101,9 @@ def _run(config, records, run, strategy, resuming):
     keras.utils.set_random_seed(config.seed)
     scope = strategy.scope() if strategy else contextlib.nullcontext()
     with scope, precision(config.precision):
-        network = build_network(config, len(records.info.classes))
-        if config.checkpoint and not resuming:
-            load_checkpoint(network, config.checkpoint, config.model)
-        model, metric = _compiled(network, config, records, steps)
+        full = _network(config, records, resuming)
+        model, metric = _compiled(full, config, records, steps)
+        network = logits_alone(full)
     state = _restore(model, run, resuming)
     if resuming:
         config.save(run.path / "config.json")
@@ -105,6 +114,36 @@ def _run(config, records, run, strategy, resuming):
         _fit(model, metric, network, config, records, run, state, steps)
     _finish(config, records, run)
     return run.path
+
+
+def _network(config, records, resuming):
+    """The network with the weights it starts from, and what shall stay as it is made so."""
+    options = {"aux": True} if config.aux else {}
+    if not resuming:
+        options["encoder_weights"] = config.encoder_weights
+    network = build_network(config, len(records.info.classes), **options)
+    if config.checkpoint and not resuming:
+        left = load_checkpoint(network, config.checkpoint, skip_head=config.skip_head)
+        for line in left:
+            print(f"left out of {config.checkpoint}: {line}")
+    for layer in network.layers:
+        batch_norm = isinstance(layer, keras.layers.BatchNormalization)
+        if (config.freeze_encoder and is_encoder_layer(layer)) or (
+            config.freeze_batch_norm and batch_norm
+        ):
+            layer.trainable = False
+    return network
+
+
+class AuxiliaryTraining(keras.Model):
+    """Trains {"logits", "aux"}: the auxiliary loss is added; figures see the logits alone."""
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        loss = super().compute_loss(x, y, y_pred["logits"], sample_weight, training)
+        return loss + self.aux_weight * self.loss(y, y_pred["aux"]) if training else loss
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        return super().compute_metrics(x, y, y_pred["logits"], sample_weight)
 
 
 def _compiled(network, config, records, steps):
@@ -118,10 +157,13 @@ def _compiled(network, config, records, steps):
         )
     if config.l2_reg:
         _penalize_kernels(network, config.l2_reg)
-    model = keras.Model(network.inputs, network.outputs, name=network.name)
+    kind = AuxiliaryTraining if config.aux else keras.Model
+    model = kind(network.inputs, network.output, name=network.name)
+    model.aux_weight = config.aux_weight
+    slow = [v for layer in network.layers if is_encoder_layer(layer) for v in layer.variables]
     metric = ConfusionMatrix(len(records.info.classes), name="confusion")
     model.compile(
-        optimizer=make_optimizer(config, steps),
+        optimizer=make_optimizer(config, steps, slow),
         loss=_compiled_loss(config, weights),
         metrics=[metric],
     )
@@ -159,7 +201,7 @@ def _restore(model, run, resuming):
     state = run.last()
     if state is None:
         raise UserError(f"{run.path} has no checkpoint to go on from; start it anew")
-    load_checkpoint(model, run.checkpoints / state["weights"], model.name)
+    load_checkpoint(model, run.checkpoints / state["weights"])
     return state
 
 
@@ -185,6 +227,7 @@ def _fit(model, metric, network, config, records, run, state, steps):
     stop = callbacks.StopBetweenSteps()
     board = callbacks.TensorBoard(
         Path(config.logdir or run.path / "tensorboard"),
+        network,
         metric,
         records,
         _shown_frames(val, config.pictures),
@@ -245,5 +288,5 @@ def _finish(config, records, run):
     """Scores the best checkpoint in float32, as `test` will, and writes `results.json`."""
     matrix = score(load_network(run), records.splits["val"], config.batch_size)
     results = figures(matrix, records.info.classes)
-    run.write_json("results.json", results)
+    write_json(run.path / "results.json", results)
     print(f"\nval mIoU {results['miou']:.3f}, pixel accuracy {results['pixel_accuracy']:.3f}")

@@ -26,12 +26,28 @@ class FusedAdamW(keras.optimizers.AdamW):
         )
 
 
-def make_optimizer(config, steps):
-    """The optimizer of a `TrainConfig` whose epochs have `steps` steps."""
+def make_optimizer(config, steps, encoder_variables=()):
+    """The optimizer of a `TrainConfig` whose epochs have `steps` steps.
+
+    `encoder_variables` learn at `config.encoder_lr_factor` of the learning rate.
+    """
     optimizer = _optimizer(config, steps)
+    if config.encoder_lr_factor != 1:
+        _slow_down(optimizer, config.encoder_lr_factor, {id(v) for v in encoder_variables})
     # At its end `fit` would put the averages in the weights' place, and a run goes on from there.
     optimizer.finalize_variable_values = lambda variables: None
     return optimizer
+
+
+def _slow_down(optimizer, factor, slow):
+    """Scales the updates of the variables whose `id` is in `slow`; Keras has no groups of them."""
+    update_step = optimizer.update_step
+
+    def scaled(gradient, variable, learning_rate):
+        rate = learning_rate * factor if id(variable) in slow else learning_rate
+        update_step(gradient, variable, rate)
+
+    optimizer.update_step = scaled
 
 
 def _optimizer(config, steps):

@@ -1,0 +1,99 @@
+"""The table that tests/test_models.py and tests/test_networks.py run over: a network, a row."""
+
+import keras
+
+import tfseg
+
+# name -> (options of the smallest form, parameters at 11, 19 and 21 classes of that form)
+NETWORKS = {
+    "linknet": ({}, (11_534_667, 11_535_699, 11_535_957)),
+    "linknet_residual": ({}, (13_061_771, 13_062_803, 13_063_061)),
+    "linknet_nobypass": ({}, (11_535_659, 11_536_691, 11_536_949)),
+    "fcn32s": ({"encoder": "resnet18"}, None),
+    "fcn16s": ({"encoder": "densenet121"}, None),
+    "fcn8s": ({"encoder": "resnet18"}, None),
+    "fcn": ({}, (32_951_883, 32_955_987, 32_957_013)),
+    "segnet": ({}, (29_449_355, 29_453_971, 29_455_125)),
+    "segnet_basic": ({}, (1_416_587, 1_417_107, 1_417_237)),
+    "bayesian_segnet": ({}, (29_449_355, 29_453_971, 29_455_125)),
+    "segnet_plain": ({}, (467_425, None, 475_455)),
+    "segnet_connected": ({}, (467_425, None, 475_455)),
+    "segnet_gated": ({}, (467_429, None, 475_459)),
+    "fcn_autoencoder": ({}, (9_155_617, None, 9_171_647)),
+    "cae": ({}, (127_425, None, 128_895)),
+    "deconvnet": ({}, (251_805_003, 251_805_523, 251_805_653)),
+    "enet": ({}, (350_508, 351_660, 351_948)),
+    "unet": ({}, (31_038_283, 31_038_803, 31_038_933)),
+    "pspnet": ({"encoder": "resnet50"}, None),
+    "gcn": ({"encoder": "resnet50"}, None),
+    "duc": ({"encoder": "resnet50"}, None),
+    "duc_hdc": ({"encoder": "resnet50"}, None),
+    "deeplabv3": ({}, (39_636_299, 39_638_355, 39_638_869)),
+    "deeplabv3plus": ({}, (39_759_275, 39_761_331, 39_761_845)),
+    "refinenet": ({"encoder": "resnet50"}, None),
+}
+
+# What is counted beyond the smallest forms: (name, options, classes, parameters).
+COUNTS = [
+    ("fcn32s", {"encoder": "vgg16"}, 19, 135_817_043),
+    ("fcn16s", {"encoder": "vgg16"}, 21, 134_815_994),
+    ("fcn8s", {"encoder": "vgg16"}, 11, 134_348_929),
+    ("fcn", {"aux": True}, 19, 35_320_678),
+    ("fcn", {"encoder": "resnet101", "aux": True}, 21, 54_314_346),
+    ("unet", {"encoder": "resnet34"}, 19, 24_438_979),
+    ("unet", {"encoder": "vgg16_bn"}, 21, 23_759_589),
+    ("pspnet", {"encoder": "resnet101", "aux": True}, 19, 65_603_174),
+    ("pspnet", {"encoder": "resnet101"}, 21, 65_584_725),
+    ("gcn", {"encoder": "resnet152"}, 19, 59_244_592),
+    ("duc", {"encoder": "resnet152"}, 19, 80_560_768),
+    ("deeplabv3", {"encoder": "resnet101", "aux": True}, 11, 60_991_062),
+    ("deeplabv3plus", {"encoder": "resnet101"}, 19, 58_753_459),
+    ("refinenet", {"encoder": "resnet101"}, 21, 118_052_437),
+    ("fcn_autoencoder", {}, 151, 9_380_037),
+]
+
+ENCODERS = {
+    "resnet18": 11_176_512,
+    "resnet34": 21_284_672,
+    "resnet50": 23_508_032,
+    "resnet101": 42_500_160,
+    "resnet152": 58_143_808,
+    "vgg16": 14_714_688,
+    "vgg16_bn": 14_723_136,
+    "vgg19": 20_024_384,
+    "vgg19_bn": 20_035_392,
+    "densenet121": 6_953_856,
+    "densenet169": 12_484_480,
+    "densenet201": 18_092_928,
+}
+
+
+def _refinenet():
+    """The reference's figure is the score map at stride 4."""
+    model = tfseg.build("refinenet", 11, encoder="resnet101")
+    return keras.Model(model.inputs, model.get_layer("clf_conv").output, name="refinenet")
+
+
+PARITY = {
+    "encoder_resnet18": lambda: tfseg.build_encoder("resnet18"),
+    "encoder_resnet50": lambda: tfseg.build_encoder("resnet50"),
+    "encoder_vgg16": lambda: tfseg.build_encoder("vgg16"),
+    "encoder_vgg16_bn": lambda: tfseg.build_encoder("vgg16_bn"),
+    "encoder_densenet121": lambda: tfseg.build_encoder("densenet121"),
+    "linknet": lambda: tfseg.build("linknet", 11),
+    "segnet": lambda: tfseg.build("segnet", 11),
+    "enet": lambda: tfseg.build("enet", 11, normalization="unit"),
+    "unet": lambda: tfseg.build("unet", 11),
+    "unet_resnet34": lambda: tfseg.build("unet", 11, encoder="resnet34"),
+    "fcn_resnet50": lambda: tfseg.build("fcn", 21, aux=True),
+    "deeplabv3_resnet50": lambda: tfseg.build("deeplabv3", 21, aux=True),
+    "deeplabv3plus_resnet50": lambda: tfseg.build("deeplabv3plus", 21),
+}
+PARITY_LARGE = {
+    "fcn8s_vgg16": lambda: tfseg.build("fcn8s", 11),
+    "deconvnet": lambda: tfseg.build("deconvnet", 11),
+    "pspnet_resnet101": lambda: tfseg.build("pspnet", 11, encoder="resnet101"),
+    "gcn_resnet152": lambda: tfseg.build("gcn", 11, encoder="resnet152"),
+    "duc_hdc_resnet152": lambda: tfseg.build("duc_hdc", 11, encoder="resnet152"),
+    "refinenet_resnet101": _refinenet,
+}

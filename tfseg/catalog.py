@@ -1,0 +1,145 @@
+"""The `models` command: what networks there are, what they cost, and how one is built."""
+
+import math
+import re
+from dataclasses import dataclass
+from itertools import groupby
+
+from tqdm import tqdm
+
+from tfseg.errors import UserError
+from tfseg.models import MODELS, build
+from tfseg.visualize import hourglass, write_picture
+
+
+@dataclass
+class Stage:
+    """Layers in a row that share the first part of their names, and a resolution."""
+
+    name: str
+    shape: tuple[int, int, int]  # height, width, channels of what it puts out
+    parameters: int
+    flops: int
+
+
+def show_models(config):
+    """Prints the table of all networks, or one of them (`ModelsConfig`)."""
+    if config.name:
+        _show_one(config)
+    elif config.plot or config.encoder:
+        raise UserError(f"--{'plot' if config.plot else 'encoder'} needs --name=NETWORK")
+    else:
+        _show_all(config)
+
+
+def _show_all(config):
+    rows = [("name", "parameters", "GFLOPs", "stride", "encoders", "paper")]
+    for name, architecture in tqdm(MODELS.items(), desc="building", unit="network", leave=False):
+        fits = min(config.size) >= architecture.smallest
+        model = build(name, config.num_classes, input_shape=(*config.size, 3) if fits else SIZELESS)
+        cost = f"{sum(map(flops, model.layers)) / 1e9:,.1f}" if fits else "–"
+        stride, encoders = str(architecture.output_stride), _shortened(architecture.encoders)
+        rows.append((name, f"{parameters(model):,}", cost, stride, encoders, architecture.paper))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [
+            cell.rjust(width) if 1 <= i <= 3 else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        print("  ".join(cells).rstrip())
+    height, width = config.size
+    print(
+        f"\n{config.num_classes} classes, each network's usual encoder; GFLOPs of its convolutions "
+        f"at {height}x{width}, a multiplication and an addition being two"
+    )
+
+
+SIZELESS = (None, None, 3)
+
+
+def _shortened(encoders):
+    """("resnet18", "resnet34", "vgg16") -> "resnet18|34, vgg16"."""
+    grouped = groupby(encoders, lambda name: re.match(r"[a-z]+", name)[0])
+    return ", ".join(
+        stem + "|".join(name.removeprefix(stem) for name in names) for stem, names in grouped
+    )
+
+
+def parameters(model):
+    """Trainable parameters."""
+    return sum(math.prod(variable.shape) for variable in model.trainable_variables)
+
+
+def flops(layer):
+    """Multiplications and additions of a convolution at its layer's static size, else 0."""
+    kind = type(layer).__name__
+    if kind not in ("Conv2D", "Conv2DTranspose"):
+        return 0
+    # A transposed convolution spreads every pixel that comes in, a plain one gathers what goes out.
+    pixels = layer.input if kind == "Conv2DTranspose" else layer.output
+    return 2 * math.prod(pixels.shape[1:3]) * math.prod(layer.kernel.shape)
+
+
+def _show_one(config):
+    model = build(
+        config.name, config.num_classes, encoder=config.encoder, input_shape=(*config.size, 3)
+    )
+    found, edges = stages(model)
+    height, width = config.size
+    rows = [("stage", "height × width × channels", "parameters", "GFLOPs")]
+    rows += [("images", f"{height} × {width} × 3", "", "")]
+    for stage in found:
+        shape = " × ".join(map(str, stage.shape))
+        rows.append((stage.name, shape, f"{stage.parameters:,}", f"{stage.flops / 1e9:.2f}"))
+    total = sum(stage.flops for stage in found)
+    rows.append(("in all", "", f"{parameters(model):,}", f"{total / 1e9:.2f}"))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        first, *others = (
+            cell.rjust(w) if i else cell.ljust(w)
+            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        )
+        print("  ".join((first, *others)).rstrip())
+    print(f"\n{MODELS[config.name].paper}")
+    if config.plot:
+        boxes = [(stage.name, stage.shape) for stage in found]
+        write_picture(config.plot, hourglass(config.name, boxes, edges))
+        print(f"wrote {config.plot}")
+
+
+def stages(model):
+    """The stages of a network in order, and the pairs (from, to) of them that are joined.
+
+    A layer without weights belongs to the stage that it follows.
+    """
+    found, stage_of, edges = {}, {}, set()
+    for layer in model.layers[1:]:
+        before = [stage_of.get(id(t._keras_history.operation)) for t in _tensors(layer.input)]
+        before = [key for key in before if key]
+        if not (layer.weights or before):
+            continue  # what comes before the first convolution
+        shape = _tensors(layer.output)[0].shape[1:]
+        newest = max(before, key=list(found).index, default=None)
+        key = _stage_key(layer.name, shape) if layer.weights else newest
+        stage_of[id(layer)] = key
+        edges |= {(other, key) for other in before if other != key}
+        stage = found.setdefault(key, Stage(key[0], shape, 0, 0))
+        stage.parameters += parameters(layer)
+        stage.flops += flops(layer)
+        if layer.weights or type(layer).__name__ in ("Add", "Concatenate", "FitLike", "ResizeLike"):
+            stage.shape = shape
+    number = {key: i for i, key in enumerate(found)}
+    return list(found.values()), sorted((number[a], number[b]) for a, b in edges)
+
+
+def _stage_key(name, shape):
+    """The stage of a layer: ("layer1", None) of "layer1.0.conv2"; a VGG's by resolution."""
+    name = re.sub(r"^(features\.[a-z]+\d+|\w+)\..*", r"\1", name)
+    name = re.sub(r"^(?:de|)bn(?=\d)", lambda m: m[0].replace("bn", "conv"), name)
+    name = re.sub(r"^(conv\d|deconv\d)_\d(_D)?.*", r"\1\2", name)
+    name = re.sub(r"^((?:down|up)\d)_.*", r"\1", name)
+    return name, shape[0] if name == "features" else None
+
+
+def _tensors(value):
+    return list(value) if isinstance(value, list | tuple) else [value]

@@ -1,0 +1,37 @@
+"""PSPNet (Zhao et al. 2016, arXiv 1612.01105), zijundeng's graph."""
+
+from keras import layers
+
+from tfseg.encoders import encode
+from tfseg.layers.blocks import bn_relu, conv
+from tfseg.layers.pooling import BinAverage
+from tfseg.layers.resize import ResizeLike
+
+# zijundeng names the stem as one Sequential; so do GCN, DUC and this network of his.
+KEYS = ((r"^layer0\.0\.", "conv1."), (r"^layer0\.1\.", "bn1."))
+
+BINS = (1, 2, 3, 6)
+
+
+def _pyramid(x):
+    """Means of 1, 4, 9 and 36 regions beside the map itself (section 3.2)."""
+    branches = [x]
+    for i, bins in enumerate(BINS):
+        pooled = conv(BinAverage(bins)(x), 512, 1, init="he", name=f"ppm.features.{i}.1")
+        pooled = bn_relu(pooled, name=f"ppm.features.{i}.2")
+        branches.append(ResizeLike("aligned")(pooled, x))
+    return layers.Concatenate()(branches)
+
+
+def pspnet(pixels, x, num_classes, *, encoder="resnet50", aux=False):
+    """Figure 3 of the paper; every block of the dilated stages takes the full dilation."""
+    f = encode(encoder, x, output_stride=8, dilations={3: (2,), 4: (4,)})
+    x = _pyramid(f["stride32"])
+    x = bn_relu(conv(x, 512, 3, init="he", name="final.0"), name="final.1")
+    x = layers.Dropout(0.1)(x)
+    x = conv(x, num_classes, 1, bias=True, init="he", name="final.4")
+    logits = ResizeLike("aligned", dtype="float32")(x, pixels)
+    if not aux:
+        return logits
+    y = conv(f["stride16"], num_classes, 1, bias=True, init="he", name="aux_logits")
+    return {"logits": logits, "aux": ResizeLike("aligned", dtype="float32")(y, pixels)}

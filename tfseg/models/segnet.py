@@ -1,0 +1,84 @@
+"""SegNet (Badrinarayanan et al. 2015, arXiv 1511.00561): decoders unpool at the pools' maxima."""
+
+import keras
+from keras import layers, ops
+
+from tfseg.layers.blocks import batch_norm, bn_relu, conv
+from tfseg.layers.pooling import MaxPoolWithIndices, MaxUnpool
+from tfseg.layers.resize import FitLike
+
+# 3×3 convolutions of each block: VGG16's, then the decoder's, which end in the next block's width.
+ENCODER = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
+DECODER = ((64,), (128, 64), (256, 256, 128), (512, 512, 256), (512, 512, 512))
+
+
+def _conv_bn_relu(x, filters, name):
+    return bn_relu(conv(x, filters, 3, bias=True, init="he", name=name), name=f"{name}_bn")
+
+
+def _segnet(x, num_classes, dropout):
+    """The encoder-decoder; `dropout` is called at the places that Bayesian SegNet drops at."""
+    pools = []
+    for block, widths in enumerate(ENCODER, 1):
+        for i, filters in enumerate(widths, 1):
+            x = _conv_bn_relu(x, filters, f"conv{block}_{i}")
+        before = x
+        x, indices = MaxPoolWithIndices(ceil=True)(x)
+        pools.append((before, indices))
+        x = dropout(x) if block >= 3 else x
+    for block in range(len(DECODER), 0, -1):
+        before, indices = pools[block - 1]
+        x = FitLike()(MaxUnpool()(x, indices), before)
+        depth = len(ENCODER[block - 1])
+        for i, filters in zip(range(depth, 0, -1), DECODER[block - 1], strict=False):
+            x = _conv_bn_relu(x, filters, f"conv{block}_{i}_D")
+        x = dropout(x) if block >= 3 else x
+    return conv(x, num_classes, 3, bias=True, init="he", name="conv1_1_D")
+
+
+def segnet(pixels, x, num_classes):
+    """The authors' `segnet_train.prototxt`: VGG16, mirrored, joined by max-pool indices alone."""
+    return _segnet(x, num_classes, dropout=lambda x: x)
+
+
+def bayesian_segnet(pixels, x, num_classes):
+    """Bayesian SegNet (Kendall et al. 2015, arXiv 1511.02680): dropout in the six inner blocks.
+
+    Sampled with dropout on, it tells how sure it is; with dropout off it is SegNet.
+    """
+    return _segnet(x, num_classes, dropout=lambda x: layers.Dropout(0.5)(x))
+
+
+@keras.saving.register_keras_serializable("tfseg")
+class LocalResponseNormalization(keras.layers.Layer):
+    """Caffe's, over a window of 5 channels: x / (1 + alpha / 5 · Σ x²)^beta."""
+
+    def __init__(self, alpha=1e-4, beta=0.75, **kwargs):
+        super().__init__(**kwargs)
+        self.alpha, self.beta = alpha, beta
+
+    def call(self, x):
+        squares = ops.pad(ops.square(x), ((0, 0), (0, 0), (0, 0), (2, 2)))
+        channels = x.shape[-1]
+        total = sum(squares[..., i : i + channels] for i in range(5))
+        return x / (1 + self.alpha / 5 * total) ** self.beta
+
+    def get_config(self):
+        return {**super().get_config(), "alpha": self.alpha, "beta": self.beta}
+
+
+def segnet_basic(pixels, x, num_classes):
+    """The authors' small one: four 7×7 convolutions down, four up, no ReLU in the decoder."""
+    x = LocalResponseNormalization(name="norm")(x)
+    pools = []
+    for i in range(1, 5):
+        x = conv(x, 64, 7, bias=True, init="he", name=f"conv{i}")
+        before = bn_relu(x, name=f"conv{i}_bn")
+        x, indices = MaxPoolWithIndices(ceil=True)(before)
+        pools.append((before, indices))
+    for i in range(4, 0, -1):
+        before, indices = pools[i - 1]
+        x = FitLike()(MaxUnpool()(x, indices), before)
+        x = conv(x, 64, 7, bias=True, init="he", name=f"conv_decode{i}")
+        x = batch_norm(x, name=f"conv_decode{i}_bn")
+    return conv(x, num_classes, 1, bias=True, init="he", name="conv_classifier")

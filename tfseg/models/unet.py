@@ -1,0 +1,68 @@
+"""U-Net (Ronneberger et al. 2015, arXiv 1505.04597), plain or with an encoder."""
+
+from keras import layers
+
+from tfseg.encoders import encode
+from tfseg.layers.blocks import bn_relu, conv, transposed_conv
+from tfseg.layers.resize import ResizeLike
+
+KEYS = ((r"^encoder\.", ""),)
+
+WIDTHS = (64, 128, 256, 512, 1024)
+DECODER = (256, 128, 64, 32, 16)  # of segmentation_models.pytorch
+
+
+def unet(pixels, x, num_classes, *, encoder=None):
+    """Figure 1 of the paper, same-padded and batch-normalised; with `encoder`, smp's `Unet`."""
+    if encoder:
+        return _unet_on_encoder(pixels, x, num_classes, encoder)
+    return _plain_unet(x, num_classes)
+
+
+def _double_conv(x, filters, name):
+    for i in (1, 2):
+        x = bn_relu(conv(x, filters, 3, init="he", name=f"{name}_conv{i}"), name=f"{name}_bn{i}")
+    return x
+
+
+def _plain_unet(x, num_classes):
+    skips = []
+    for level, filters in enumerate(WIDTHS, 1):
+        x = _double_conv(x, filters, f"down{level}")
+        skips.append(x)
+        if level < len(WIDTHS):
+            x = layers.MaxPooling2D(2, padding="same")(x)  # a last odd row stays, to be seen
+    for level in range(len(WIDTHS) - 1, 0, -1):
+        skip, filters = skips[level - 1], WIDTHS[level - 1]
+        x = transposed_conv(x, filters, 2, like=skip, bias=True, name=f"up{level}_transpose")
+        x = _double_conv(layers.Concatenate()([skip, x]), filters, f"up{level}")
+    return conv(x, num_classes, 1, bias=True, init="torch", name="score")
+
+
+def _block(x, skip, filters, name):
+    """smp's: nearest upsampling to the skip's size, the skip joined, two 3×3 convolutions."""
+    if skip is not None:
+        x = layers.Concatenate()([ResizeLike("nearest")(x, skip), skip])
+    return _two_convs(x, filters, (f"{name}.conv1", f"{name}.conv2"))
+
+
+def _two_convs(x, filters, names):
+    for name in names:
+        x = bn_relu(conv(x, filters, 3, init="he", name=f"{name}.0"), name=f"{name}.1")
+    return x
+
+
+def _unet_on_encoder(pixels, x, num_classes, encoder):
+    f = encode(encoder, x)
+
+    def skip(stride):
+        return f.get(f"skip{stride}", f.get(f"stride{stride}"))
+
+    x = skip(32)
+    if encoder.startswith("vgg"):  # smp puts a block between a VGG and its decoder
+        x = _two_convs(x, x.shape[-1], ("decoder.center.0", "decoder.center.1"))
+    for i, (filters, stride) in enumerate(zip(DECODER, (16, 8, 4, 2), strict=False)):
+        x = _block(x, skip(stride), filters, f"decoder.blocks.{i}")
+    x = ResizeLike("nearest")(x, pixels)  # no skip at full resolution
+    x = _block(x, None, DECODER[-1], "decoder.blocks.4")
+    return conv(x, num_classes, 3, bias=True, init="torch", name="segmentation_head.0")
