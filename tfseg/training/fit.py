@@ -160,7 +160,8 @@ def _compiled(network, config, records, steps):
     kind = AuxiliaryTraining if config.aux else keras.Model
     model = kind(network.inputs, network.output, name=network.name)
     model.aux_weight = config.aux_weight
-    slow = [v for layer in network.layers if is_encoder_layer(layer) for v in layer.variables]
+    encoder = {id(v) for layer in network.layers if is_encoder_layer(layer) for v in layer.weights}
+    slow = {i for i, v in enumerate(model.trainable_variables) if id(v) in encoder}
     metric = ConfusionMatrix(len(records.info.classes), name="confusion")
     model.compile(
         optimizer=make_optimizer(config, steps, slow),

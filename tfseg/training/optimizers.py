@@ -26,28 +26,36 @@ class FusedAdamW(keras.optimizers.AdamW):
         )
 
 
-def make_optimizer(config, steps, encoder_variables=()):
+def make_optimizer(config, steps, encoder=frozenset()):
     """The optimizer of a `TrainConfig` whose epochs have `steps` steps.
 
-    `encoder_variables` learn at `config.encoder_lr_factor` of the learning rate.
+    The trainable variables numbered in `encoder` learn at `config.encoder_lr_factor` of the rate.
     """
     optimizer = _optimizer(config, steps)
     if config.encoder_lr_factor != 1:
-        _slow_down(optimizer, config.encoder_lr_factor, {id(v) for v in encoder_variables})
+        _slow_down(optimizer, config.encoder_lr_factor, encoder)
     # At its end `fit` would put the averages in the weights' place, and a run goes on from there.
     optimizer.finalize_variable_values = lambda variables: None
     return optimizer
 
 
 def _slow_down(optimizer, factor, slow):
-    """Scales the updates of the variables whose `id` is in `slow`; Keras has no groups of them."""
-    update_step = optimizer.update_step
+    """Scales the steps and the weight decay of some variables; Keras has no groups of them."""
+    update_step, apply_decay = optimizer.update_step, optimizer._apply_weight_decay
 
-    def scaled(gradient, variable, learning_rate):
-        rate = learning_rate * factor if id(variable) in slow else learning_rate
-        update_step(gradient, variable, rate)
+    def scaled_step(gradient, variable, learning_rate):
+        scale = factor if optimizer._get_variable_index(variable) in slow else 1.0
+        update_step(gradient, variable, learning_rate * scale)
 
-    optimizer.update_step = scaled
+    def scaled_decay(variables):
+        apply_decay([v for i, v in enumerate(variables) if i not in slow])
+        kept = optimizer.weight_decay
+        if kept:
+            optimizer.weight_decay = kept * factor
+            apply_decay([v for i, v in enumerate(variables) if i in slow])
+            optimizer.weight_decay = kept
+
+    optimizer.update_step, optimizer._apply_weight_decay = scaled_step, scaled_decay
 
 
 def _optimizer(config, steps):

@@ -1,0 +1,57 @@
+"""What each network costs: parameters, GFLOPs, and the time of one picture; a Markdown table.
+
+    python -m benchmarks.models [NAME ...]
+
+Latency is the median of three runs after one, batch 1, float32, pixels in and class indices out, as
+`predict` does it.
+"""
+
+import statistics
+import sys
+import time
+
+import keras
+import numpy as np
+from tqdm import tqdm
+
+import tfseg
+from tfseg.catalog import flops, parameters
+from tfseg.evaluation.evaluate import labeller
+from tfseg.models import MODELS
+
+CLASSES = 19
+SIZES = ((360, 480), (360, 640), (720, 1280))  # the last two are the LinkNet paper's
+
+
+def latency(name, size):
+    """Seconds a picture of `size`."""
+    label = labeller(tfseg.build(name, CLASSES))
+    image = np.zeros((1, *size, 3), "uint8")
+    times = []
+    for _ in range(4):
+        start = time.perf_counter()
+        np.asarray(label(image))
+        times.append(time.perf_counter() - start)
+    return statistics.median(times[1:])
+
+
+def row(name):
+    """A line of the table."""
+    model = tfseg.build(name, CLASSES, input_shape=(*SIZES[0], 3))
+    cost = sum(map(flops, model.layers)) / 1e9
+    times = " | ".join(f"{1000 * latency(name, size):,.0f}" for size in SIZES)
+    millions = parameters(model) / 1e6
+    keras.backend.clear_session()
+    return f"| `{name}` | {millions:,.2f} | {cost:,.1f} | {times} | {MODELS[name].paper} |"
+
+
+def main(names):
+    sizes = " | ".join(f"{height}×{width}, ms" for height, width in SIZES)
+    print(f"| network | parameters, M | GFLOPs | {sizes} | source |")
+    print("|---|--:|--:|--:|--:|--:|---|")
+    for name in tqdm(names or MODELS, unit="network"):
+        tqdm.write(row(name))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
