@@ -120,7 +120,7 @@ def test_export_answers_the_same_mask_at_any_size(run, segmenter, tmp_path):
         (["predict", "--input=RUN/checkpoints"], "holds no pictures"),
         (["predict", "--input=RUN", "--checkpoint=RUN/x.pth"], "x.pth does not exist"),
         (["test", "--split=test"], "--split=test is not in"),
-        (["test", "--checkpoint=RUN/config.json"], "wanted a run folder, or a file that ends in .weights.h5"),
+        (["test", "--checkpoint=RUN/config.json"], "that ends in .weights.h5"),
     ],
 )
 def test_mistakes(argv, message, run, capsys):

@@ -42,6 +42,13 @@ def newest(run):
     return state, weights(run / "checkpoints" / state["weights"])
 
 
+def assert_same(run, other):
+    """Both runs' newest checkpoints hold the same weights and optimizer's state."""
+    found, wanted = newest(run)[1], newest(other)[1]
+    for name, array in wanted.items():
+        np.testing.assert_array_equal(found[name], array, err_msg=name)
+
+
 def test_a_run_writes_its_folder(run):
     saved = TrainConfig.load(run / "config.json")
     assert saved.crop_size == (48, 64)
@@ -62,14 +69,12 @@ def test_the_seed_repeats_a_run_and_resume_continues_it(records, run, tmp_path):
     first = train(config(records, tmp_path / "b", epochs=2))
     stopped = train(config(records, tmp_path / "c", epochs=2, schedule="constant"))
     assert newest(first)[0]["step"] == 6
-    for name, array in newest(run)[1].items():
-        np.testing.assert_array_equal(newest(first)[1][name], array, err_msg=name)
+    assert_same(first, run)
 
     half = train(config(records, tmp_path / "d", epochs=1, schedule="constant"))
     going_on = TrainConfig(resume=half, epochs=2)
     resume(going_on, {"resume", "epochs"})
-    for name, array in newest(stopped)[1].items():
-        np.testing.assert_array_equal(newest(half)[1][name], array, err_msg=name)
+    assert_same(half, stopped)
 
 
 def test_a_broken_epoch_goes_on_exactly(records, tmp_path, monkeypatch):
@@ -88,8 +93,7 @@ def test_a_broken_epoch_goes_on_exactly(records, tmp_path, monkeypatch):
     assert newest(tmp_path / "b")[0]["step"] == 2
     resume(TrainConfig(resume=tmp_path / "b", keep=2), {"resume", "keep"})
     assert TrainConfig.load(tmp_path / "b" / "config.json").keep == 2
-    for name, array in newest(whole)[1].items():
-        np.testing.assert_array_equal(newest(tmp_path / "b")[1][name], array, err_msg=name)
+    assert_same(tmp_path / "b", whole)
 
 
 def test_resume_refuses_what_would_be_another_run(run):

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from itertools import groupby
 
+from keras import layers
 from tqdm import tqdm
 
 from tfseg.errors import UserError
@@ -72,11 +73,12 @@ def parameters(model):
 
 def flops(layer):
     """Multiplications and additions of a convolution at its layer's static size, else 0."""
-    kind = type(layer).__name__
-    if kind not in ("Conv2D", "Conv2DTranspose"):
+    if isinstance(layer, layers.Conv2DTranspose):  # spreads every pixel that comes in
+        pixels = layer.input
+    elif isinstance(layer, layers.Conv2D):  # gathers every pixel that goes out
+        pixels = layer.output
+    else:
         return 0
-    # A transposed convolution spreads every pixel that comes in, a plain one gathers what goes out.
-    pixels = layer.input if kind == "Conv2DTranspose" else layer.output
     return 2 * math.prod(pixels.shape[1:3]) * math.prod(layer.kernel.shape)
 
 

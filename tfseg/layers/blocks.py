@@ -8,6 +8,7 @@ import math
 from keras import initializers, layers
 
 from tfseg.layers.batch_norm import BatchNormalization
+from tfseg.layers.dilation import DilatedConv2D
 from tfseg.layers.resize import FitLike
 
 
@@ -47,7 +48,8 @@ def conv(
     if not in_layer and any(pads):
         x = layers.ZeroPadding2D(pads)(x)
     kernel_initializer, bias_initializer = _initializers(init, math.prod(sides) * x.shape[-1])
-    return layers.Conv2D(
+    kind = DilatedConv2D if dilation > 1 else layers.Conv2D
+    return kind(
         filters,
         sides,
         strides=stride,
