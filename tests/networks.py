@@ -10,7 +10,7 @@ NETWORKS = {
     "linknet_residual": ({}, (13_061_771, 13_062_803, 13_063_061)),
     "linknet_nobypass": ({}, (11_535_659, 11_536_691, 11_536_949)),
     "fcn32s": ({"encoder": "resnet18"}, None),
-    "fcn16s": ({"encoder": "densenet121"}, None),
+    "fcn16s": ({"encoder": "resnet18"}, None),
     "fcn8s": ({"encoder": "resnet18"}, None),
     "fcn": ({}, (32_951_883, 32_955_987, 32_957_013)),
     "segnet": ({}, (29_449_355, 29_453_971, 29_455_125)),
