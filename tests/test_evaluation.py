@@ -132,6 +132,14 @@ def test_mistakes(argv, message, run, capsys):
     assert message in capsys.readouterr().err.strip().splitlines()[-1]
 
 
+def test_a_picture_too_small_is_named(run, tmp_path, capsys):
+    Image.new("RGB", (40, 20)).save(tmp_path / "tiny.png")
+    with pytest.raises(SystemExit):
+        main(["predict", f"--run={run}", f"--input={tmp_path / 'tiny.png'}", "--gpu=-1"])
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.endswith("tiny.png has 20x40 pixels; linknet needs 32 a side")
+
+
 def test_records_of_other_classes_are_refused(run, tmp_path, capsys):
     import dataclasses
 

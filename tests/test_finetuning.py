@@ -126,6 +126,7 @@ def test_a_checkpoint_predicts_without_a_run(public, tmp_path, start):
         (["test", "--model=linknet", "--checkpoint=x.pth"], "needs --input"),
         (["predict", "--model=linknet", "--run=runs/x", "--input=tests"], "give one of them"),
         (["train", "--aux"], "unknown option of linknet 'aux'"),
+        (["train", "--model=deconvnet"], "--model=deconvnet needs 224 pixels a side"),
         (["train", "--model=unet", "--encoder_weights=imagenet"], "unet needs an encoder"),
         (["train", "--encoder_weights=none.pth"], "none.pth does not exist"),
         (["models", "--plot=x.png"], "--plot needs --name"),

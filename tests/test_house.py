@@ -19,8 +19,8 @@ ARROWS = {
     "runs": {"checkpoints", "config", "models", "weights"},
     "evaluation": {"data", "datasets", "devices", "metrics", "records", "runs", "visualize"},
     "training": {
-        "data", "devices", "encoders", "evaluation", "losses", "metrics", "records", "runs",
-        "schedules", "visualize",
+        "data", "devices", "encoders", "evaluation", "losses", "metrics", "models", "records",
+        "runs", "schedules", "visualize",
     },
     "export": {"evaluation", "metrics"},
 }  # fmt: skip

@@ -66,7 +66,7 @@ def imagenet_file(encoder):
     try:
         return hf_hub_download(repository, "model.safetensors")
     except Exception as error:  # the hub's, its HTTP library's, the system's: all say "no file"
-        reason = str(error).strip().splitlines()[0][:120]
+        reason = str(error).strip().splitlines()[0][:120].rstrip(" .")
         raise UserError(
             f"encoder_weights=imagenet: {repository} cannot be fetched ({reason}); "
             f"offline, give the path of its model.safetensors instead"

@@ -29,12 +29,23 @@ def labeller(network):
     return label
 
 
+def check_size(network, height, width, what):
+    """Raises `UserError` where a picture is smaller than a network can take."""
+    smallest = network.get_layer("size").smallest
+    if min(height, width) < smallest:
+        raise UserError(
+            f"{what} has {height}x{width} pixels; {network.name} needs {smallest} a side"
+        )
+
+
 def score(network, split, batch_size=4, show=None):
     """The confusion matrix (K, K) int64 of a network on a split; rows truth, columns prediction.
 
     `show(index, image, label, prediction)` is called for every frame where given.
     """
     label, classes = labeller(network), network.output_shape[-1]
+    for size in split.sizes:
+        check_size(network, *size, f"a frame of {split.name}")
     matrix = np.zeros((classes, classes), np.int64)
     bar = tqdm(total=len(split), desc=f"scoring {split.name}", unit="frame")
     with bar, naming_damage(split):

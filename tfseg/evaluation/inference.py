@@ -9,7 +9,7 @@ from tqdm import tqdm
 from tfseg.datasets import get_dataset
 from tfseg.devices import select
 from tfseg.errors import UserError
-from tfseg.evaluation.evaluate import labeller
+from tfseg.evaluation.evaluate import check_size, labeller
 from tfseg.runs import RunFolder, load_network, load_public_network
 from tfseg.visualize import overlay, palette, write_mask, write_picture
 
@@ -38,6 +38,7 @@ class Segmenter:
         pixels = np.asarray(image) if not isinstance(image, str | Path) else read_picture(image)
         if pixels.ndim != 3 or pixels.shape[2] != 3:
             raise UserError(f"image of shape {pixels.shape}; wanted RGB pixels (H, W, 3)")
+        check_size(self.model, *pixels.shape[:2], "the image")
         return np.asarray(self._label(pixels[None]))[0]
 
 
@@ -86,6 +87,7 @@ def predict_files(config):
     config.output.mkdir(parents=True, exist_ok=True)
     for path in tqdm(pictures, desc="predicting", unit="picture"):
         pixels = read_picture(path)
+        check_size(segmenter.model, *pixels.shape[:2], path)
         mask = segmenter.predict(pixels)
         mask_path, overlay_path = _targets(path, config.output)
         write_mask(mask_path, mask, segmenter.colors)

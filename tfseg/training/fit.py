@@ -17,6 +17,7 @@ from tfseg.errors import UserError
 from tfseg.evaluation.evaluate import check_labels, figures, score
 from tfseg.losses import class_weights, make_loss
 from tfseg.metrics import ConfusionMatrix
+from tfseg.models import MODELS
 from tfseg.records.damage import naming_damage
 from tfseg.records.example import decode
 from tfseg.records.histogram import class_histogram
@@ -32,6 +33,7 @@ from tfseg.runs import (
     write_json,
 )
 from tfseg.training import callbacks
+from tfseg.training.auxiliary import AuxiliaryTraining
 from tfseg.training.optimizers import make_optimizer
 
 # What may change when a run goes on: where its data lies and how it runs, not what it learns.
@@ -98,6 +100,7 @@ def _run(config, records, run, strategy, resuming):
             f"--batch_size={config.batch_size} is more than the "
             f"{len(records.splits['train'])} training frames of {records.path}"
         )
+    _check_sizes(config, records)
     keras.utils.set_random_seed(config.seed)
     scope = strategy.scope() if strategy else contextlib.nullcontext()
     with scope, precision(config.precision):
@@ -114,6 +117,17 @@ def _run(config, records, run, strategy, resuming):
         _fit(model, metric, network, config, records, run, state, steps)
     _finish(config, records, run)
     return run.path
+
+
+def _check_sizes(config, records):
+    """Raises `UserError` where crops or validation frames are too small for the network."""
+    smallest = MODELS[config.model].smallest if config.model in MODELS else 0
+    for height, width in (config.crop_size, *records.splits["val"].sizes):
+        if min(height, width) < smallest:
+            raise UserError(
+                f"--model={config.model} needs {smallest} pixels a side; crops or validation "
+                f"frames of {records.path} have {height}x{width}"
+            )
 
 
 def _network(config, records, resuming):
@@ -133,17 +147,6 @@ def _network(config, records, resuming):
         ):
             layer.trainable = False
     return network
-
-
-class AuxiliaryTraining(keras.Model):
-    """Trains {"logits", "aux"}: the auxiliary loss is added; figures see the logits alone."""
-
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        loss = super().compute_loss(x, y, y_pred["logits"], sample_weight, training)
-        return loss + self.aux_weight * self.loss(y, y_pred["aux"]) if training else loss
-
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        return super().compute_metrics(x, y, y_pred["logits"], sample_weight)
 
 
 def _compiled(network, config, records, steps):
