@@ -30,7 +30,17 @@ def _initializers(init, fan_in):
 
 
 def conv(
-    x, filters, kernel, *, stride=1, dilation=1, padding=None, bias=False, init="he_fan_out", name
+    x,
+    filters,
+    kernel,
+    *,
+    stride=1,
+    dilation=1,
+    padding=None,
+    bias=False,
+    init="he_fan_out",
+    dtype=None,
+    name,
 ):
     """Convolution padded alike on every side, whatever the stride.
 
@@ -40,6 +50,7 @@ def conv(
         kernel: side, or (height, width).
         padding: rows and columns of zeros on each side; (kernel - 1) / 2, dilated, where None.
         init: "he_fan_out", "he", "torch", or a Keras initialiser.
+        dtype: what to compute in; the precision policy's where None.
     """
     sides = (kernel, kernel) if isinstance(kernel, int) else kernel
     same = tuple(dilation * (side // 2) for side in sides)
@@ -58,6 +69,7 @@ def conv(
         use_bias=bias,
         kernel_initializer=kernel_initializer,
         bias_initializer=bias_initializer,
+        dtype=dtype,
         name=name,
     )(x)
 

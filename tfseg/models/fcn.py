@@ -59,7 +59,8 @@ def _upscore(x, factor, name):
 def _vgg_score(x, filters, scale, name):
     """A 1×1 score; `scale` keeps the shallow ones small (the authors' at-once training)."""
     x = layers.Rescaling(scale)(x) if scale else x
-    return conv(x, filters, 1, bias=True, init="zeros", name=name)
+    # In bfloat16 TensorFlow 2.21's gradient of 4096 -> 11 channels writes past its memory on a CPU.
+    return conv(x, filters, 1, bias=True, init="zeros", dtype="float32", name=name)
 
 
 def _fcn_vgg(pixels, x, classes, encoder, last):
