@@ -159,13 +159,13 @@ def report(rows, speeds, source):
 
 def draw(folder, count=128):
     """A raw folder in CamVid's layout: sample street scenes, enlarged, with a camera's noise."""
-    from tfseg.datasets.spec import VOID
-    from tfseg.datasets.streets import SPEC
+    from tfseg.datasets.coding import VOID
+    from tfseg.datasets.streets import spec
 
     rng = np.random.default_rng(0)
     (folder / "train").mkdir(parents=True)
     (folder / "trainannot").mkdir()
-    frames = SPEC.frames(None)["train"]
+    frames = spec().list_frames(None)["train"]
     for index in range(count):
         frame = frames[index % len(frames)]
         image = cv2.resize(frame.image(), CROP[::-1])

@@ -11,7 +11,7 @@ import cv2
 import pytest
 
 from tfseg.datasets import streets
-from tfseg.datasets.spec import VOID
+from tfseg.datasets.coding import VOID
 
 ROOT = Path(__file__).parents[1]
 CAMVID = ROOT.parent / "shared" / "camvid"  # real frames, where they lie beside the checkout
@@ -20,11 +20,11 @@ CAMVID = ROOT.parent / "shared" / "camvid"  # real frames, where they lie beside
 def few_streets(train=6, val=3):
     """The streets data set cut down to its first frames."""
 
-    def frames(source):
-        every = streets.SPEC.frames(source)
+    def frames(source, report):
+        every = streets.spec().frames(source, report)
         return {"train": every["train"][:train], "val": every["val"][:val]}
 
-    return dataclasses.replace(streets.SPEC, frames=frames)
+    return dataclasses.replace(streets.spec(), frames=frames)
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +42,7 @@ def raw_camvid(tmp_path):
     """A raw folder in the layout of CamVid's SegNet edition, 3 + 2 drawn frames."""
     folder = tmp_path / "raw"
     spec = few_streets(3, 2)
-    for split, frames in spec.frames(None).items():
+    for split, frames in spec.list_frames(None).items():
         (folder / split).mkdir(parents=True)
         (folder / f"{split}annot").mkdir()
         for frame in frames:

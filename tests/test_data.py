@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from tfseg.data.augment import PADDING, random_crop, random_flip, random_light
 from tfseg.data.pipeline import evaluation_batches, training_batches
-from tfseg.datasets.spec import VOID, DatasetSpec, Frame
+from tfseg.datasets.coding import VOID, indices
+from tfseg.datasets.spec import DatasetSpec, Frame
 from tfseg.errors import UserError
 from tfseg.records.convert import convert
 from tfseg.records.reader import open_records
@@ -151,7 +152,7 @@ def draw_label(index, size):
 
 def spec(sizes):
     frames = [
-        Frame(f"{i:03d}", partial(draw, i, size), partial(draw_label, i, size))
+        Frame(f"{i:03d}", partial(draw, i, size), partial(draw_label, i, size), indices(3))
         for i, size in enumerate(sizes)
     ]
     return DatasetSpec(
@@ -159,8 +160,7 @@ def spec(sizes):
         title="noise",
         classes=("a", "b", "c"),
         colors=((1, 1, 1), (2, 2, 2), (3, 3, 3)),
-        values={0: 0, 1: 1, 2: 2, VOID: VOID},
-        frames=lambda source: {"train": frames, "val": frames[:1]},
+        frames=lambda source, report: {"train": frames, "val": frames[:1]},
         needs_source=False,
     )
 

@@ -9,7 +9,7 @@ in uint8: TensorFlow's kernels pass through float32 and take several times as lo
 import cv2
 import numpy as np
 
-from tfseg.datasets.spec import VOID
+from tfseg.datasets.coding import VOID
 
 # Around small frames: the mean of ImageNet, which is zero to a network after normalisation.
 PADDING = (124, 116, 104)

@@ -1,13 +1,46 @@
-"""What each data set means. A new one is a spec file here and a line in DATASETS."""
+"""What each data set means. A new one is a file here and a name in DATASETS.
+
+Each file has `spec(**options)`, which gives its `DatasetSpec`, and `MARKS`, glob patterns of
+which a raw folder of that data set has one and others have none.
+"""
+
+import inspect
+from pathlib import Path
 
 from tfseg.datasets import camvid, streets
-from tfseg.errors import unknown
+from tfseg.errors import UserError, unknown
 
-DATASETS = {spec.name: spec for spec in (camvid.SPEC, streets.SPEC)}
+DATASETS = {"camvid": camvid, "streets": streets}
 
 
-def get_dataset(name):
-    """The spec by its name. Raises `UserError` for an unknown one, with the nearest there are."""
+def get_dataset(name, source=None, **options):
+    """The spec of a data set.
+
+    Args:
+        name: its name in `DATASETS`.
+        source: its raw folder, for one that is described there.
+        options: what the data set can be told, as classes=32; None is its own default.
+
+    Raises:
+        UserError: for an unknown name, with the nearest there are, or an option that is off.
+    """
     if name not in DATASETS:
         raise unknown("dataset", name, DATASETS)
-    return DATASETS[name]
+    known = inspect.signature(DATASETS[name].spec).parameters
+    given = {option: value for option, value in options.items() if value is not None}
+    for option in sorted(given.keys() - known.keys()):
+        its = ", ".join(f"--{key}" for key in known if key != "source") or "none"
+        raise UserError(f"--{option} is no option of --dataset={name}; its own: {its}")
+    if "source" in known:
+        given["source"] = source
+    return DATASETS[name].spec(**given)
+
+
+def recognise(source):
+    """Names of the data sets whose marks a folder bears."""
+    source = Path(source)
+    return [
+        name
+        for name, module in DATASETS.items()
+        if any(next(source.glob(mark), None) for mark in module.MARKS)
+    ]

@@ -1,8 +1,8 @@
 """CamVid (Brostow et al. 2008), in the SegNet authors' 480×360 edition with 11 classes."""
 
-from tfseg.datasets.files import pair_folders
-from tfseg.datasets.spec import VOID, DatasetSpec
-from tfseg.errors import UserError
+from tfseg.datasets.coding import indices
+from tfseg.datasets.files import not_here, pair_folders
+from tfseg.datasets.spec import DatasetSpec
 
 # The display colours of the SegNet authors' scripts.
 PALETTE = {
@@ -20,21 +20,26 @@ PALETTE = {
 }
 
 
-def _frames(source):
+MARKS = ("trainannot",)
+
+
+def _frames(source, report):
     splits = [name for name in ("train", "val", "test") if (source / name).is_dir()]
     if not splits:
-        raise UserError(
-            f"--source={source} is not CamVid's SegNet edition: it should hold "
-            f"train/NAME.png and trainannot/NAME.png (val, valannot, ...)"
-        )
-    return {name: pair_folders(source / name, source / f"{name}annot") for name in splits}
+        wanted = "train/NAME.png and trainannot/NAME.png (val, valannot, ...)"
+        raise not_here(source, "CamVid's SegNet edition", wanted)
+    coding = indices(len(PALETTE), void=(len(PALETTE),))
+    return {
+        name: pair_folders(source / name, source / f"{name}annot", coding, report)
+        for name in splits
+    }
 
 
-SPEC = DatasetSpec(
-    name="camvid",
-    title="CamVid, SegNet edition: 480×360 frames from a driving car, 11 classes",
-    classes=tuple(PALETTE),
-    colors=tuple(PALETTE.values()),
-    values={**{index: index for index in range(len(PALETTE))}, 11: VOID},
-    frames=_frames,
-)
+def spec():
+    return DatasetSpec(
+        name="camvid",
+        title="CamVid, SegNet edition: 480×360 frames from a driving car, 11 classes",
+        classes=tuple(PALETTE),
+        colors=tuple(PALETTE.values()),
+        frames=_frames,
+    )

@@ -5,31 +5,54 @@ from pathlib import Path
 from tfseg.datasets.spec import Frame
 from tfseg.errors import UserError
 
-PICTURES = {".png", ".jpg", ".jpeg"}
+PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
 
 
-def pair_folders(images, labels):
+def pair_folders(images, labels, coding, report, image_end="", label_end=""):
     """The frames of two folders whose files bear the same stems, in the order of their names.
 
-    Raises `UserError` for an empty folder, and for a picture without a label or the reverse.
+    `image_end` and `label_end` are what the stems of a kind end in, which is no part of the
+    name they share ("NAME_L.png"); files that end otherwise are none of the pair's. A picture
+    without a label, the reverse, or an empty folder goes to `report`.
     """
-    found, truth = _by_stem(images), _by_stem(labels)
+    found = pictures(images, report, image_end)
+    truth = pictures(labels, report, label_end)
     for stem in sorted(found.keys() ^ truth.keys()):
         here, there = (found, labels) if stem in found else (truth, images)
-        raise UserError(f"{here[stem]} has no partner in {there}; add it or remove the file")
+        report(f"{here[stem]} has no partner in {there}; add it or remove the file")
     if not found:
-        raise UserError(f"{images} holds no pictures ({', '.join(sorted(PICTURES))})")
-    return [Frame(stem, found[stem], truth[stem]) for stem in sorted(found)]
+        report(f"{images} holds no pictures ({', '.join(sorted(PICTURES))})")
+    both = sorted(found.keys() & truth.keys())
+    return [Frame(stem, found[stem], truth[stem], coding) for stem in both]
 
 
-def _by_stem(folder):
+def pictures(folder, report, end=""):
+    """Stem without `end` -> path of the pictures in `folder` whose stems end so."""
     folder = Path(folder)
     if not folder.is_dir():
-        raise UserError(f"{folder} is missing: it should hold the partners of its neighbour")
+        report(f"{folder} is missing: it should hold the partners of its neighbour")
+        return {}
     files = {}
     for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in PICTURES and not path.name.startswith("."):
-            if path.stem in files:
-                raise UserError(f"{path} and {files[path.stem].name} have the same stem")
-            files[path.stem] = path
+        if path.suffix.lower() not in PICTURES or path.name.startswith("."):
+            continue
+        if not path.stem.endswith(end):
+            continue
+        stem = path.stem.removesuffix(end)
+        if stem in files:
+            report(f"{path} and {files[stem].name} have the same stem; keep one of them")
+        else:
+            files[stem] = path
     return files
+
+
+def not_here(source, name, wanted):
+    """The error for a folder that is not the data set `name`; `wanted` should be in it."""
+    return UserError(f"--source={source} is not {name}: it should hold {wanted}")
+
+
+def choose(flag, value, choices):
+    """`value`, if it is one of `choices`; else raises `UserError` naming the flag."""
+    if value not in choices:
+        raise UserError(f"--{flag}={value}: choose one of {', '.join(map(str, choices))}")
+    return value

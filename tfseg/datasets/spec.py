@@ -1,4 +1,4 @@
-"""What a data set means: its classes, colours, raw label values, and which files pair up."""
+"""What a data set means: its classes, their colours, and which pictures and labels pair up."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tfseg.datasets.coding import MOST_CLASSES, Colors, Values
 from tfseg.errors import UserError
-
-VOID = 255  # on records and in batches; nowhere else is void a number
 
 Pixels = Path | Callable[[], np.ndarray]  # a picture file, or a function that draws uint8 pixels
 
@@ -17,45 +16,61 @@ Pixels = Path | Callable[[], np.ndarray]  # a picture file, or a function that d
 class Frame:
     """One labelled picture of a raw data set.
 
-    `image` yields RGB (H, W, 3), `label` the raw values (H, W), both uint8. Drawing functions
-    must survive pickling, so that a conversion can hand frames to other processes.
+    `image` yields RGB (H, W, 3), `label` the raw label: values (H, W) or colours (H, W, 3), which
+    `coding` turns into class indices. `instance` is a 16-bit PNG whose values tell the objects of
+    a class apart. Drawing functions must survive pickling, so that a conversion can hand frames
+    to other processes.
     """
 
     id: str
     image: Pixels
     label: Pixels
+    coding: Values | Colors
+    instance: Path | None = None
+
+
+def refuse(message, spoils=True):
+    """What happens to a raw folder's faults unless they are collected: the first one ends it.
+
+    `spoils` is False for what is merely worth saying.
+    """
+    if spoils:
+        raise UserError(message)
+    print(f"note: {message}")
 
 
 @dataclass(frozen=True)
 class DatasetSpec:
     """One data set of the field.
 
-    `values` maps every raw label value to a class index or to `VOID`; any other value in a label
-    is an error. `frames(source)` lists the frames of every split found in the raw folder
-    `source` (None where the frames are drawn), and raises `UserError` for a folder that is not
-    the data set, or a picture without its partner.
+    `frames(source, report)` lists the frames of every split found in the raw folder `source`
+    (None where the frames are drawn). It raises `UserError` for a folder that is not the data
+    set, and gives every other fault (a picture without its partner) to `report`, which is
+    `refuse` or collects them. `where` says what to fetch from where, and where it must lie;
+    `download(folder)` fetches it and returns the raw folder.
     """
 
     name: str
     title: str
     classes: tuple[str, ...]
     colors: tuple[tuple[int, int, int], ...]
-    values: dict[int, int]
-    frames: Callable[[Path | None], dict[str, list[Frame]]]
+    frames: Callable[..., dict[str, list[Frame]]]
     needs_source: bool = True
+    where: str = ""
+    download: Callable[[Path], Path] | None = None
 
-    def to_index(self, raw: np.ndarray) -> np.ndarray:
-        """Raw label values (H, W) -> class indices, void as 255. Raises `UserError` on others."""
-        table = np.full(256, -1, np.int16)
-        table[list(self.values)] = list(self.values.values())
-        index = table[raw]
-        if (index < 0).any():
-            wrong = int(raw[index < 0].flat[0])
-            raise UserError(
-                f"label value {wrong} is not one of {self.name}'s ({_ranges(self.values)})"
-            )
-        return index.astype(np.uint8)
+    def __post_init__(self):
+        if len(self.classes) != len(self.colors):
+            raise UserError(f"{self.name}: {len(self.classes)} classes, {len(self.colors)} colours")
+        if len(self.classes) > MOST_CLASSES:
+            raise UserError(f"{self.name}: {len(self.classes)} classes; the most is {MOST_CLASSES}")
 
-
-def _ranges(values) -> str:
-    return f"{min(values)} to {max(values)}" if values else "none"
+    def list_frames(self, source, report=refuse):
+        """`frames(source, report)` for a folder that has been checked. Raises `UserError`."""
+        if not self.needs_source:
+            return self.frames(None, report)
+        if source is None:
+            raise UserError(f"--dataset={self.name} needs --source=FOLDER, its raw data")
+        if not Path(source).is_dir():
+            raise UserError(f"--source={source} is not a folder")
+        return self.frames(Path(source), report)

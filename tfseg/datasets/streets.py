@@ -10,7 +10,8 @@ from functools import partial
 import numpy as np
 
 from tfseg.datasets.camvid import PALETTE
-from tfseg.datasets.spec import VOID, DatasetSpec, Frame
+from tfseg.datasets.coding import VOID, indices
+from tfseg.datasets.spec import DatasetSpec, Frame
 
 HEIGHT, WIDTH = 144, 192
 TRAIN, VAL = 64, 16
@@ -301,9 +302,14 @@ def _label(number):
     return draw(number)[1]
 
 
-def _frames(source):
+CODING = indices(len(PALETTE))
+MARKS = ()  # nothing lies in a folder
+
+
+def _frames(source, report):
     def frame(number):
-        return Frame(f"street-{number:03d}", partial(_image, number), partial(_label, number))
+        drawn = partial(_image, number), partial(_label, number)
+        return Frame(f"street-{number:03d}", *drawn, CODING)
 
     return {
         "train": [frame(number) for number in range(TRAIN)],
@@ -311,12 +317,12 @@ def _frames(source):
     }
 
 
-SPEC = DatasetSpec(
-    name="streets",
-    title="Streets: drawn scenes of 192×144 pixels with CamVid's 11 classes",
-    classes=tuple(PALETTE),
-    colors=tuple(PALETTE.values()),
-    values={**{index: index for index in range(len(PALETTE))}, VOID: VOID},
-    frames=_frames,
-    needs_source=False,
-)
+def spec():
+    return DatasetSpec(
+        name="streets",
+        title="Streets: drawn scenes of 192×144 pixels with CamVid's 11 classes",
+        classes=tuple(PALETTE),
+        colors=tuple(PALETTE.values()),
+        frames=_frames,
+        needs_source=False,
+    )

@@ -2,15 +2,17 @@
 
 import cv2
 import numpy as np
-import tensorflow as tf
-import tensorflow_datasets as tfds
+
+# TensorFlow is imported where bytes are read: the processes of a conversion do without it.
 
 # OpenCV's own default, 1, gives files half as large again.
-PNG_OPTIONS = [cv2.IMWRITE_PNG_COMPRESSION, 6]
+PNG_OPTIONS = (cv2.IMWRITE_PNG_COMPRESSION, 6)
 
 
-def features(encoding):
+def features(encoding, instances=False):
     """The TFDS features of a data set whose images are "encoded" (PNG or JPEG) or "raw"."""
+    import tensorflow_datasets as tfds
+
     if encoding == "encoded":
         image = tfds.features.Image(shape=(None, None, 3))
         label = tfds.features.Image(shape=(None, None, 1), encoding_format="png")
@@ -18,17 +20,23 @@ def features(encoding):
         as_bytes = tfds.features.Encoding.BYTES
         image = tfds.features.Tensor(shape=(None, None, 3), dtype=np.uint8, encoding=as_bytes)
         label = tfds.features.Tensor(shape=(None, None, 1), dtype=np.uint8, encoding=as_bytes)
-    return tfds.features.FeaturesDict({"image": image, "label": label, "id": tfds.features.Text()})
+    every = {"image": image, "label": label, "id": tfds.features.Text()}
+    if instances:
+        every["instance"] = tfds.features.Image(
+            shape=(None, None, 1), dtype=np.uint16, encoding_format="png"
+        )
+    return tfds.features.FeaturesDict(every)
 
 
-def serialize(image, label, name):
+def serialize(image, label, name, instance=None, png_options=PNG_OPTIONS):
     """An example as `tf.train.Example` bytes, the same for the same input.
 
     `image` is a PNG or JPEG file's bytes, or pixels uint8 (H, W, 3) to be stored raw; `label` is
-    class indices uint8 (H, W), stored as PNG or raw accordingly.
+    class indices uint8 (H, W), stored as PNG or raw accordingly; `instance` uint16 (H, W) is
+    stored as PNG.
     """
     if isinstance(image, bytes):
-        values = {"image": image, "label": cv2.imencode(".png", label, PNG_OPTIONS)[1].tobytes()}
+        values = {"image": image, "label": encode_png(label, png_options)}
     else:
         values = {
             "image/value": image.tobytes(),
@@ -36,19 +44,51 @@ def serialize(image, label, name):
             "label/value": label.tobytes(),
             "label/shape": (*label.shape, 1),
         }
-    fields = {key: _feature(value) for key, value in {**values, "id": name.encode()}.items()}
-    example = tf.train.Example(features=tf.train.Features(feature=fields))
-    return example.SerializeToString(deterministic=True)
+    values["id"] = name.encode()
+    if instance is not None:
+        values["instance"] = encode_png(instance, png_options)
+    return _message(values)
+
+
+def encode_png(pixels, options=PNG_OPTIONS):
+    """PNG bytes of pixels (H, W), or BGR (H, W, 3)."""
+    return cv2.imencode(".png", pixels, options)[1].tobytes()
+
+
+def _message(values):
+    """`tf.train.Example` in protobuf's wire format, keys in order as its serializer has them."""
+    entries = (
+        _field(1, _field(1, key.encode()) + _field(2, _feature(values[key])))
+        for key in sorted(values)
+    )
+    return _field(1, b"".join(entries))
 
 
 def _feature(value):
+    """A list of one string (field 1), or of numbers (field 3)."""
     if isinstance(value, bytes):
-        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
-    return tf.train.Feature(int64_list=tf.train.Int64List(value=value))
+        return _field(1, _field(1, value))
+    return _field(3, _field(1, b"".join(map(_varint, value))))
+
+
+def _field(number, data):
+    """A field of bytes: tag, length, bytes."""
+    return bytes([number << 3 | 2]) + _varint(len(data)) + data
+
+
+def _varint(number):
+    """Seven bits a byte, the lowest first; the eighth says that more follow."""
+    low = bytearray()
+    while number > 127:
+        low.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*low, number])
 
 
 def decode(serialized, encoding):
     """A serialized example -> image uint8 (H, W, 3), label uint8 (H, W), in TensorFlow ops."""
+    import tensorflow as tf
+
     text = tf.io.FixedLenFeature((), tf.string)
     if encoding == "encoded":
         parsed = tf.io.parse_single_example(serialized, {"image": text, "label": text})
@@ -65,3 +105,13 @@ def decode(serialized, encoding):
             for name in ("image", "label")
         )
     return tf.ensure_shape(image, (None, None, 3)), tf.ensure_shape(label, (None, None, 1))[..., 0]
+
+
+def decode_instance(serialized):
+    """A serialized example -> its objects' numbers, uint16 (H, W), in TensorFlow ops."""
+    import tensorflow as tf
+
+    parsed = tf.io.parse_single_example(
+        serialized, {"instance": tf.io.FixedLenFeature((), tf.string)}
+    )
+    return tf.io.decode_png(parsed["instance"], channels=1, dtype=tf.uint16)[..., 0]

@@ -1,0 +1,155 @@
+"""One raw frame -> its example's bytes: read, checked, mapped to class indices, resized, encoded.
+
+Nothing here needs TensorFlow, so that a conversion's processes start at once.
+"""
+
+import io
+import struct
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from tfseg.datasets.coding import Colors, Values
+from tfseg.errors import UserError
+from tfseg.records.example import PNG_OPTIONS, encode_png, serialize
+
+
+@dataclass(frozen=True)
+class Label:
+    """Class indices (H, W), void 255; how many pixels are in no table, and one of them in words."""
+
+    index: np.ndarray
+    unknown: int
+    example: str | None
+
+
+@dataclass(frozen=True)
+class Example:
+    """What a conversion keeps of a frame: its bytes, (H, W), and its unknown pixels."""
+
+    serialized: bytes
+    size: tuple[int, int]
+    unknown: int
+    example: str | None
+
+
+def make_example(frame, size=None, encoding="keep", allow_unknown=False):
+    """Reads a `Frame` and serializes it; `size` and `encoding` as `convert` has them.
+
+    Raises `UserError`, naming the file, for pictures that are damaged or do not belong together,
+    and for label values outside the table unless `allow_unknown`. Unknown colours are counted:
+    anti-aliased edges and strays are common, and whether they are too many is the data set's
+    affair, not a frame's.
+    """
+    kept, image = read_image(frame.image)
+    label = read_label(frame)
+    if label.unknown and isinstance(frame.coding, Values) and not allow_unknown:
+        raise UserError(
+            f"{frame.label}: label {label.example} is no class; --allow_unknown makes such pixels "
+            f"void"
+        )
+    index = label.index
+    instance = _read_instance(frame.instance) if frame.instance else None
+    for path, array in ((frame.label, index), (frame.instance, instance)):
+        if array is not None and image.shape[:2] != array.shape:
+            raise UserError(
+                f"{frame.image} is {_by(image)} but {path} is {_by(array)} (height x width)"
+            )
+    if size is not None and size != index.shape:
+        kept, width_height = None, size[::-1]
+        image = cv2.resize(image, width_height, interpolation=cv2.INTER_LINEAR)
+        # The exact kind has pixel centres where the bilinear one has them.
+        exact = {"dsize": width_height, "interpolation": cv2.INTER_NEAREST_EXACT}
+        index = cv2.resize(index, **exact)
+        instance = None if instance is None else cv2.resize(instance, **exact)
+    serialized = serialize(_encode(image, kept, encoding), index, frame.id, instance)
+    return Example(serialized, index.shape, label.unknown, label.example)
+
+
+def _by(array):
+    return f"{array.shape[0]}x{array.shape[1]}"
+
+
+def _encode(image, kept, encoding):
+    if encoding == "raw":
+        return image
+    if encoding == "keep" and kept is not None:
+        return kept
+    if encoding == "jpeg":
+        return cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
+    return encode_png(image[..., ::-1])
+
+
+def read_image(place):
+    """(the file's bytes where records can keep them, else None; RGB pixels uint8 (H, W, 3))."""
+    if callable(place):
+        return None, place()
+    data, picture = _open(place)
+    if picture.mode != "RGB" or picture.format not in ("PNG", "JPEG"):
+        return None, np.asarray(picture.convert("RGB"))
+    return data, np.asarray(picture)
+
+
+def read_label(frame):
+    """The `Label` of a frame. Raises `UserError` where it cannot be one."""
+    raw = read_raw_label(frame.label, colors=isinstance(frame.coding, Colors))
+    return Label(*frame.coding.apply(raw))
+
+
+def read_raw_label(place, colors):
+    """A label as it lies in its file: colours uint8 (H, W, 3), or values uint8 (H, W)."""
+    if callable(place):
+        return place()
+    picture = _open(place)[1]
+    if picture.format == "JPEG":
+        raise UserError(f"{place} is a JPEG, which smears label values; labels must be PNG")
+    if colors:
+        return np.asarray(picture.convert("RGB"))
+    values = np.asarray(picture)
+    if values.ndim != 2:
+        raise UserError(
+            f"{place} is {picture.mode}, not class indices in one channel; if its colours name "
+            f"the classes, the data set needs a table of them"
+        )
+    if values.max(initial=0) > 255 or values.min(initial=0) < 0:
+        raise UserError(f"{place} holds values to {values.max()}; class indices end at 255")
+    return values.astype(np.uint8)
+
+
+def _read_instance(path):
+    values = np.asarray(_open(path)[1])
+    if values.ndim != 2 or values.max(initial=0) > 65535:
+        raise UserError(f"{path} is no single-channel 16-bit picture of instances")
+    return values.astype(np.uint16)
+
+
+def _open(path):
+    """(bytes, decoded Pillow image) of a file that was read and checked to its last byte."""
+    try:
+        data = Path(path).read_bytes()
+        picture = Image.open(io.BytesIO(data))
+        picture.load()
+        if picture.format == "PNG":
+            _check_png(data)
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, struct.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{path} is damaged or no picture: {reason}") from None
+    return data, picture
+
+
+def _check_png(data):
+    """Raises `ValueError` where a chunk's checksum is off: Pillow lets some of those pass."""
+    place = 8
+    while place < len(data):
+        length, kind = struct.unpack_from(">I4s", data, place)
+        end = place + 8 + length
+        (wanted,) = struct.unpack_from(">I", data, end)
+        if zlib.crc32(memoryview(data)[place + 4 : end]) != wanted:
+            raise ValueError(f"checksum of its {kind.decode('latin1')} chunk")
+        if kind == b"IEND":
+            return
+        place = end + 4
