@@ -1,10 +1,10 @@
 """Images a second of the training pipeline, beside a PyTorch DataLoader with OpenCV.
 
-    python -m benchmarks.pipeline [--source=DIR] [--rounds=5] [--seconds=2]
+    python -m benchmarks.pipeline [--source=DIR] [--augment=light] [--rounds=5] [--seconds=2]
 
 `--source` is CamVid in the SegNet edition; without one, drawn frames of its size. Every row makes
-the same batches: 8 random frames scaled by 0.6 to 1.8, cropped to 360×480, flipped, changed in
-brightness and contrast by the same OpenCV calls (`tfseg.data.augment`), with two workers. The rows
+the same batches: 8 random frames scaled by 0.6 to 1.8, cropped to 360×480, changed as `--augment`
+(light by default) says by the same OpenCV calls (`tfseg.data.augment`), with two workers. The rows
 take turns, and each shows its median over the rounds.
 """
 
@@ -17,25 +17,27 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tfseg.data.augment import random_crop, random_flip, random_light
+from tfseg.data.augment import parse_augment, training_frame
 
 CROP, BATCH, WORKERS = (360, 480), 8, 2
-SCALE, BRIGHTNESS, CONTRAST = (0.6, 1.8), 0.2, 0.2
+SCALE = (0.6, 1.8)
 
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--source", type=Path, default=Path("../shared/camvid"))
+    arguments.add_argument("--augment", type=parse_augment, default="light")
     arguments.add_argument("--rounds", type=int, default=5)
     arguments.add_argument("--seconds", type=float, default=2)
     options = arguments.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         source = options.source if options.source.is_dir() else draw(Path(folder, "raw"))
-        rows = torch_rows(source) | tfseg_rows(source, Path(folder))
+        rows = torch_rows(source, options.augment)
+        rows |= tfseg_rows(source, options.augment, Path(folder))
         report(rows, measure(rows, options.rounds, options.seconds), source)
 
 
-def torch_rows(source):
+def torch_rows(source, augment):
     """Endless batches by title; none where torch is not installed."""
     try:
         import torch
@@ -44,7 +46,7 @@ def torch_rows(source):
         return {}
 
     def loader(to_float):
-        frames = Frames(source, to_float)
+        frames = Frames(source, augment, to_float)
         return iter(
             torch.utils.data.DataLoader(
                 frames,
@@ -68,10 +70,10 @@ def torch_rows(source):
 class Frames:
     """PNG pairs as a map-style PyTorch data set."""
 
-    def __init__(self, source, to_float):
+    def __init__(self, source, augment, to_float):
         self.images = sorted((source / "train").iterdir())
         self.labels = [source / "trainannot" / path.name for path in self.images]
-        self.to_float = to_float
+        self.augment, self.to_float = augment, to_float
 
     def __len__(self):
         return len(self.images)
@@ -82,9 +84,7 @@ class Frames:
         rng = np.random.default_rng(torch.randint(2**62, ()).item())
         image = cv2.imread(str(self.images[index]), cv2.IMREAD_COLOR_RGB)
         label = cv2.imread(str(self.labels[index]), cv2.IMREAD_GRAYSCALE)
-        image, label = random_crop(image, label, rng, CROP, SCALE)
-        image, label = random_flip(image, label, rng)
-        image, label = random_light(image, label, rng, BRIGHTNESS, CONTRAST)
+        image, label = training_frame(image, label, rng, CROP, SCALE, self.augment)
         image, label = torch.from_numpy(image), torch.from_numpy(label)
         return (image.permute(2, 0, 1).float() / 255 if self.to_float else image), label
 
@@ -93,7 +93,7 @@ def one_thread(worker):
     cv2.setNumThreads(0)
 
 
-def tfseg_rows(source, folder):
+def tfseg_rows(source, augment, folder):
     """Endless batches by title, from records of every kind."""
     from tfseg.data.pipeline import training_batches
     from tfseg.datasets import get_dataset
@@ -120,9 +120,7 @@ def tfseg_rows(source, folder):
                 batch_size=BATCH,
                 crop_size=CROP,
                 scale=SCALE,
-                flip=True,
-                brightness=BRIGHTNESS,
-                contrast=CONTRAST,
+                augment=augment,
                 cache=cache,
                 cache_dir=folder,
                 workers=WORKERS,

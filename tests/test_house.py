@@ -10,7 +10,7 @@ from conftest import ROOT
 ARROWS = {
     "config": {"flags"},
     "records": {"datasets"},
-    "data": {"datasets", "records"},
+    "data": {"datasets", "records", "visualize"},
     "doctor": {"datasets", "losses", "records", "visualize"},
     "encoders": {"checkpoints", "layers"},
     "models": {"encoders", "layers"},

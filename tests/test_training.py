@@ -52,6 +52,7 @@ def assert_same(run, other):
 def test_a_run_writes_its_folder(run):
     saved = TrainConfig.load(run / "config.json")
     assert saved.crop_size == (48, 64)
+    assert saved.augment == "flip=0.5,brightness=0.2,contrast=0.2"
     results = json.loads((run / "results.json").read_text())
     assert set(results) == {"miou", "pixel_accuracy", "class_accuracy", "fw_iou", "iou"}
     assert 0 <= results["miou"] <= 1
@@ -147,8 +148,7 @@ def test_a_checkpoint_of_another_class_count_is_refused(run, tmp_path):
 
     names = ("a", "b")
     spec = few_streets(2, 1)
-    values = {value: min(value, 1) for value in range(11)} | {255: 255}
-    spec = dataclasses.replace(spec, classes=names, colors=((0, 0, 0), (9, 9, 9)), values=values)
+    spec = dataclasses.replace(spec, classes=names, colors=((0, 0, 0), (9, 9, 9)))
     convert(spec, None, tmp_path, size=(48, 64))
     with pytest.raises(UserError, match="does not fit linknet with 2 classes"):
         train(config(tmp_path, tmp_path / "run", checkpoint=run))

@@ -44,20 +44,27 @@ def _export(cfg, given):
 
 def _convert(cfg, given):
     from tfseg.datasets import get_dataset
+    from tfseg.datasets.download import download
     from tfseg.records.convert import convert
 
     if cfg.dataset is None:
         raise UserError("convert needs --dataset, as --dataset=streets")
-    path = convert(
-        get_dataset(cfg.dataset),
-        cfg.source,
-        cfg.output,
-        format=cfg.format,
-        size=cfg.size,
-        encoding=cfg.encoding,
-        overwrite=cfg.overwrite,
-    )
-    print(f"wrote {path}\nnext: {_me()} train --input={cfg.output}")
+    spec = get_dataset(cfg.dataset, cfg.source, **_values(cfg, DATASET_OPTIONS))
+    source = download(spec, cfg.source) if cfg.download else cfg.source
+    path = convert(spec, source, cfg.output, **_values(cfg, CONVERSION_OPTIONS))
+    print(f"{path}\nnext: {_me()} inspect --input={path}\n      {_me()} train --input={path}")
+
+
+# What a data set itself can be told, and what its conversion can.
+DATASET_OPTIONS = ("classes", "mapping", "labels", "val_scene", "sbd")
+CONVERSION_OPTIONS = (
+    "format", "size", "encoding", "overwrite", "shards", "splits", "limit", "workers",
+    "allow_unknown",
+)  # fmt: skip
+
+
+def _values(cfg, names):
+    return {name: getattr(cfg, name) for name in names}
 
 
 def _inspect(cfg, given):

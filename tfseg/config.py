@@ -3,12 +3,20 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from tfseg.flags import Config, count_or_all, flag, gpus, size, span, switch
+from tfseg.flags import Config, count_or_all, flag, gpus, names, numbers, size, span, switch
 
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 
-_INPUT = "records: a data set, a folder of data sets, or an LMDB environment"
-_DATASET = "which data set, where --input holds several"
+_INPUT = (
+    "records or a raw folder: a data set, a folder of data sets, an LMDB environment; several as "
+    "a,b"
+)
+_DATASET = "which data set, where --input holds several; what it is, where it is a raw folder"
+_SKIP_DAMAGED = "leave out examples that do not decode, and count them"
+_AUGMENT = (
+    "random changes: none, light, standard, strong, or a list as flip,rotate=10,blur=1.5; "
+    "README.md names them all"
+)
 _GPU = "GPU numbers, as 0 or 0,1; -1 is the CPU"
 _MEM_FRAC = "share of each GPU's memory to take, 0 to 1; grows as needed where not given"
 _RUN = "folder of a training run, as runs/streets-linknet-20260101-120000"
@@ -31,9 +39,13 @@ class TrainConfig(Config):
     input: Path = flag(Path("records"), _INPUT, Path)
     dataset: str = flag(None, _DATASET)
     input_val: Path = flag(None, "validation LMDB environment, where --input is a bare one", Path)
+    input_weights: tuple = flag(
+        None, "shares of an epoch that several inputs take, as 2,1; their sizes by default", numbers
+    )
     val_fraction: float = flag(
         0.1, "share held out of an --input without a val split", float, low=0.001, high=0.9
     )
+    skip_damaged: bool = flag(False, _SKIP_DAMAGED, switch)
     model: str = flag("linknet", _MODEL)
     encoder: str = flag(None, _ENCODER)
     encoder_weights: str = flag(
@@ -68,9 +80,7 @@ class TrainConfig(Config):
     scale: tuple = flag(
         (0.8, 1.4), "random scaling before the crop, from and to; 1,1 is none", span
     )
-    flip: bool = flag(True, "mirror half of the crops", switch)
-    brightness: float = flag(0.2, "random light change, share of white", float, low=0, high=1)
-    contrast: float = flag(0.2, "random contrast change, share", float, low=0, high=1)
+    augment: str = flag("light", _AUGMENT)
     optimizer: str = flag("adamw", "update rule", choices=("rmsprop", "adam", "adamw", "sgd"))
     learning_rate_init: float = flag(1e-3, "learning rate at the start", float, low=0)
     schedule: str = flag("poly", "how it falls", choices=("constant", "step", "poly", "cosine"))
@@ -115,6 +125,7 @@ class TestConfig(Config):
     input: Path = flag(None, _INPUT + "; the run's own by default", Path)
     dataset: str = flag(None, _DATASET)
     split: str = flag("val", "split to score")
+    skip_damaged: bool = flag(False, _SKIP_DAMAGED, switch)
     batch_size: int = flag(4, "frames a step", int, low=1)
     output: Path = flag(
         None, "folder for figures and pictures; the run by default, or runs/<dataset>-<model>", Path
@@ -153,8 +164,16 @@ class ExportConfig(Config):
 class ConvertConfig(Config):
     """Turn a raw data set into records."""
 
-    dataset: str = flag(None, "which data set; an unknown name lists them")
+    dataset: str = flag(None, "which data set, or folder for your own; an unknown name lists them")
     source: Path = flag(None, "its raw folder", Path)
+    download: bool = flag(False, "fetch it into --source first, where that may be done", switch)
+    classes: int = flag(None, "of camvid 11, 12 or 32; cityscapes 19 or 20; coco 171 or 133", int)
+    mapping: str = flag(None, "camvid's 32 colours to 11 classes: segnet or elab")
+    labels: str = flag(None, "of cityscapes: fine or coarse")
+    val_scene: str = flag(None, "of vkitti: the scene held out")
+    sbd: bool = flag(None, "of voc2012: train on SBD's frames too", switch)
+    splits: tuple = flag(None, "those to convert, as train,val; all by default", names)
+    limit: int = flag(None, "first frames of each split, for a trial", int, low=1)
     output: Path = flag(Path("records"), "folder of data sets to write into", Path)
     format: str = flag("tfrecord", "how it lies on disk", choices=("tfrecord", "lmdb"))
     size: tuple = flag(None, "resize once, HxW in pixels; as they are by default", size)
@@ -163,6 +182,9 @@ class ConvertConfig(Config):
         "of images: keep their own bytes, png, jpeg, or raw pixels (large, but nothing to decode)",
         choices=("keep", "png", "jpeg", "raw"),
     )
+    shards: int = flag(None, "tfrecord files a split; of 128 MiB by default", int, low=1)
+    workers: int = flag(None, "processes; one a core by default", int, low=1)
+    allow_unknown: bool = flag(False, "make void what no class is known for", switch)
     overwrite: bool = flag(False, "replace records that are there", switch)
 
 

@@ -42,6 +42,25 @@ def span(text):
     return low, high
 
 
+def names(text):
+    """Text like "train,val" -> ("train", "val")."""
+    every = tuple(text.split(","))
+    if not all(every) or len(set(every)) < len(every):
+        raise ValueError("names like train,val, each once")
+    return every
+
+
+def numbers(text):
+    """Text like "2,0.5" -> (2.0, 0.5)."""
+    try:
+        every = tuple(map(float, text.split(",")))
+    except ValueError:
+        every = ()
+    if not every or min(every) <= 0:
+        raise ValueError("numbers above zero like 2,1")
+    return every
+
+
 def count_or_all(text):
     """Text like "3" -> 3; "all" stays."""
     if text != "all" and not (text.isdecimal() and int(text) >= 1):

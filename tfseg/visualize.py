@@ -18,15 +18,6 @@ def colorize(mask, colors):
     return table[mask]
 
 
-def palette(count):
-    """Colours for classes that bring none: Pascal VOC's, in which bits of the index are spread."""
-
-    def channel(index, which):
-        return sum((index >> 3 * bit + which & 1) << 7 - bit for bit in range(3))
-
-    return tuple(tuple(channel(i, which) for which in range(3)) for i in range(count))
-
-
 def overlay(image, mask, colors, alpha=0.5):
     """The colours of a mask laid over its image; void leaves the image as it is."""
     blended = np.rint((1 - alpha) * image + alpha * colorize(mask, colors)).astype(np.uint8)
@@ -54,17 +45,29 @@ def triptych(image, truth, prediction, classes, colors):
     image = np.asarray(Image.fromarray(image).reduce(shrink))  # pixels average, classes do not
     masks = (colorize(mask[::shrink, ::shrink], colors) for mask in (truth, prediction))
     panels = [panel.repeat(grow, axis=0).repeat(grow, axis=1) for panel in (image, *masks)]
-    height, width = panels[0].shape[:2]
+    sheet = captioned([list(zip(("original", "truth", "prediction"), panels, strict=True))])
+    return np.concatenate([sheet, legend(classes, colors, sheet.shape[1])])
+
+
+def captioned(rows):
+    """Rows of (caption, picture) as one picture, each caption above its own.
+
+    Pictures are of one size, uint8 (H, W, 3); a long caption runs on over neighbours without one.
+    """
     gap = 8
-    sheet = Image.new("RGB", (3 * width + 4 * gap, ROW + height + gap), PAPER)
+    height, width = rows[0][0][1].shape[:2]
+    columns = max(map(len, rows))
+    sheet = Image.new(
+        "RGB", (gap + columns * (width + gap), len(rows) * (ROW + height + gap)), PAPER
+    )
     draw = ImageDraw.Draw(sheet)
-    for i, (panel, caption) in enumerate(
-        zip(panels, ("original", "truth", "prediction"), strict=True)
-    ):
-        left = gap + i * (width + gap)
-        draw.text((left, 3), caption, INK, font=_font())
-        sheet.paste(Image.fromarray(panel), (left, ROW))
-    return np.concatenate([np.asarray(sheet), legend(classes, colors, sheet.width)])
+    for i, row in enumerate(rows):
+        top = i * (ROW + height + gap)
+        for j, (caption, picture) in enumerate(row):
+            left = gap + j * (width + gap)
+            draw.text((left, top + 3), caption, INK, font=_font())
+            sheet.paste(Image.fromarray(picture), (left, top + ROW))
+    return np.asarray(sheet)
 
 
 def legend(classes, colors, width):

@@ -1,22 +1,49 @@
-"""Random changes of a training frame, each a pure function of (image, label, rng).
+"""Random changes of a training frame, each a pure function of (image, label, rng, strength).
 
-Image uint8 (H, W, 3), label uint8 (H, W), void 255; the results are uint8 too. Geometry moves
-both together, the label by nearest neighbour; light changes the image alone. `rng` is a
-`numpy.random.Generator`: equal state, equal result. OpenCV does the arithmetic, because it stays
-in uint8: TensorFlow's kernels pass through float32 and take several times as long.
+Image uint8 (H, W, 3), label uint8 (H, W), void 255; the results are uint8 too, and the input is
+never written into. Geometry moves both together, the label by nearest neighbour; colour changes
+the image alone. `rng` is a `numpy.random.Generator`: equal state, equal result. OpenCV does the
+arithmetic, because it stays in uint8: TensorFlow's kernels pass through float32 and take several
+times as long.
 """
+
+from collections.abc import Callable
+from itertools import groupby
+from statistics import NormalDist
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from tfseg.datasets.coding import VOID
+from tfseg.errors import UserError, unknown
 
 # Around small frames: the mean of ImageNet, which is zero to a network after normalisation.
 PADDING = (124, 116, 104)
 
+# The usual one (Microsoft's, 2003), rows and columns red, green, blue.
+SEPIA = np.array([[0.393, 0.769, 0.189], [0.349, 0.686, 0.168], [0.272, 0.534, 0.131]])
 
-def random_crop(image, label, rng, size, scale=(1.0, 1.0)):
-    """Scales the frame by a factor drawn from `scale`, then takes a crop of `size` (h, w) from it.
+# 256 equally likely values of a normal variable, so that random bytes become noise.
+NORMAL = np.array([NormalDist().inv_cdf((i + 0.5) / 256) for i in range(256)])
+
+
+def training_frame(image, label, rng, size, scale=(1.0, 1.0), augment=()):
+    """What training makes of a frame: a crop of `size` (h, w), then the changes of `augment`.
+
+    `augment` is (name, strength) pairs in the order of `AUGMENTATIONS`; see `parse_augment`.
+    """
+    strengths = dict(augment)
+    image, label = random_crop(image, label, rng, size, scale, strengths.pop("rotate", 0.0))
+    # Neighbours that share a function go through it at once: pixels are rounded once.
+    for change, names in groupby(strengths, key=lambda name: AUGMENTATIONS[name].change):
+        image, label = change(image, label, rng, **{name: strengths[name] for name in names})
+    return image, label
+
+
+def random_crop(image, label, rng, size, scale=(1.0, 1.0), rotate=0.0):
+    """Scales the frame by a factor drawn from `scale`, then takes a crop of `size` (h, w) from it,
+    turned by up to `rotate` degrees either way.
 
     Only the window that survives is resized: h/factor × w/factor pixels of the frame, as whole
     pixels. Where that reaches beyond the frame, the rest is padding and its label void.
@@ -25,6 +52,10 @@ def random_crop(image, label, rng, size, scale=(1.0, 1.0)):
     factor = rng.uniform(*scale)
     rows, top, above, below = _window(rng, image.shape[0], max(1, round(height / factor)))
     columns, left, before, after = _window(rng, image.shape[1], max(1, round(width / factor)))
+    if rotate:
+        corner = top - above, left - before
+        window = above + rows + below, before + columns + after
+        return _turned(image, label, corner, window, size, rng.uniform(-rotate, rotate))
     image = image[top : top + rows, left : left + columns]
     label = label[top : top + rows, left : left + columns]
     if above or below or before or after:
@@ -50,9 +81,28 @@ def _window(rng, length, wanted):
     return length, 0, -start, start - slack
 
 
-def random_flip(image, label, rng):
-    """Mirrors left and right, one time in two."""
-    if rng.random() < 0.5:
+def _turned(image, label, corner, window, size, degrees):
+    """The window of the frame at `corner`, turned counter-clockwise about its centre, as a crop.
+
+    One interpolation, straight from the frame: the crop's corners show what lies beside the
+    window, and are void only where the frame ends. All pairs are (row, column) or (h, w).
+    """
+    zoom = np.divide(window, size)[::-1]
+    cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    # From (x, y) of the crop to (x, y) of the frame, about both centres; pixel 0 has its at 0.5.
+    turn = np.array([[cos, -sin], [sin, cos]]) * zoom
+    centre = np.add(corner, np.divide(window, 2))[::-1]
+    shift = centre - 0.5 - turn @ (np.divide(size, 2)[::-1] - 0.5)
+    matrix, shape = np.column_stack([turn, shift]), (size[1], size[0])
+    sampled = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    image = cv2.warpAffine(image, matrix, shape, flags=sampled, borderValue=PADDING)
+    sampled = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+    return image, cv2.warpAffine(label, matrix, shape, flags=sampled, borderValue=VOID)
+
+
+def random_flip(image, label, rng, flip=0.5):
+    """Mirrors left and right, with probability `flip`."""
+    if rng.random() < 1 - flip:
         return image, label
     return cv2.flip(image, 1), cv2.flip(label, 1)
 
@@ -68,3 +118,137 @@ def random_light(image, label, rng, brightness=0.0, contrast=0.0):
     mean = sum(cv2.mean(image)) / 3
     table = mean + factor * (np.arange(256) - mean) + shift
     return cv2.LUT(image, np.rint(table).clip(0, 255).astype(np.uint8)), label
+
+
+def random_saturation(image, label, rng, saturation=0.0):
+    """Moves pixels away from their gray, or towards it, by 1 ± `saturation`."""
+    factor = 1 + rng.uniform(-saturation, saturation)
+    return cv2.addWeighted(image, factor, _gray(image), 1 - factor, 0), label
+
+
+def random_hue(image, label, rng, hue=0.0):
+    """Turns the hue of HSV by up to `hue` degrees either way."""
+    turned = np.arange(256) / 256 + rng.uniform(-hue, hue) / 360
+    # OpenCV's bytes of hue are 256 to the circle on the way in, and 255 on the way out.
+    table = np.rint(255 * (turned % 1)).astype(np.uint8)
+    pixels = cv2.cvtColor(image, cv2.COLOR_RGB2HSV_FULL)
+    cv2.insertChannel(cv2.LUT(cv2.extractChannel(pixels, 0), table), pixels, 0)
+    return cv2.cvtColor(pixels, cv2.COLOR_HSV2RGB_FULL), label
+
+
+def random_gray(image, label, rng, gray=0.0):
+    """Takes the colours away, with probability `gray`."""
+    if rng.random() < 1 - gray:
+        return image, label
+    return _gray(image), label
+
+
+def _gray(image):
+    return cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+
+
+def random_sepia(image, label, rng, sepia=0.0):
+    """Makes an old photograph of it, with probability `sepia`."""
+    if rng.random() < 1 - sepia:
+        return image, label
+    return cv2.transform(image, SEPIA), label
+
+
+def random_channel_shuffle(image, label, rng, channel_shuffle=0.0):
+    """Puts red, green and blue in a random order, with probability `channel_shuffle`."""
+    if rng.random() < 1 - channel_shuffle:
+        return image, label
+    order = rng.permutation(3).tolist()
+    return cv2.merge([cv2.extractChannel(image, channel) for channel in order]), label
+
+
+def random_blur(image, label, rng, blur=0.0):
+    """Gaussian blur; sigma is drawn from 0 to `blur` pixels."""
+    sigma = rng.uniform(0, blur)
+    side = 2 * int(np.ceil(3 * sigma)) + 1
+    return cv2.GaussianBlur(image, (side, side), sigma), label
+
+
+def random_noise(image, label, rng, noise=0.0):
+    """Adds Gaussian noise to every value; sigma is drawn from 0 to `noise`, a share of white."""
+    table = np.rint(255 * rng.uniform(0, noise) * NORMAL).astype(np.int16)
+    draws = np.frombuffer(rng.bytes(image.size), np.uint8).reshape(image.shape)
+    return cv2.add(image, cv2.LUT(draws, table), dtype=cv2.CV_8U), label
+
+
+class Augmentation(NamedTuple):
+    """One change: its function, and what its strength can be, from 0 (nothing) up."""
+
+    change: Callable
+    standard: float
+    most: float
+    unit: str
+
+
+# Frames are changed in this order, however the names are listed: geometry first, so that no more
+# than the crop is changed, and the camera's own blur and noise last. Rotation is the crop's: turned
+# afterwards, every crop would have empty corners.
+AUGMENTATIONS = {
+    "rotate": Augmentation(random_crop, 10.0, 180, "degrees, either way"),
+    "flip": Augmentation(random_flip, 0.5, 1, "probability"),
+    "brightness": Augmentation(random_light, 0.2, 1, "share of white, either way"),
+    "contrast": Augmentation(random_light, 0.2, 1, "share, either way"),
+    "saturation": Augmentation(random_saturation, 0.3, 1, "share, either way"),
+    "hue": Augmentation(random_hue, 10.0, 180, "degrees, either way"),
+    "gray": Augmentation(random_gray, 0.1, 1, "probability"),
+    "sepia": Augmentation(random_sepia, 0.1, 1, "probability"),
+    "channel_shuffle": Augmentation(random_channel_shuffle, 0.1, 1, "probability"),
+    "blur": Augmentation(random_blur, 1.0, 20, "largest sigma, pixels"),
+    "noise": Augmentation(random_noise, 0.02, 1, "largest sigma, share of white"),
+}
+
+PRESETS = {
+    "none": {},
+    "light": {"flip": 0.5, "brightness": 0.2, "contrast": 0.2},
+    "standard": {
+        name: AUGMENTATIONS[name].standard
+        for name in ("rotate", "flip", "brightness", "contrast", "saturation", "hue", "blur")
+    },
+    "strong": {
+        "rotate": 20.0, "flip": 0.5, "brightness": 0.3, "contrast": 0.3, "saturation": 0.5,
+        "hue": 20.0, "gray": 0.1, "sepia": 0.05, "channel_shuffle": 0.05, "blur": 2.0,
+        "noise": 0.04,
+    },
+}  # fmt: skip
+
+
+def parse_augment(text):
+    """Text like "flip,rotate=10" or "standard,blur=0" -> ((name, strength), ...), as
+    `training_frame` takes it.
+
+    A name without a number has its standard strength, a preset stands for all of its pairs, what
+    comes later counts, and what has strength 0 is left out.
+
+    Raises `UserError` for an unknown name, with the nearest there are, and a number that is off.
+    """
+    strengths = {}
+    for word in text.split(","):
+        name, equals, number = word.partition("=")
+        if name in PRESETS and not equals:
+            strengths |= PRESETS[name]
+        elif name in AUGMENTATIONS:
+            strengths[name] = _strength(name, number) if equals else AUGMENTATIONS[name].standard
+        else:
+            raise unknown("augmentation", name, [*PRESETS, *AUGMENTATIONS])
+    return tuple((name, strengths[name]) for name in AUGMENTATIONS if strengths.get(name))
+
+
+def _strength(name, text):
+    try:
+        strength = float(text)
+    except ValueError:
+        strength = -1.0
+    if not 0 <= strength <= AUGMENTATIONS[name].most:
+        _, _, most, unit = AUGMENTATIONS[name]
+        raise UserError(f"--augment: {name}={text}: wanted {unit}, a number from 0 to {most}")
+    return strength
+
+
+def spell_augment(augment):
+    """Text that `parse_augment` reads back as these pairs, also when presets have changed."""
+    return ",".join(f"{name}={strength}" for name, strength in augment) or "none"

@@ -5,14 +5,14 @@ Every frame is found by its position in the stream: position -> epoch -> the epo
 lose, so a run that goes on at step s sees what it would have seen without the break.
 """
 
-import functools
 import os
 
 import numpy as np
 import tensorflow as tf
 
-from tfseg.data.augment import random_crop, random_flip, random_light
+from tfseg.data.augment import training_frame
 from tfseg.data.cache import cached_frames
+from tfseg.data.order import frame_order
 from tfseg.records.example import decode
 
 
@@ -22,9 +22,7 @@ def training_batches(
     batch_size,
     crop_size,
     scale=(1.0, 1.0),
-    flip=False,
-    brightness=0.0,
-    contrast=0.0,
+    augment=(),
     seed=0,
     start_step=0,
     cache="none",
@@ -35,38 +33,29 @@ def training_batches(
 
     Args:
         crop_size: (height, width) of the batches, pixels.
-        scale, flip, brightness, contrast: see `tfseg.data.augment`; the defaults change nothing.
+        scale, augment: see `tfseg.data.augment.training_frame`; the defaults change nothing.
         seed: of the order and of all changes, 0 or more.
         cache: "none" decodes every time; "memory" and "disk" keep decoded frames, see `cache.py`.
         cache_dir: folder for the decoded frames of cache="disk".
         workers: threads that read, decode and change frames; one a core by default.
     """
     workers = workers or os.cpu_count()
-    count = len(split)
+    index = frame_order(split.parts, seed)
 
-    def index(position):
-        epoch, offset = divmod(int(position), count)
-        return _permutation(seed, epoch, count)[offset]
-
-    def augment(image, label, position):
+    def change(image, label, position):
         rng = np.random.default_rng((seed, 1, position))
-        image, label = random_crop(image, label, rng, crop_size, scale)
-        if flip:
-            image, label = random_flip(image, label, rng)
-        if brightness or contrast:
-            image, label = random_light(image, label, rng, brightness, contrast)
-        return image, label
+        return training_frame(image, label, rng, crop_size, scale, augment)
 
     frames = cached_frames(_decoded(split, workers), split, cache, cache_dir)
 
-    def augment_kept(position):
-        return augment(*frames[index(position)], position)
+    def change_kept(position):
+        return change(*frames[index(position)], position)
 
     def load(position):
         if frames:
-            pair = _numpy(augment_kept, position)
+            pair = _numpy(change_kept, position)
         else:
-            pair = _numpy(augment, *_read(split, index, position), position)
+            pair = _numpy(change, *_read(split, index, position), position)
         return _shaped(*pair, crop_size)
 
     positions = tf.data.Dataset.counter(start_step * batch_size)
@@ -132,8 +121,3 @@ def _parallel(dataset, function, workers):
     options.threading.private_threadpool_size = workers
     dataset = dataset.map(function, num_parallel_calls=workers, deterministic=True)
     return dataset.with_options(options)
-
-
-@functools.lru_cache(maxsize=4)  # the epochs around the present one
-def _permutation(seed, epoch, count):
-    return np.random.default_rng((seed, 0, epoch)).permutation(count)

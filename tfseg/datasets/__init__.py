@@ -7,10 +7,10 @@ which a raw folder of that data set has one and others have none.
 import inspect
 from pathlib import Path
 
-from tfseg.datasets import camvid, streets
+from tfseg.datasets import camvid, folder, streets
 from tfseg.errors import UserError, unknown
 
-DATASETS = {"camvid": camvid, "streets": streets}
+DATASETS = {"camvid": camvid, "folder": folder, "streets": streets}
 
 
 def get_dataset(name, source=None, **options):

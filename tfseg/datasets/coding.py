@@ -7,11 +7,11 @@ import cv2
 import numpy as np
 
 VOID = 255  # on records and in batches; nowhere else is void a number
-MOST_CLASSES = 253
+MOST_CLASSES = 254
 
-# Tables hold one byte an entry: 0 where nothing is known, 1 + class index, and 255 for void.
-_UNKNOWN, _VOID = 0, 255
-_TO_INDEX = np.array([VOID, *range(254), VOID], np.uint8)
+# Tables hold class index XOR 254, so that 0, which fresh memory holds, is what nothing is known of.
+_MASK = 254
+IN_CACHE = 40_000  # pixels looked up at a time
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,8 @@ class Values:
         Also returns the number of pixels that are in no table, and one of them in words (None
         where there is none).
         """
-        stored = cv2.LUT(raw, _value_table(self))
-        unknown = stored.size - int(np.count_nonzero(stored))
-        example = f"value {raw[stored == _UNKNOWN][0]}" if unknown else None
-        return cv2.LUT(stored, _TO_INDEX), unknown, example
+        index, unknown, first = _indices(cv2.LUT(raw, _value_table(self)))
+        return index, unknown, f"value {raw.flat[first]}" if unknown else None
 
 
 @dataclass(frozen=True)
@@ -44,24 +42,31 @@ class Colors:
         A pixel's three bytes and a fourth of ones, read as one int32, are its place in a table of
         2^24 entries counted from the end, which is what taking with `wrap` asks for.
         """
-        places = cv2.cvtColor(raw, cv2.COLOR_RGB2RGBA).view(np.int32)[..., 0]
-        stored = _color_table(self).take(places, mode="wrap")
-        unknown = stored.size - int(np.count_nonzero(stored))
-        example = None
-        if unknown:
-            example = "colour " + ",".join(map(str, raw[stored == _UNKNOWN][0]))
-        return cv2.LUT(stored, _TO_INDEX), unknown, example
+        table, stored = _color_table(self), np.empty(raw.shape[:2], np.uint8)
+        rows = max(1, IN_CACHE // raw.shape[1])
+        for top in range(0, len(raw), rows):
+            rgba = cv2.cvtColor(raw[top : top + rows], cv2.COLOR_RGB2RGBA)
+            places = rgba.view(np.int32)[..., 0]
+            table.take(places, mode="wrap", out=stored[top : top + rows])
+        index, unknown, first = _indices(stored)
+        color = ",".join(map(str, raw.reshape(-1, 3)[first]))
+        return index, unknown, f"colour {color}" if unknown else None
 
 
-def _stored(index):
-    return _VOID if index == VOID else index + 1
+def _indices(stored):
+    """Class indices of what tables hold, in place; the number of unknown pixels, and the first."""
+    unknown, first = stored.size - int(np.count_nonzero(stored)), 0
+    if unknown:
+        first = int(np.argmin(stored))
+        stored[stored == 0] = VOID ^ _MASK
+    return np.bitwise_xor(stored, _MASK, out=stored), unknown, first
 
 
 @functools.lru_cache(maxsize=8)
 def _value_table(coding):
     table = np.zeros(256, np.uint8)
     for value, index in coding.table:
-        table[value] = _stored(index)
+        table[value] = index ^ _MASK
     return table
 
 
@@ -69,7 +74,7 @@ def _value_table(coding):
 def _color_table(coding):
     table = np.zeros(1 << 24, np.uint8)
     for (red, green, blue), index in coding.table:
-        table[red | green << 8 | blue << 16] = _stored(index)
+        table[red | green << 8 | blue << 16] = index ^ _MASK
     return table
 
 

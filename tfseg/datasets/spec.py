@@ -47,7 +47,7 @@ class DatasetSpec:
     (None where the frames are drawn). It raises `UserError` for a folder that is not the data
     set, and gives every other fault (a picture without its partner) to `report`, which is
     `refuse` or collects them. `where` says what to fetch from where, and where it must lie;
-    `download(folder)` fetches it and returns the raw folder.
+    `download(folder)` fills an empty folder with it.
     """
 
     name: str
@@ -57,7 +57,7 @@ class DatasetSpec:
     frames: Callable[..., dict[str, list[Frame]]]
     needs_source: bool = True
     where: str = ""
-    download: Callable[[Path], Path] | None = None
+    download: Callable[[Path], None] | None = None
 
     def __post_init__(self):
         if len(self.classes) != len(self.colors):

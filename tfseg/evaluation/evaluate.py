@@ -13,7 +13,7 @@ from tfseg.data.pipeline import evaluation_batches
 from tfseg.devices import select
 from tfseg.errors import UserError
 from tfseg.metrics import class_indices, confusion_matrix, scores
-from tfseg.records.damage import naming_damage
+from tfseg.records.damage import naming_damage, without_damage
 from tfseg.records.reader import open_records
 from tfseg.runs import Labels, RunFolder, load_network, load_public_network, write_json
 from tfseg.visualize import confusion_picture, triptych, write_picture
@@ -81,6 +81,8 @@ def test(config):
             f"--split={config.split} is not in {records.path}; it has {', '.join(records.splits)}"
         )
     split, output = records.splits[config.split], config.output or output
+    if config.skip_damaged:
+        split = without_damage(split)
     folder = output / f"test-{config.split}"
     folder.mkdir(parents=True, exist_ok=True)
     matrix = score(network, split, config.batch_size, _montages(folder, split, labels))
@@ -100,7 +102,9 @@ def _of_run(config):
         records = open_records(config.input, config.dataset)
     else:
         dataset = config.dataset or trained.dataset
-        records = open_records(trained.input, dataset, trained.input_val, trained.val_fraction)
+        records = open_records(
+            trained.input, dataset, trained.input_val, trained.val_fraction, trained.input_weights
+        )
     check_labels(records, run)
     return records, load_network(run, config.checkpoint), run.labels(), run.path
 

@@ -7,11 +7,12 @@ from PIL import Image, ImageOps
 from tqdm import tqdm
 
 from tfseg.datasets import get_dataset
+from tfseg.datasets.palette import palette
 from tfseg.devices import select
 from tfseg.errors import UserError
 from tfseg.evaluation.evaluate import check_size, labeller
 from tfseg.runs import RunFolder, load_network, load_public_network
-from tfseg.visualize import overlay, palette, write_mask, write_picture
+from tfseg.visualize import overlay, write_mask, write_picture
 
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
 

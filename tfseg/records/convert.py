@@ -1,25 +1,78 @@
 """Raw data set -> records, whole or not at all."""
 
-import fcntl
-import os
-import shutil
-from contextlib import contextmanager, suppress
+import dataclasses
+import hashlib
+import itertools
+import json
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-import lmdb
-import tensorflow as tf
 from tqdm import tqdm
 
 from tfseg.datasets.coding import VOID
 from tfseg.errors import UserError
 from tfseg.records import lmdb_store, tfrecord_store
 from tfseg.records.frames import make_example
+from tfseg.records.whole import whole_folder
+from tfseg.records.workers import parallel
+
+PROGRESS = "progress.json"  # in the folder while shards are being written
+MOST_UNKNOWN = 0.01  # share of pixels in no class, above which the table must be wrong
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A part of a split that is written in one go: its file (LMDB: folder), its frames."""
+
+    split: str
+    path: Path
+    frames: list
+
+
+@dataclass
+class Written:
+    """What is known of a shard that was written; `sizes` are [height, width]."""
+
+    checksum: str = ""
+    examples: int = 0
+    bytes: int = 0
+    pixels: int = 0
+    unknown: int = 0
+    example: str | None = None  # the first unknown pixel, with its file
+    sizes: list = dataclasses.field(default_factory=list)
+
+    def add(self, frame, example):
+        self.examples += 1
+        self.bytes += len(example.serialized)
+        self.pixels += example.size[0] * example.size[1]
+        self.unknown += example.unknown
+        if example.unknown and self.example is None:
+            self.example = f"{example.example} in {frame.label}"
+        if list(example.size) not in self.sizes:
+            self.sizes.append(list(example.size))
 
 
 def convert(
-    spec, source, output, *, format="tfrecord", size=None, encoding="keep", overwrite=False
+    spec,
+    source,
+    output,
+    *,
+    format="tfrecord",
+    size=None,
+    encoding="keep",
+    overwrite=False,
+    shards=None,
+    splits=None,
+    limit=None,
+    workers=1,
+    allow_unknown=False,
 ):
     """Writes a data set's records and returns their folder.
+
+    The bytes depend on the frames and these options alone, not on the workers or on breaks. A
+    conversion that was stopped goes on after its last whole shard, and one that is there already
+    is left as it is.
 
     Args:
         spec: the `DatasetSpec`.
@@ -28,108 +81,181 @@ def convert(
         format: "tfrecord" or "lmdb".
         size: (H, W) that every frame is resized to, image bilinear, label nearest; None keeps.
         encoding: of images: "keep" their own bytes where nothing changes, "png", "jpeg", or "raw".
-        overwrite: replace records that are there.
+        overwrite: replace other records that are there.
+        shards: files a split (TFRecord); by default as many as make 128 MiB each.
+        splits: names of those to convert; None takes all.
+        limit: frames of each split, the first ones; None takes all.
+        workers: processes; None takes one a core. With several, frames must survive pickling.
+        allow_unknown: make void what no class is known for, however many pixels that are.
 
     Raises:
-        UserError: for raw data that is off, naming the file, or records that are there already.
+        UserError: for raw data that is off, naming the file, or other records that are there.
     """
-    frames = spec.list_frames(source)
+    frames = _chosen(spec.list_frames(source), splits, limit)
     lmdb_format = format == "lmdb"
+    if lmdb_format and shards:
+        raise UserError(f"--shards={shards} is for --format=tfrecord; LMDB has one file a split")
     name = f"{spec.name}_lmdb" if lmdb_format else Path(spec.name, tfrecord_store.VERSION)
-    metadata = {
+    final = Path(output) / name
+    make = partial(make_example, size=size, encoding=encoding, allow_unknown=allow_unknown)
+    request = _fingerprint(spec, frames, format, size, encoding, shards, allow_unknown)
+    if final.exists() and not overwrite:
+        if _request_of(final) != request:
+            raise UserError(f"{final} holds another conversion; --overwrite replaces it")
+        print(f"{final} is there already, of the same files by name and size")
+        return final
+    with whole_folder(final, request) as folder:
+        if lmdb_format:
+            plan = [Shard(split, folder / split, listed) for split, listed in frames.items()]
+        else:
+            plan = _shards(folder, spec.name, frames, shards, make)
+        write = lmdb_store.write_split if lmdb_format else tfrecord_store.write_shard
+        written = _write(plan, write, make, workers, allow_unknown, folder / PROGRESS)
+        metadata = _metadata(spec, plan, written, encoding, request)
+        if lmdb_format:
+            lmdb_store.write_metadata(folder, list(frames), metadata)
+        else:
+            tfrecord_store.write_metadata(folder, spec, _split_infos(plan, written), metadata)
+        (folder / PROGRESS).unlink()
+    _tell_unknown(written)
+    return final
+
+
+def _chosen(frames, splits, limit):
+    for split in splits or ():
+        if split not in frames:
+            raise UserError(f"--splits: there is no split {split!r}; there are {', '.join(frames)}")
+    return {name: frames[name][:limit] for name in splits or frames}
+
+
+def _fingerprint(spec, frames, format, size, encoding, shards, allow_unknown):
+    """What tells one conversion from another: its options, and the files by name and size."""
+    digest = hashlib.sha256()
+    options = (spec.name, spec.classes, format, size, encoding, shards, allow_unknown)
+    digest.update(repr(options).encode())
+    for split, listed in frames.items():
+        for frame in listed:
+            places = (frame.image, frame.label, frame.instance)
+            sizes = [place.stat().st_size for place in places if isinstance(place, Path)]
+            digest.update(repr((split, frame.id, frame.coding, sizes)).encode())
+    return digest.hexdigest()
+
+
+def _request_of(final):
+    """The fingerprint of the records at `final`; None where they have none."""
+    try:
+        if (final / "metadata.json").is_file():
+            return tfrecord_store.read_metadata(final).get("request")
+        return lmdb_store.read_metadata(next(final.glob("*/data.mdb")).parent).get("request")
+    except (UserError, StopIteration):
+        return None
+
+
+def _shards(folder, name, frames, wanted, make):
+    """The TFRecord shards of every split; their number follows from what a few frames take."""
+    plan = []
+    for split, listed in frames.items():
+        count = wanted
+        if count is None:
+            sample = [listed[i * (len(listed) - 1) // 2] for i in range(min(3, len(listed)))]
+            mean = sum(len(make(frame).serialized) for frame in sample) / max(1, len(sample))
+            count = round(mean * len(listed) / tfrecord_store.SHARD_BYTES)
+        count = max(1, min(count, len(listed)))
+        ends = [i * len(listed) // count for i in range(count + 1)]
+        for i, (first, last) in enumerate(itertools.pairwise(ends)):
+            path = tfrecord_store.shard_path(folder, name, split, i, count)
+            plan.append(Shard(split, path, listed[first:last]))
+    return plan
+
+
+def _write(plan, write, make, workers, allow_unknown, progress):
+    """Writes the shards that `progress` does not list as done; returns what is known of all."""
+    written = [Written(**entry) for entry in _read(progress)]
+    total = sum(len(shard.frames) for shard in plan)
+    rest = plan[len(written) :]
+    frames = itertools.chain.from_iterable(shard.frames for shard in rest)
+    done = sum(entry.examples for entry in written)
+    examples = parallel(make, frames, workers)
+    try:
+        with tqdm(total=total, initial=done, desc="converting", unit="frame") as bar:
+            for shard in rest:
+                entry = Written()
+                entry.checksum = write(shard.path, _counted(shard, examples, entry, bar))
+                written.append(entry)
+                if not allow_unknown:
+                    _check_unknown(written, total)
+                progress.write_text(json.dumps([dataclasses.asdict(entry) for entry in written]))
+    except KeyboardInterrupt:
+        done = sum(entry.examples for entry in written)
+        raise KeyboardInterrupt(
+            f"with {done} of {total} frames kept; the same command goes on from there"
+        ) from None
+    finally:
+        examples.close()
+    return written
+
+
+def _read(progress):
+    return json.loads(progress.read_text()) if progress.is_file() else []
+
+
+def _counted(shard, examples, entry, bar):
+    for frame in shard.frames:
+        example = next(examples)
+        entry.add(frame, example)
+        bar.update()
+        yield example.serialized
+
+
+def _check_unknown(written, total):
+    """Raises once the data set cannot but have too many pixels of no class."""
+    unknown, pixels, done = (
+        sum(getattr(entry, key) for entry in written) for key in ("unknown", "pixels", "examples")
+    )
+    if unknown > MOST_UNKNOWN * pixels * total / done:
+        raise UserError(
+            f"{unknown / pixels:.1%} of the label pixels are in no class (the first: "
+            f"{_first_unknown(written)}); complete the table of classes, or --allow_unknown "
+            f"makes them void"
+        )
+
+
+def _tell_unknown(written):
+    if unknown := sum(entry.unknown for entry in written):
+        share = unknown / sum(entry.pixels for entry in written)
+        print(
+            f"note: {unknown} label pixels ({share:.2%}) are in no class and became void; "
+            f"the first: {_first_unknown(written)}"
+        )
+
+
+def _first_unknown(written):
+    return next(entry.example for entry in written if entry.example)
+
+
+def _metadata(spec, plan, written, encoding, request):
+    parts = list(zip(plan, written, strict=True))
+    sizes = {shard.split: set() for shard in plan}
+    for shard, entry in parts:
+        sizes[shard.split] |= {tuple(size) for size in entry.sizes}
+    return {
         "name": spec.name,
         "classes": spec.classes,
         "colors": spec.colors,
         "void": VOID,
         "encoding": "raw" if encoding == "raw" else "encoded",
-        "sizes": {split: set() for split in frames},
+        "instances": any(frame.instance for shard in plan for frame in shard.frames),
+        "sizes": {split: sorted(found) for split, found in sizes.items()},
+        "unknown": sum(entry.unknown for entry in written),
+        "checksums": {shard.path.name: entry.checksum for shard, entry in parts},
+        "request": request,
     }
-    with _whole(Path(output) / name, overwrite) as folder, _progress(frames) as bar:
-        infos = []
-        for split, listed in frames.items():
-            examples = _examples(listed, size, encoding, metadata["sizes"][split], bar)
-            if lmdb_format:
-                lmdb_store.write_split(folder, split, examples)
-            else:
-                pixels = sum(f.image.stat().st_size for f in listed if isinstance(f.image, Path))
-                infos.append(
-                    tfrecord_store.write_split(
-                        folder, spec.name, split, examples, len(listed), pixels
-                    )
-                )
-        metadata["sizes"] = {split: sorted(s) for split, s in metadata["sizes"].items()}
-        if lmdb_format:
-            lmdb_store.write_metadata(folder, list(frames), metadata)
-        else:
-            tfrecord_store.write_metadata(folder, spec, infos, metadata)
-    return Path(output) / name
 
 
-def _progress(frames):
-    return tqdm(total=sum(map(len, frames.values())), desc="converting", unit="frame")
-
-
-@contextmanager
-def _whole(final, overwrite):
-    """A folder that takes the place of `final` when everything in it is written."""
-    if final.exists() and not overwrite:
-        raise UserError(f"{final} exists; --overwrite replaces it")
-    partial = final.with_name(f".{final.name}.partial")
-    old = final.with_name(f".{final.name}.old")
-    try:
-        with _alone(partial, final):
-            # What a conversion left that was killed: pixels, or both renames half done.
-            _empty(partial)
-            if final.exists():
-                shutil.rmtree(old, ignore_errors=True)
-            elif old.exists():
-                os.replace(old, final)
-            yield partial
-            if final.exists():
-                os.replace(final, old)
-            os.replace(partial, final)
-            shutil.rmtree(old, ignore_errors=True)
-    except (OSError, lmdb.Error, tf.errors.OpError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"could not write {final}: {reason}; nothing was kept") from None
-    finally:
-        with suppress(OSError):  # only where it is empty
-            final.parent.rmdir()
-
-
-@contextmanager
-def _alone(partial, final):
-    """Makes `partial`, held by this process alone (a kill lets go of it), gone on failure."""
-    partial.mkdir(parents=True, exist_ok=True)
-    folder = os.open(partial, os.O_RDONLY)
-    try:
-        with suppress(OSError):  # network disks that know no such lock
-            _lock(folder, final)
-        try:
-            yield
-        except BaseException:
-            shutil.rmtree(partial, ignore_errors=True)
-            raise
-    finally:
-        os.close(folder)
-
-
-def _lock(folder, final):
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise UserError(f"another conversion is writing {final}; wait for it to end") from None
-
-
-def _empty(folder):
-    for child in folder.iterdir():
-        shutil.rmtree(child) if child.is_dir() else child.unlink()
-
-
-def _examples(frames, size, encoding, sizes, bar):
-    """Serialized examples in order; the sizes met are added to `sizes`."""
-    for frame in frames:
-        example = make_example(frame, size, encoding)
-        sizes.add(example.size)
-        bar.update()
-        yield example.serialized
+def _split_infos(plan, written):
+    """{split: (examples of each shard, bytes of all)}."""
+    infos = {shard.split: ([], 0) for shard in plan}
+    for shard, entry in zip(plan, written, strict=True):
+        lengths, size = infos[shard.split]
+        infos[shard.split] = ([*lengths, entry.examples], size + entry.bytes)
+    return infos

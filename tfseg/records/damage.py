@@ -1,11 +1,15 @@
-"""Which example is damaged, once reading or decoding has failed somewhere in a pipeline."""
+"""Which examples are damaged, and reading without them."""
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import tensorflow as tf
+from tqdm import tqdm
 
 from tfseg.errors import UserError
 from tfseg.records.example import decode
+
+NAMED = 3  # damaged examples that are named; the others are counted
 
 
 @contextmanager
@@ -18,17 +22,40 @@ def naming_damage(*splits):
         raise UserError(f"out of memory ({reason}); lower --batch_size or --crop_size") from None
     except tf.errors.OpError:
         for split in splits:
-            if damage := locate_damage(split):
-                raise UserError(damage) from None
+            for index in range(len(split)):
+                if damage := damage_of(split, index):
+                    raise UserError(f"{damage}; convert again, or --skip_damaged") from None
         raise
 
 
-def locate_damage(split):
-    """One line on the first example of a split that does not decode; None where all do."""
-    for index in range(len(split)):
-        try:
-            decode(split.read(index), split.info.encoding)
-        except tf.errors.OpError as error:
-            reason = " ".join(error.message.split())[:120]
-            return f"{split.where(index)} is damaged ({reason}); convert again"
+def damage_of(split, index):
+    """One line on an example that does not decode, with its place; None for a sound one."""
+    try:
+        decode(split.read(index), split.info.encoding)
+    except UserError as error:
+        return str(error)
+    except tf.errors.OpError as error:
+        reason = " ".join(error.message.split())[:120]
+        return f"{split.where(index)} is damaged ({reason})"
     return None
+
+
+def without_damage(split):
+    """The split without the examples that do not decode; says how many those are, and which.
+
+    Every example is decoded once. Raises `UserError` where none is sound.
+    """
+    with ThreadPoolExecutor() as pool:
+        found = pool.map(lambda index: damage_of(split, index), range(len(split)))
+        found = list(tqdm(found, f"checking {split.name}", len(split), unit="frame"))
+    damaged = [line for line in found if line]
+    if not damaged:
+        return split
+    if len(damaged) == len(split):
+        raise UserError(f"every example of {split.name} is damaged; the first: {damaged[0]}")
+    more = f" and {len(damaged) - NAMED} more" if len(damaged) > NAMED else ""
+    print(
+        f"{split.name}: skipped {len(damaged)} damaged of {len(split)} examples: "
+        f"{'; '.join(damaged[:NAMED])}{more}"
+    )
+    return split.only([index for index, line in enumerate(found) if not line])

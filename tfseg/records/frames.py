@@ -11,7 +11,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from tfseg.datasets.coding import Colors, Values
 from tfseg.errors import UserError
@@ -37,7 +37,7 @@ class Example:
     example: str | None
 
 
-def make_example(frame, size=None, encoding="keep", allow_unknown=False):
+def make_example(frame, size=None, encoding="keep", allow_unknown=False, png_options=PNG_OPTIONS):
     """Reads a `Frame` and serializes it; `size` and `encoding` as `convert` has them.
 
     Raises `UserError`, naming the file, for pictures that are damaged or do not belong together,
@@ -66,7 +66,8 @@ def make_example(frame, size=None, encoding="keep", allow_unknown=False):
         exact = {"dsize": width_height, "interpolation": cv2.INTER_NEAREST_EXACT}
         index = cv2.resize(index, **exact)
         instance = None if instance is None else cv2.resize(instance, **exact)
-    serialized = serialize(_encode(image, kept, encoding), index, frame.id, instance)
+    encoded = _encode(image, kept, encoding, png_options)
+    serialized = serialize(encoded, index, frame.id, instance, png_options)
     return Example(serialized, index.shape, label.unknown, label.example)
 
 
@@ -74,14 +75,14 @@ def _by(array):
     return f"{array.shape[0]}x{array.shape[1]}"
 
 
-def _encode(image, kept, encoding):
+def _encode(image, kept, encoding, png_options):
     if encoding == "raw":
         return image
     if encoding == "keep" and kept is not None:
         return kept
     if encoding == "jpeg":
         return cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
-    return encode_png(image[..., ::-1])
+    return encode_png(image[..., ::-1], png_options)
 
 
 def read_image(place):
@@ -89,8 +90,10 @@ def read_image(place):
     if callable(place):
         return None, place()
     data, picture = _open(place)
-    if picture.mode != "RGB" or picture.format not in ("PNG", "JPEG"):
-        return None, np.asarray(picture.convert("RGB"))
+    turned = picture.getexif().get(ExifTags.Base.Orientation, 1) != 1
+    if turned or picture.mode != "RGB" or picture.format not in ("PNG", "JPEG"):
+        # Upright, as whoever drew the label has seen it.
+        return None, np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
     return data, np.asarray(picture)
 
 

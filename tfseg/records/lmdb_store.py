@@ -1,7 +1,10 @@
 """LMDB environments, one a split, holding the same examples as the shards."""
 
+import hashlib
+import itertools
 import json
 import os
+import shutil
 from pathlib import Path
 
 import lmdb
@@ -17,18 +20,34 @@ def key(index):
     return b"%08d" % index
 
 
-def write_split(folder, split, examples):
-    """Writes serialized examples into the environment `folder/split`."""
-    environment = lmdb.open(str(folder / split), map_size=1 << 28, lock=False, sync=False)
-    with environment:
-        batch = []
-        for index, serialized in enumerate(examples):
-            batch.append((key(index), serialized))
-            if len(batch) == BATCH:
+def write_split(folder, examples):
+    """Writes serialized examples into the environment `folder`; returns their `checksum`.
+
+    Raises `OSError` where it cannot.
+    """
+    digest = hashlib.sha256()
+    shutil.rmtree(folder, ignore_errors=True)  # what a stopped conversion left
+    try:
+        with lmdb.open(str(folder), map_size=1 << 28, lock=False, sync=False) as environment:
+            items = ((key(index), value) for index, value in enumerate(examples))
+            while batch := list(itertools.islice(items, BATCH)):
                 _put(environment, batch)
-                batch = []
-        _put(environment, batch)
-        environment.sync(True)
+                for _, value in batch:
+                    digest.update(value)
+            environment.sync(True)
+    except lmdb.Error as error:
+        raise OSError(None, str(error), str(folder)) from None
+    return digest.hexdigest()
+
+
+def checksum(folder):
+    """SHA-256 of an environment's examples, one after another, in order."""
+    digest = hashlib.sha256()
+    with _open(folder).begin() as transaction:
+        for name, value in transaction.cursor():
+            if name != METADATA:
+                digest.update(value)
+    return digest.hexdigest()
 
 
 def write_metadata(folder, splits, metadata):
@@ -94,6 +113,7 @@ class Environment:
             self.keys = [k for k in transaction.cursor().iternext(values=False) if k != METADATA]
         if not self.keys:
             raise UserError(f"{folder} holds no examples")
+        self.files = [0] * len(self.keys)  # that each example lies in: all in one
 
     def __len__(self):
         return len(self.keys)

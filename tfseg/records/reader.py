@@ -1,74 +1,49 @@
-"""Records of either kind, read by index: `records.splits["train"].read(3)`.
+"""Data sets of any kind, read by index: `records.splits["train"].read(3)`.
 
-Order, shuffling and resuming are arithmetic on indices then, the same for TFRecord and LMDB.
+Order, shuffling and resuming are arithmetic on indices then, the same for TFRecord, LMDB and a
+raw folder.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from tfseg.datasets import DATASETS, get_dataset, recognise
+from tfseg.datasets.coding import VOID
 from tfseg.errors import UserError
 from tfseg.records import lmdb_store, tfrecord_store
+from tfseg.records.join import join
+from tfseg.records.raw_store import RawFrames
+from tfseg.records.split import Info, Records, Split
 
 SAMPLE = "streets"  # ships with the project, and steps back for the user's own
 
 
-@dataclass(frozen=True)
-class Info:
-    """What the examples mean: `colors` RGB in 0..255, `encoding` "encoded" or "raw"."""
-
-    name: str
-    classes: tuple[str, ...]
-    colors: tuple[tuple[int, int, int], ...]
-    void: int
-    encoding: str
-
-
-class Split:
-    """One split: `len(split)`, `split.read(i)` the bytes of example i, from any thread.
-
-    `sizes` are the distinct (height, width) of its frames.
-    """
-
-    def __init__(self, name, info, sizes, store, indices=None):
-        self.name, self.info, self.sizes, self._store = name, info, sizes, store
-        self._indices = range(len(store)) if indices is None else indices
-
-    def __len__(self):
-        return len(self._indices)
-
-    def read(self, index):
-        return self._store.read(self._indices[index])
-
-    def where(self, index):
-        """File and place of an example, for error messages."""
-        return self._store.where(self._indices[index])
-
-
-@dataclass(frozen=True)
-class Records:
-    """An opened data set: `splits` by name ("train", ...); `choice` is what `--dataset` says."""
-
-    name: str
-    choice: str
-    path: Path
-    format: str
-    info: Info
-    splits: dict[str, Split]
-
-
-def open_records(path, dataset=None, input_val=None, val_fraction=0.1):
-    """Opens a TFDS directory, an LMDB folder, a bare LMDB environment, or a folder of those.
+def open_records(path, dataset=None, input_val=None, val_fraction=0.1, weights=None):
+    """Opens a TFDS directory, an LMDB folder, a bare LMDB environment, a raw folder, or several.
 
     Args:
-        path: what `--input` names.
-        dataset: which one, where `path` holds several.
+        path: what `--input` names; a folder of data sets will do where there is no doubt which.
+            "a,b" opens both as one.
+        dataset: which one, where `path` holds several, or what a raw folder is.
         input_val: the validation environment that belongs to a bare environment.
         val_fraction: the share of a data set without a val split that becomes it.
+        weights: of several, how often frames of each are drawn for training; as large as they
+            are by default.
 
     Raises:
         UserError: where there are no records, several, or damaged ones.
     """
-    choice, path = _choose(Path(path), dataset)
+    several = str(path).split(",")
+    if len(several) > 1 and not Path(path).exists():
+        if dataset:
+            raise UserError(f"--dataset={dataset} beside several; name them: --input=DIR/a,DIR/b")
+        opened = [open_records(part, None, input_val, val_fraction) for part in several]
+        return join(opened, weights)
+    if weights:
+        raise UserError("--input_weights is for several data sets, as --input=a,b")
+    path = Path(path)
+    if not _data_sets(path) and (raw := _raw_kind(path, dataset)):
+        return _open_raw(raw, path, val_fraction)
+    choice, path = _choose(path, dataset)
     if lmdb_store.is_environment(path):
         folders = {"train": path} | ({"val": _environment(input_val)} if input_val else {})
         return _open_lmdb(choice, path, folders, val_fraction)
@@ -78,6 +53,34 @@ def open_records(path, dataset=None, input_val=None, val_fraction=0.1):
         return _records(choice, path, "tfrecord", metadata, metadata["sizes"], stores, val_fraction)
     folders = {f.name: f for f in sorted(path.iterdir()) if lmdb_store.is_environment(f)}
     return _open_lmdb(choice, path, folders, val_fraction)
+
+
+def _raw_kind(path, dataset):
+    """The name of the data set that a raw folder is; None where that cannot be told."""
+    if dataset in DATASETS or not path.is_dir():
+        return dataset if path.is_dir() else None
+    kinds = recognise(path)
+    if len(kinds) > 1:
+        raise UserError(
+            f"--input={path} may be several data sets; choose one: "
+            + " or ".join(f"--dataset={name}" for name in kinds)
+        )
+    return kinds[0] if kinds else None
+
+
+def _open_raw(name, path, val_fraction):
+    spec = get_dataset(name, path)
+    frames = spec.list_frames(path)
+    stores = {split: RawFrames(listed) for split, listed in frames.items()}
+    metadata = {
+        "name": spec.name,
+        "classes": spec.classes,
+        "colors": spec.colors,
+        "void": VOID,
+        "encoding": "encoded",
+    }
+    sizes = {split: store.sizes() for split, store in stores.items()}
+    return _records(name, path, "raw", metadata, sizes, stores, val_fraction)
 
 
 def _open_lmdb(choice, path, folders, val_fraction):

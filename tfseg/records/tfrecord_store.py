@@ -1,5 +1,6 @@
 """TFRecord shards in a directory that TFDS opens."""
 
+import hashlib
 import json
 import os
 import struct
@@ -10,34 +11,48 @@ VERSION = "1.0.0"
 SHARD_BYTES = 128 << 20
 
 
-def write_split(folder, name, split, examples, count, size):
-    """Writes `count` examples, about `size` bytes, in shards; returns their SplitInfo."""
+def shard_path(folder, name, split, shard, shards):
+    return folder / f"{name}-{split}.tfrecord-{shard:05d}-of-{shards:05d}"
+
+
+def write_shard(path, examples):
+    """Writes serialized examples into the file `path`; returns its `checksum`.
+
+    Raises `OSError` where it cannot.
+    """
     import tensorflow as tf
-    import tensorflow_datasets as tfds
 
-    shards = max(1, min(count, round(size / SHARD_BYTES)))
-    lengths = [(i + 1) * count // shards - i * count // shards for i in range(shards)]
-    written = 0
-    for shard, length in enumerate(lengths):
-        path = folder / f"{name}-{split}.tfrecord-{shard:05d}-of-{shards:05d}"
+    try:
         with tf.io.TFRecordWriter(str(path)) as writer:
-            for _ in range(length):
-                serialized = next(examples)
+            for serialized in examples:
                 writer.write(serialized)
-                written += len(serialized)
-    return tfds.core.SplitInfo(name=split, shard_lengths=lengths, num_bytes=written)
+    except tf.errors.OpError as error:
+        raise OSError(None, error.message, str(path)) from None
+    return checksum(path)
 
 
-def write_metadata(folder, spec, split_infos, metadata):
-    """Makes the folder a TFDS data directory: features, splits, classes and colours."""
+def checksum(path):
+    """SHA-256 of a shard, as `sha256sum` prints it."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_metadata(folder, spec, splits, metadata):
+    """Makes the folder a TFDS data directory: features, splits, classes and colours.
+
+    `splits` are, by name, the number of examples of each shard and the bytes of all.
+    """
     import tensorflow_datasets as tfds
 
     from tfseg.records.example import features
 
     tfds.folder_dataset.write_metadata(
         data_dir=str(folder),
-        features=features(metadata["encoding"]),
-        split_infos=split_infos,
+        features=features(metadata["encoding"], metadata["instances"]),
+        split_infos=[
+            tfds.core.SplitInfo(name=name, shard_lengths=lengths, num_bytes=size)
+            for name, (lengths, size) in splits.items()
+        ],
         version=VERSION,
         description=spec.title,
         check_data=False,
@@ -69,23 +84,24 @@ class Shards:
         lengths = {s["name"]: [int(n) for n in s["shardLengths"]] for s in info["splits"]}[split]
         self.places = []  # (shard, offset, length) of every example
         self.paths = [
-            folder / f"{info['name']}-{split}.tfrecord-{i:05d}-of-{len(lengths):05d}"
-            for i in range(len(lengths))
+            shard_path(folder, info["name"], split, shard, len(lengths))
+            for shard in range(len(lengths))
         ]
         for shard, (path, length) in enumerate(zip(self.paths, lengths, strict=True)):
             found = [(shard, *place) for place in _places(path)]
             if len(found) != length:
                 raise UserError(f"{path} holds {len(found)} examples, not {length}; convert again")
             self.places += found
+        self.files = [shard for shard, _, _ in self.places]  # that each example lies in
         # Open for as long as this object lives.
-        self.files = [open(path, "rb") for path in self.paths]  # noqa: SIM115
+        self._open = [open(path, "rb") for path in self.paths]  # noqa: SIM115
 
     def __len__(self):
         return len(self.places)
 
     def read(self, index):
         shard, offset, length = self.places[index]
-        return os.pread(self.files[shard].fileno(), length, offset)
+        return os.pread(self._open[shard].fileno(), length, offset)
 
     def where(self, index):
         shard, offset, _ = self.places[index]

@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from tfseg import devices
+from tfseg.data.augment import parse_augment, spell_augment
 from tfseg.data.pipeline import evaluation_batches, training_batches
 from tfseg.encoders import is_encoder_layer
 from tfseg.errors import UserError
@@ -18,7 +19,7 @@ from tfseg.evaluation.evaluate import check_labels, figures, score
 from tfseg.losses import class_weights, make_loss
 from tfseg.metrics import ConfusionMatrix
 from tfseg.models import MODELS
-from tfseg.records.damage import naming_damage
+from tfseg.records.damage import naming_damage, without_damage
 from tfseg.records.example import decode
 from tfseg.records.histogram import class_histogram
 from tfseg.records.reader import open_records
@@ -45,6 +46,8 @@ RESUMABLE = {
 
 def train(config):
     """Trains as `config` (a `TrainConfig`) says; returns the run's folder."""
+    # Written out, so that a run is read and continued as it was where presets have changed.
+    config = dataclasses.replace(config, augment=spell_augment(parse_augment(config.augment)))
     strategy = devices.select(config.gpu, config.mem_frac)
     records = _open(config)
     config = _resolved(config, records)
@@ -71,10 +74,15 @@ def resume(config, given):
 
 
 def _open(config):
-    records = open_records(config.input, config.dataset, config.input_val, config.val_fraction)
+    records = open_records(
+        config.input, config.dataset, config.input_val, config.val_fraction, config.input_weights
+    )
     for split in ("train", "val"):
         if split not in records.splits:
             raise UserError(f"{records.path} has no split {split!r}; it has {list(records.splits)}")
+    if config.skip_damaged:
+        sound = {name: without_damage(records.splits[name]) for name in ("train", "val")}
+        records = dataclasses.replace(records, splits=sound)
     return records
 
 
@@ -241,6 +249,7 @@ def _fit(model, metric, network, config, records, run, state, steps):
     watch = [callbacks.StopOnNaN(run), board, best, stop]
     cached = {"cache": config.cache, "cache_dir": run.path / "cache", "workers": config.workers}
     val_batches = evaluation_batches(val, batch_size=config.batch_size, **cached)
+    augment = parse_augment(config.augment)
 
     def fit(start_step, epochs, steps_per_epoch):
         batches = training_batches(
@@ -248,9 +257,7 @@ def _fit(model, metric, network, config, records, run, state, steps):
             batch_size=config.batch_size,
             crop_size=config.crop_size,
             scale=config.scale,
-            flip=config.flip,
-            brightness=config.brightness,
-            contrast=config.contrast,
+            augment=augment,
             seed=config.seed,
             start_step=start_step,
             **cached,

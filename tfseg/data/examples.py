@@ -1,0 +1,85 @@
+"""A picture of what augmentation makes of one frame."""
+
+import cv2
+import numpy as np
+
+from tfseg.data.augment import AUGMENTATIONS, training_frame
+from tfseg.visualize import captioned, colorize
+
+TILE = 320  # pixels, the width of an example
+SEED = 2731  # its first draws lie well apart
+FINE = ("blur", "noise")  # are not to be seen in a frame made smaller
+
+
+def augment_sheet(image, label, colors, augment, *, scale=(1.0, 1.0), columns=4, seed=SEED):
+    """A row of examples for every change of `augment`, and one of all together.
+
+    Labels are lines in the colours of their classes, so that the image's own colours show and one
+    sees that the label moves along. A change that has a probability is shown as if it were 1, and
+    what has one look only stands with the frame itself; the last row is what training sees, the
+    random crop of `scale` with it.
+
+    Args:
+        image, label: a frame, uint8 (H, W, 3) and uint8 (H, W), void 255.
+        colors: (r, g, b) of each class.
+        augment: (name, strength) pairs, see `tfseg.data.augment.parse_augment`.
+        scale: of the random crop, which is as large as the frame.
+        columns: examples a row.
+        seed: of the examples, 0 or more.
+
+    Returns:
+        The sheet, RGB uint8, as high as its rows need.
+    """
+
+    def examples(frame, pairs, scale=(1.0, 1.0)):
+        for column in range(columns):
+            rng = np.random.default_rng((seed, column))
+            changed = training_frame(*frame, rng, frame[1].shape, scale, pairs)
+            yield _lined(*changed, colors)
+
+    whole, middle = (image, label), _middle(image, label)
+    single, rows = [("the frame, its label in lines", _lined(*whole, colors))], []
+    for name, strength in augment:
+        unit = AUGMENTATIONS[name].unit
+        caption = f"{name} {strength:g} ({unit})"
+        pairs = [(name, 1.0 if unit == "probability" else strength)]
+        tiles = examples(middle if name in FINE else whole, pairs)
+        distinct = list({tile.tobytes(): tile for tile in tiles}.values())
+        if len(distinct) == 1:
+            single.append((caption, distinct[0]))
+        else:
+            rows.append(_row(caption, distinct))
+    together = f"all together, scaled by {scale[0]:g} to {scale[1]:g}"
+    rows.append(_row(together, examples(whole, augment, scale)))
+    rows = [single[i : i + columns] for i in range(0, len(single), columns)] + rows
+    return captioned(rows)
+
+
+def _row(caption, tiles):
+    return [("" if i else caption, tile) for i, tile in enumerate(tiles)]
+
+
+def _middle(image, label):
+    """What of the frame's middle fills a tile, pixel for pixel; all of a frame that is smaller."""
+    height, width = label.shape
+    rows, columns = (min(side, round(side * TILE / width)) for side in (height, width))
+    top, left = (height - rows) // 2, (width - columns) // 2
+    return tuple(pixels[top : top + rows, left : left + columns] for pixels in (image, label))
+
+
+def _tile(pixels):
+    """An image or a label, enlarged or reduced to the width of a tile."""
+    height, width = pixels.shape[:2]
+    size = (TILE, max(1, round(height * TILE / width)))
+    if pixels.ndim == 2:
+        return cv2.resize(pixels, size, interpolation=cv2.INTER_NEAREST_EXACT)
+    smooth = cv2.INTER_AREA if width > TILE else cv2.INTER_LINEAR
+    return cv2.resize(pixels, size, interpolation=smooth)
+
+
+def _lined(image, label, colors):
+    """A tile of the image, the borders of the label's regions in their colours, void black."""
+    image, label = _tile(image), _tile(label)
+    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    border = cv2.dilate(label, cross) != cv2.erode(label, cross)
+    return np.where(border[..., None], colorize(label, colors), image)

@@ -1,0 +1,88 @@
+"""Fetching raw data sets, where that may be done, and checking that they are what was asked for."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from tfseg.errors import UserError
+
+
+def download(spec, folder):
+    """Fetches the data set of a `DatasetSpec` into `folder`; returns its raw folder.
+
+    `folder` is by default `downloads/<name>`; where it is there already, nothing is fetched.
+    Raises `UserError` for a data set that may not be fetched by a program, saying what to do
+    instead, and where fetching fails.
+    """
+    if spec.download is None:
+        raise UserError(f"--download: {spec.name} cannot be fetched by a program: {spec.where}")
+    folder = Path(folder or Path("downloads", spec.name))
+    partial = folder.with_name(f".{folder.name}.partial")
+    if not folder.exists():
+        partial.mkdir(parents=True, exist_ok=True)
+        spec.download(partial)
+        os.replace(partial, folder)
+    return folder
+
+
+def fetch_archives(folder, listing, names):
+    """Fetches and unpacks archives that tensorflow-datasets knows by address and checksum.
+
+    `listing` is its file of addresses ("voc"), `names` those of the archives.
+    """
+    from tensorflow_datasets.core.download import checksums
+    from tensorflow_datasets.core.utils import tfds_path
+
+    known = checksums.load_url_infos(tfds_path() / "url_checksums" / f"{listing}.txt")
+    addresses = {info.filename: address for address, info in known.items()}
+    paths = _fetch(folder / "archives", {name: addresses[name] for name in names}, known)
+    for name, path in paths.items():
+        unpack(path, folder, name)
+    shutil.rmtree(folder / "archives")
+
+
+def _fetch(folder, addresses, known):
+    import tensorflow_datasets as tfds
+    from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
+
+    manager = tfds.download.DownloadManager(
+        download_dir=folder, url_infos=known, force_checksums_validation=True
+    )
+    try:
+        return manager.download(addresses)
+    except (OSError, tfds.download.DownloadError, NonMatchingChecksumError) as error:
+        names = ", ".join(addresses)
+        raise UserError(f"could not fetch {names}: {_one_line(error)}") from None
+
+
+def unpack(archive, folder, name):
+    """Unpacks a .zip or .tar archive, whose own file may bear another name than `name`."""
+    kind = "zip" if name.endswith(".zip") else "tar"
+    try:
+        shutil.unpack_archive(archive, folder, kind, filter=None if kind == "zip" else "data")
+    except (shutil.ReadError, OSError, ValueError) as error:
+        raise UserError(f"{archive} cannot be unpacked: {_one_line(error)}") from None
+
+
+def fetch_commit(folder, repository, commit):
+    """The files of one commit of a git repository (an address), into `folder`."""
+    for command in (
+        ["init", "--quiet"],
+        ["fetch", "--quiet", "--depth=1", repository, commit],
+        ["-c", "advice.detachedHead=false", "checkout", "--quiet", "FETCH_HEAD"],
+    ):
+        try:
+            done = subprocess.run(
+                ["git", "-C", str(folder), *command], capture_output=True, text=True
+            )
+        except FileNotFoundError:
+            raise UserError("--download needs git, which is not installed here") from None
+        if done.returncode:
+            reason = _one_line(done.stderr)
+            raise UserError(f"could not fetch {repository} at {commit[:12]}: {reason}")
+    shutil.rmtree(folder / ".git")
+
+
+def _one_line(error):
+    return " ".join(str(error).split())[:200]
