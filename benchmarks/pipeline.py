@@ -106,7 +106,9 @@ def tfseg_rows(source, augment, folder):
 
     tfrecord, lmdb = split("tfrecord"), split("lmdb", format="lmdb")
     raw = split("raw", encoding="raw")
+    files = open_records(source, "camvid").splits["train"]
     settings = {
+        "tfseg, raw folder, PNG files | nothing": (files, "none"),
         "tfseg, TFRecord PNG | nothing": (tfrecord, "none"),
         "tfseg, LMDB PNG | nothing": (lmdb, "none"),
         "tfseg, TFRecord raw pixels | nothing": (raw, "none"),

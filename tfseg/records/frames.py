@@ -15,7 +15,9 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from tfseg.datasets.coding import Colors, Values
 from tfseg.errors import UserError
-from tfseg.records.example import PNG_OPTIONS, encode_png, serialize
+from tfseg.records.example import encode_png, serialize
+
+QUICK_PNG = (cv2.IMWRITE_PNG_COMPRESSION, 0)  # large, but soon written and read
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Example:
     example: str | None
 
 
-def make_example(frame, size=None, encoding="keep", allow_unknown=False, png_options=PNG_OPTIONS):
+def make_example(frame, size=None, encoding="keep", allow_unknown=False):
     """Reads a `Frame` and serializes it; `size` and `encoding` as `convert` has them.
 
     Raises `UserError`, naming the file, for pictures that are damaged or do not belong together,
@@ -46,19 +48,8 @@ def make_example(frame, size=None, encoding="keep", allow_unknown=False, png_opt
     affair, not a frame's.
     """
     kept, image = read_image(frame.image)
-    label = read_label(frame)
-    if label.unknown and isinstance(frame.coding, Values) and not allow_unknown:
-        raise UserError(
-            f"{frame.label}: label {label.example} is no class; --allow_unknown makes such pixels "
-            f"void"
-        )
+    label, instance = _read_labels(frame, image.shape[:2], allow_unknown)
     index = label.index
-    instance = _read_instance(frame.instance) if frame.instance else None
-    for path, array in ((frame.label, index), (frame.instance, instance)):
-        if array is not None and image.shape[:2] != array.shape:
-            raise UserError(
-                f"{frame.image} is {_by(image)} but {path} is {_by(array)} (height x width)"
-            )
     if size is not None and size != index.shape:
         kept, width_height = None, size[::-1]
         image = cv2.resize(image, width_height, interpolation=cv2.INTER_LINEAR)
@@ -66,23 +57,55 @@ def make_example(frame, size=None, encoding="keep", allow_unknown=False, png_opt
         exact = {"dsize": width_height, "interpolation": cv2.INTER_NEAREST_EXACT}
         index = cv2.resize(index, **exact)
         instance = None if instance is None else cv2.resize(instance, **exact)
-    encoded = _encode(image, kept, encoding, png_options)
-    serialized = serialize(encoded, index, frame.id, instance, png_options)
+    serialized = serialize(_encode(image, kept, encoding), index, frame.id, instance)
     return Example(serialized, index.shape, label.unknown, label.example)
 
 
-def _by(array):
-    return f"{array.shape[0]}x{array.shape[1]}"
+def quick_example(frame):
+    """An example of the same pixels that lives for as long as it takes to decode it.
+
+    Whether an image file is whole is left to whoever decodes it. Raises `UserError` for the rest.
+    """
+    kept = None
+    if isinstance(frame.image, Path):
+        data, picture = _open(frame.image, load=False)
+        kept, shape = (data if _can_be_kept(picture) else None), picture.size[::-1]
+    if kept is None:
+        image = read_image(frame.image)[1]
+        kept, shape = encode_png(image[..., ::-1], QUICK_PNG), image.shape[:2]
+    label, instance = _read_labels(frame, shape, allow_unknown=False)
+    return serialize(kept, label.index, frame.id, instance, QUICK_PNG)
 
 
-def _encode(image, kept, encoding, png_options):
+def _read_labels(frame, shape, allow_unknown):
+    """(`Label`, instances or None) of a frame whose image has the (H, W) `shape`."""
+    label = read_label(frame)
+    if label.unknown and isinstance(frame.coding, Values) and not allow_unknown:
+        raise UserError(
+            f"{frame.label}: label {label.example} is no class; --allow_unknown makes such pixels "
+            f"void"
+        )
+    instance = _read_instance(frame.instance) if frame.instance else None
+    for path, array in ((frame.label, label.index), (frame.instance, instance)):
+        if array is not None and array.shape != shape:
+            raise UserError(
+                f"{frame.image} is {_by(shape)} but {path} is {_by(array.shape)} (height x width)"
+            )
+    return label, instance
+
+
+def _by(shape):
+    return f"{shape[0]}x{shape[1]}"
+
+
+def _encode(image, kept, encoding):
     if encoding == "raw":
         return image
     if encoding == "keep" and kept is not None:
         return kept
     if encoding == "jpeg":
         return cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
-    return encode_png(image[..., ::-1], png_options)
+    return encode_png(image[..., ::-1])
 
 
 def read_image(place):
@@ -90,11 +113,18 @@ def read_image(place):
     if callable(place):
         return None, place()
     data, picture = _open(place)
-    turned = picture.getexif().get(ExifTags.Base.Orientation, 1) != 1
-    if turned or picture.mode != "RGB" or picture.format not in ("PNG", "JPEG"):
-        # Upright, as whoever drew the label has seen it.
-        return None, np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
-    return data, np.asarray(picture)
+    if _can_be_kept(picture):
+        return data, np.asarray(picture)
+    # Upright, as whoever drew the label has seen it.
+    return None, np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
+
+
+def _can_be_kept(picture):
+    """Whether a reader of records sees the same in the file's own bytes."""
+    if picture.mode != "RGB" or picture.format not in ("PNG", "JPEG"):
+        return False
+    # Asking a PNG would decode it; cameras write JPEG.
+    return picture.format == "PNG" or picture.getexif().get(ExifTags.Base.Orientation, 1) == 1
 
 
 def read_label(frame):
@@ -130,13 +160,14 @@ def _read_instance(path):
     return values.astype(np.uint16)
 
 
-def _open(path):
-    """(bytes, decoded Pillow image) of a file that was read and checked to its last byte."""
+def _open(path, load=True):
+    """(bytes, Pillow image) of a file, which `load` decodes and checks to its last byte."""
     try:
         data = Path(path).read_bytes()
         picture = Image.open(io.BytesIO(data))
-        picture.load()
-        if picture.format == "PNG":
+        if load:
+            picture.load()
+        if load and picture.format == "PNG":
             _check_png(data)
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, struct.error) as error:
         reason = getattr(error, "strerror", None) or error

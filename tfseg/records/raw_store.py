@@ -1,13 +1,9 @@
 """The frames of a raw folder as examples, made as they are read."""
 
-import cv2
 from PIL import Image
 
 from tfseg.errors import UserError
-from tfseg.records.frames import make_example, read_image
-
-# Examples live for as long as it takes to decode them.
-QUICK_PNG = (cv2.IMWRITE_PNG_COMPRESSION, 0)
+from tfseg.records.frames import quick_example, read_image
 
 
 class RawFrames:
@@ -21,7 +17,7 @@ class RawFrames:
         return len(self.frames)
 
     def read(self, index):
-        return make_example(self.frames[index], png_options=QUICK_PNG).serialized
+        return quick_example(self.frames[index])
 
     def where(self, index):
         return str(self.frames[index].image)
