@@ -11,7 +11,7 @@ ARROWS = {
     "config": {"flags"},
     "records": {"datasets"},
     "data": {"datasets", "records", "visualize"},
-    "doctor": {"datasets", "losses", "records", "visualize"},
+    "doctor": {"datasets", "losses", "page", "records", "visualize"},
     "encoders": {"checkpoints", "layers"},
     "models": {"encoders", "layers"},
     "weights": {"encoders", "layers", "models"},

@@ -5,6 +5,7 @@ import os
 import sys
 import textwrap
 from contextlib import contextmanager
+from pathlib import Path
 
 import fire
 from fire.decorators import SetParseFn
@@ -68,9 +69,46 @@ def _values(cfg, names):
 
 
 def _inspect(cfg, given):
-    from tfseg.doctor import inspect_records
+    from tfseg.doctor import inspect
+    from tfseg.records.reader import find_raw, open_records
 
-    inspect_records(cfg)
+    raw = find_raw(cfg.input, cfg.dataset)
+    if cfg.augment:
+        _show_augmentation(cfg)
+    elif cfg.verify and raw:
+        raise UserError(f"--verify is for records; {cfg.input} is a raw folder")
+    elif cfg.verify:
+        _verify(open_records(cfg.input, cfg.dataset))
+    else:
+        data = (raw, cfg.input) if raw else open_records(cfg.input, cfg.dataset)
+        if inspect(data, output=cfg.output, html=cfg.html, workers=cfg.workers):
+            sys.exit(1)
+
+
+def _verify(records):
+    from tfseg.records.verify import changed_shards
+
+    changed = changed_shards(records)
+    print("\n".join(changed) or f"{records.path}: every shard is what was written")
+    if changed:
+        sys.exit(1)
+
+
+def _show_augmentation(cfg):
+    from tfseg.data.augment import parse_augment
+    from tfseg.data.examples import augment_sheet
+    from tfseg.records.example import decode
+    from tfseg.records.reader import open_records
+    from tfseg.visualize import write_picture
+
+    augment = parse_augment(cfg.augment)
+    split = next(iter(open_records(cfg.input, cfg.dataset).splits.values()))
+    image, label = (array.numpy() for array in decode(split.read(0), split.info.encoding))
+    scale = config.TrainConfig().scale
+    path = cfg.output or Path("augment.png")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_picture(path, augment_sheet(image, label, split.info.colors, augment, scale=scale))
+    print(f"wrote {path}")
 
 
 def _models(cfg, given):

@@ -190,11 +190,17 @@ class ConvertConfig(Config):
 
 @dataclass(frozen=True)
 class InspectConfig(Config):
-    """Say what records hold: counts, sizes, class shares and weights, and a picture of samples."""
+    """Say what records or a raw folder hold, and what would spoil training (then exit code 1)."""
 
     input: Path = flag(Path("records"), _INPUT, Path)
     dataset: str = flag(None, _DATASET)
     output: Path = flag(None, "PNG for a sheet of labelled samples", Path)
+    html: Path = flag(None, "file for all of it as one page", Path)
+    verify: bool = flag(False, "check instead that records are what was written", switch)
+    augment: str = flag(
+        None, "show instead what training with this --augment sees, in --output (augment.png)"
+    )
+    workers: int = flag(None, "processes; one a core by default", int, low=1)
 
 
 @dataclass(frozen=True)

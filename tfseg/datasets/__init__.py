@@ -7,10 +7,32 @@ which a raw folder of that data set has one and others have none.
 import inspect
 from pathlib import Path
 
-from tfseg.datasets import camvid, folder, streets
+from tfseg.datasets import (
+    ade20k,
+    camseq01,
+    camvid,
+    cityscapes,
+    coco,
+    folder,
+    gta5,
+    streets,
+    vkitti,
+    voc2012,
+)
 from tfseg.errors import UserError, unknown
 
-DATASETS = {"camvid": camvid, "folder": folder, "streets": streets}
+DATASETS = {
+    "camvid": camvid,
+    "camseq01": camseq01,
+    "cityscapes": cityscapes,
+    "vkitti": vkitti,
+    "ade20k": ade20k,
+    "coco": coco,
+    "voc2012": voc2012,
+    "gta5": gta5,
+    "folder": folder,
+    "streets": streets,
+}
 
 
 def get_dataset(name, source=None, **options):

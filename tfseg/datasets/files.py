@@ -8,14 +8,14 @@ from tfseg.errors import UserError
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
 
 
-def pair_folders(images, labels, coding, report, image_end="", label_end=""):
+def pair_folders(images, labels, coding, report, image_end="", label_end="", image_not=None):
     """The frames of two folders whose files bear the same stems, in the order of their names.
 
-    `image_end` and `label_end` are what the stems of a kind end in, which is no part of the
-    name they share ("NAME_L.png"); files that end otherwise are none of the pair's. A picture
-    without a label, the reverse, or an empty folder goes to `report`.
+    `image_end` and `label_end` are what the stems of a kind end in, which is no part of the name
+    they share ("NAME_L.png"), and `image_not` what those of images do not end in; other files are
+    none of the pair's. A picture without a label, the reverse, or an empty folder goes to `report`.
     """
-    found = pictures(images, report, image_end)
+    found = pictures(images, report, image_end, image_not)
     truth = pictures(labels, report, label_end)
     for stem in sorted(found.keys() ^ truth.keys()):
         here, there = (found, labels) if stem in found else (truth, images)
@@ -26,7 +26,7 @@ def pair_folders(images, labels, coding, report, image_end="", label_end=""):
     return [Frame(stem, found[stem], truth[stem], coding) for stem in both]
 
 
-def pictures(folder, report, end=""):
+def pictures(folder, report, end="", end_not=None):
     """Stem without `end` -> path of the pictures in `folder` whose stems end so."""
     folder = Path(folder)
     if not folder.is_dir():
@@ -36,7 +36,7 @@ def pictures(folder, report, end=""):
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() not in PICTURES or path.name.startswith("."):
             continue
-        if not path.stem.endswith(end):
+        if not path.stem.endswith(end) or (end_not and path.stem.endswith(end_not)):
             continue
         stem = path.stem.removesuffix(end)
         if stem in files:

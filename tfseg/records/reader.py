@@ -41,8 +41,8 @@ def open_records(path, dataset=None, input_val=None, val_fraction=0.1, weights=N
     if weights:
         raise UserError("--input_weights is for several data sets, as --input=a,b")
     path = Path(path)
-    if not _data_sets(path) and (raw := _raw_kind(path, dataset)):
-        return _open_raw(raw, path, val_fraction)
+    if spec := find_raw(path, dataset):
+        return _open_raw(spec, path, val_fraction)
     choice, path = _choose(path, dataset)
     if lmdb_store.is_environment(path):
         folders = {"train": path} | ({"val": _environment(input_val)} if input_val else {})
@@ -55,21 +55,25 @@ def open_records(path, dataset=None, input_val=None, val_fraction=0.1, weights=N
     return _open_lmdb(choice, path, folders, val_fraction)
 
 
-def _raw_kind(path, dataset):
-    """The name of the data set that a raw folder is; None where that cannot be told."""
-    if dataset in DATASETS or not path.is_dir():
-        return dataset if path.is_dir() else None
-    kinds = recognise(path)
+def find_raw(path, dataset=None):
+    """The `DatasetSpec` of a raw folder; None for records, and where that cannot be told.
+
+    Raises `UserError` for a folder that may be several data sets.
+    """
+    path = Path(path)
+    if _data_sets(path) or not path.is_dir():
+        return None
+    known = dataset in DATASETS and dataset != SAMPLE  # which lies in no folder
+    kinds = [dataset] if known else recognise(path)
     if len(kinds) > 1:
         raise UserError(
             f"--input={path} may be several data sets; choose one: "
             + " or ".join(f"--dataset={name}" for name in kinds)
         )
-    return kinds[0] if kinds else None
+    return get_dataset(kinds[0], path) if kinds else None
 
 
-def _open_raw(name, path, val_fraction):
-    spec = get_dataset(name, path)
+def _open_raw(spec, path, val_fraction):
     frames = spec.list_frames(path)
     stores = {split: RawFrames(listed) for split, listed in frames.items()}
     metadata = {
@@ -80,7 +84,7 @@ def _open_raw(name, path, val_fraction):
         "encoding": "encoded",
     }
     sizes = {split: store.sizes() for split, store in stores.items()}
-    return _records(name, path, "raw", metadata, sizes, stores, val_fraction)
+    return _records(spec.name, path, "raw", metadata, sizes, stores, val_fraction)
 
 
 def _open_lmdb(choice, path, folders, val_fraction):

@@ -7,10 +7,8 @@ from tfseg.records import lmdb_store, tfrecord_store
 def changed_shards(records):
     """One line on every shard of opened `Records` whose SHA-256 is not the one written down.
 
-    Raises `UserError` for records without checksums, and for a raw folder, which has none.
+    Raises `UserError` for records without checksums.
     """
-    if records.format == "raw":
-        raise UserError(f"--verify is for records; {records.path} is a raw folder")
     if records.format == "lmdb":
         here = lmdb_store.is_environment(records.path)
         folders = [records.path] if here else [f.parent for f in records.path.glob("*/data.mdb")]

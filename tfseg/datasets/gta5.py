@@ -1,0 +1,62 @@
+"""GTA5, Playing for Data (Richter et al. 2016): 24,966 rendered frames with Cityscapes' labels."""
+
+from PIL import Image
+
+from tfseg.datasets import cityscapes
+from tfseg.datasets.coding import VOID, Values
+from tfseg.datasets.files import not_here, pair_folders
+from tfseg.datasets.spec import DatasetSpec
+from tfseg.errors import UserError
+
+MARKS = ("images/00001.png",)
+WHERE = (
+    "fetch the ten pairs of zips (and split.mat) from the Playing for Data site and unpack them, "
+    "so that images/00001.png and labels/00001.png lie in the folder"
+)
+LICENSE_PLATE = 34  # Cityscapes' ids end at 33
+
+
+def spec():
+    shown = cityscapes.spec()
+    return DatasetSpec(
+        name="gta5",
+        title="GTA5, Playing for Data: rendered streets, Cityscapes' 19 classes",
+        classes=shown.classes,
+        colors=shown.colors,
+        frames=_frames,
+        where=WHERE,
+    )
+
+
+def _frames(source, report):
+    if not (source / "images").is_dir() or not (source / "labels").is_dir():
+        raise not_here(source, "GTA5", f"images and labels; {WHERE}")
+    coding = Values((*cityscapes.label_ids(19).table, (LICENSE_PLATE, VOID)))
+    frames = pair_folders(source / "images", source / "labels", coding, report)
+    # Sixty of the published labels have another size than their picture.
+    fitting = [frame for frame in frames if _size(frame.image) == _size(frame.label)]
+    if dropped := len(frames) - len(fitting):
+        report(f"{dropped} frames whose label has another size were dropped", spoils=False)
+    return _split(source / "split.mat", fitting)
+
+
+def _size(path):
+    try:
+        with Image.open(path) as picture:
+            return picture.size
+    except (OSError, SyntaxError, ValueError) as error:
+        raise UserError(f"{path} is damaged or no picture: {error}") from None
+
+
+def _split(path, frames):
+    """By the authors' lists of frame numbers (their names from memory), where these are there."""
+    if not path.is_file():
+        return {"train": frames}
+    from scipy.io import loadmat
+
+    try:
+        content = loadmat(path)
+        lists = {split: set(content[f"{split}Ids"].ravel()) for split in ("train", "val", "test")}
+    except (OSError, ValueError, KeyError, NotImplementedError) as error:
+        raise UserError(f"{path} is not GTA5's split.mat: {error}; remove it") from None
+    return {split: [f for f in frames if int(f.id) in ids] for split, ids in lists.items()}

@@ -1,0 +1,89 @@
+"""Pascal VOC 2012 (Everingham et al. 2015), and with SBD (Hariharan et al. 2011) "trainaug"."""
+
+from functools import partial
+
+import numpy as np
+
+from tfseg.datasets.coding import indices
+from tfseg.datasets.download import fetch_archives
+from tfseg.datasets.files import not_here, pictures
+from tfseg.datasets.palette import palette
+from tfseg.datasets.spec import DatasetSpec, Frame
+from tfseg.errors import UserError
+
+MARKS = ("VOC2012/SegmentationClass", "VOCdevkit/VOC2012", "SegmentationClass")
+WHERE = (
+    "--download fetches it; by hand, unpack VOCtrainval_11-May-2012.tar from the Pascal VOC site, "
+    "and for --sbd SBD's benchmark.tgz (benchmark_RELEASE) beside VOCdevkit"
+)
+CLASSES = (
+    "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair",
+    "cow", "diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa",
+    "train", "tvmonitor",
+)  # fmt: skip
+CODING = indices(len(CLASSES))
+
+
+def spec(sbd=False):
+    """`sbd`: train on SBD's frames too, without those of VOC's val; VOC's own labels win."""
+    return DatasetSpec(
+        name="voc2012_aug" if sbd else "voc2012",
+        title="Pascal VOC 2012" + (" with SBD" if sbd else "") + ": 20 classes and background",
+        classes=CLASSES,
+        colors=palette(len(CLASSES)),
+        frames=partial(_frames, sbd=sbd),
+        where=WHERE,
+        download=None if sbd else _download,
+    )
+
+
+def _download(folder):
+    fetch_archives(folder, "voc", ("VOCtrainval_11-May-2012.tar",))
+
+
+def _frames(source, report, sbd):
+    places = (source / "VOCdevkit" / "VOC2012", source / "VOC2012", source)
+    voc = next((place for place in places if (place / "SegmentationClass").is_dir()), None)
+    if voc is None:
+        raise not_here(source, "Pascal VOC 2012", f"VOCdevkit/VOC2012/SegmentationClass; {WHERE}")
+    images = pictures(voc / "JPEGImages", report)
+    labels = pictures(voc / "SegmentationClass", report)
+    splits = {}
+    for split in ("train", "val"):
+        listed = (voc / "ImageSets" / "Segmentation" / f"{split}.txt").read_text().split()
+        for name in listed:
+            if name not in images or name not in labels:
+                report(f"{split}.txt lists {name}, whose picture or label is missing")
+        both = (name for name in listed if name in images and name in labels)
+        splits[split] = [Frame(name, images[name], labels[name], CODING) for name in both]
+    if sbd:
+        taken = {frame.id for frames in splits.values() for frame in frames}
+        splits["train"] += _more(source, report, taken)
+    return splits
+
+
+def _more(source, report, taken):
+    """SBD's frames that VOC has no label of its own for."""
+    folder = source / "benchmark_RELEASE" / "dataset"
+    if not (folder / "cls").is_dir():
+        raise not_here(source, "Pascal VOC 2012 with SBD", f"benchmark_RELEASE/dataset; {WHERE}")
+    images = pictures(folder / "img", report)
+    frames = []
+    for path in sorted((folder / "cls").glob("*.mat")):
+        if path.stem in taken:
+            continue
+        if path.stem in images:
+            frames.append(Frame(path.stem, images[path.stem], partial(_read_mat, path), CODING))
+        else:
+            report(f"{path} has no picture in {folder / 'img'}")
+    return frames
+
+
+def _read_mat(path):
+    """The class values of an SBD label."""
+    from scipy.io import loadmat
+
+    try:
+        return np.ascontiguousarray(loadmat(path)["GTcls"][0, 0]["Segmentation"], np.uint8)
+    except (OSError, ValueError, KeyError, TypeError, IndexError, NotImplementedError) as error:
+        raise UserError(f"{path} is damaged or no label of SBD: {error}") from None

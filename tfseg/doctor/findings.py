@@ -1,0 +1,214 @@
+"""What is wrong with a data set as a whole: rules, each with its findings in plain words."""
+
+from tfseg.datasets.coding import VOID, Values
+from tfseg.doctor.faults import NOTE, SPOILS, Finding
+from tfseg.doctor.leakage import twins
+
+RARE = 0.001  # share of the labelled pixels
+MOST_NAMED = 8  # classes or values in one finding
+MOST_TRAIN_IDS = 20  # classes of tables that number Cityscapes' 19 in order
+
+# Cityscapes' labelIds of its 19 classes: the place of each is its trainId.
+LABEL_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
+
+
+def find(subject, surveys):
+    """The findings of every rule about a data set as a whole."""
+    rules = (splits, black_and_white, unknown, void, classes, rare, sizes, leaks)
+    return [finding for rule in rules for finding in rule(subject, surveys)]
+
+
+def splits(subject, surveys):
+    """Splits that are missing, or have no frame."""
+    if "train" not in surveys:
+        there = ", ".join(surveys) or "none"
+        yield Finding(SPOILS, f"there is no train split to learn from (splits: {there})")
+    elif "val" not in surveys:
+        yield Finding(NOTE, "there is no val split: training holds out a tenth of train")
+    for split, found in surveys.items():
+        if not found.frames:
+            yield Finding(SPOILS, f"{split} has no frames; fill it or take its folder away")
+
+
+def black_and_white(subject, surveys):
+    """Masks of two classes that hold 0 and 255, of which 255 is void."""
+    file = _half_is_void(subject, surveys)
+    if file:
+        (first, second), color = subject.classes, ",".join(map(str, subject.colors[1]))
+        again = ", and convert again" if subject.kind == "records" else ""
+        yield Finding(
+            SPOILS,
+            f"labels hold 0 and 255 alone, and 255 is void: {second} never occurs (the first: "
+            f"{file}); say in classes.csv what the values mean, in a last column `value`: "
+            f"`{second},{color},255`, and 0 for {first}{again}",
+        )
+
+
+def _half_is_void(subject, surveys):
+    """The first label with void, where those of two classes hold nothing but 0 and void 255."""
+    if len(subject.classes) != 2 or not isinstance(subject.coding, Values):
+        return None
+    if _seen(surveys) != [0, VOID] or dict(subject.coding.table).get(VOID, VOID) != VOID:
+        return None
+    return next(found.with_void for found in surveys.values() if found.with_void)
+
+
+def unknown(subject, surveys):
+    """Label pixels in no class, and the likeliest cause."""
+    first = next((found for found in surveys.values() if found.unknown_in), None)
+    if first is None:
+        return
+    first = f"the first: {first.example} in {first.unknown_in[0]}"
+    if _are_label_ids(subject, surveys):
+        last = len(subject.classes) - 1
+        yield Finding(
+            SPOILS,
+            f"labels look like Cityscapes' labelIds where trainIds, 0 to {last}, are wanted: they "
+            f"go on to 33, and 7 (road as a labelId) is more frequent than 0 (road as a trainId); "
+            f"{first}; take the files *_labelTrainIds.png, or give each class its labelId in the "
+            f"table (road: value 7)",
+        )
+        return
+    pixels = sum(found.unknown for found in surveys.values())
+    share = pixels / sum(found.pixels.sum() for found in surveys.values())
+    files = sum(len(found.unknown_in) for found in surveys.values())
+    mend = "or convert --allow_unknown makes them void"
+    if subject.kind == "records":
+        mend = "and convert again"
+    yield Finding(
+        SPOILS if isinstance(subject.coding, Values) or share > _most_unknown() else NOTE,
+        f"{pixels} of the label pixels ({share:.2%}), in {files} of the labels, are in no class "
+        f"({_which(subject, surveys)}{first}); complete the table of classes, {mend}",
+    )
+
+
+def _which(subject, surveys):
+    """What is known of unknown pixels besides the first."""
+    if isinstance(subject.coding, Values):
+        known = dict(subject.coding.table)
+        outside = [str(value) for value in _seen(surveys) if value not in known]
+        return f"values {_listed(outside)}; "
+    gray = any(kind in ("1", "L") for found in surveys.values() for kind in found.kinds)
+    return "the masks are gray where colours are wanted; " if gray else ""
+
+
+def _most_unknown():
+    from tfseg.records.convert import MOST_UNKNOWN
+
+    return MOST_UNKNOWN
+
+
+def _are_label_ids(subject, surveys):
+    """Whether Cityscapes' trainIds are wanted and its labelIds are there.
+
+    TrainIds are the classes' own places in a table of about 19. No trainId is above 18, so several
+    labelIds that are beyond the table tell, if nothing but void lies above 33, and if there is
+    more of 7 than of 0: as trainIds these are traffic sign and road, as labelIds road and nothing.
+    """
+    if not isinstance(subject.coding, Values) or len(subject.classes) > MOST_TRAIN_IDS:
+        return False
+    if any(index not in (value, VOID) for value, index in subject.coding.table):
+        return False
+    values, seen = _values(surveys), _seen(surveys)
+    beyond = [value for value in LABEL_IDS if value >= len(subject.classes) and value in seen]
+    return len(beyond) >= 3 and not values[34:VOID].any() and values[7] > values[0]
+
+
+def _values(surveys):
+    return sum(found.values for found in surveys.values())
+
+
+def _seen(surveys):
+    return _values(surveys).nonzero()[0].tolist()
+
+
+def void(subject, surveys):
+    """Labels, and splits, with too little to learn from."""
+    for split, found in surveys.items():
+        if found.void_in:
+            first = found.void_in[0]
+            yield Finding(
+                NOTE,
+                f"{split}: {len(found.void_in)} of {found.frames} labels are void all over "
+                f"(the first: {first}); they teach nothing, and may be left out",
+            )
+        total = found.pixels.sum()
+        if total > found.void > total / 2:
+            yield Finding(
+                NOTE,
+                f"{split}: {found.void / total:.0%} of the label pixels are void; a class may be "
+                f"missing from the table",
+            )
+
+
+def classes(subject, surveys):
+    """Classes without a pixel: nothing to learn from in train, nothing to measure elsewhere."""
+    if _half_is_void(subject, surveys) or _are_label_ids(subject, surveys):
+        return  # which has been said
+    for split, found in surveys.items():
+        counts = found.pixels[: len(subject.classes)]
+        missing = [name for name, pixels in zip(subject.classes, counts, strict=True) if not pixels]
+        read = found.pixels if split == "train" else counts
+        if not missing or not read.any():
+            continue
+        if split == "train":
+            mend = "nothing to learn from; add frames, or shorten the table of classes"
+        else:
+            mend = "no IoU there, and none in the mean"
+        yield Finding(
+            SPOILS if split == "train" else NOTE,
+            f"{split} has no pixel of {_listed(missing)}: {mend}",
+        )
+
+
+def rare(subject, surveys):
+    if "train" not in surveys:
+        return
+    counts = surveys["train"].pixels[: len(subject.classes)]
+    few = [
+        f"{name} ({pixels / counts.sum():.3%})"
+        for name, pixels in zip(subject.classes, counts, strict=True)
+        if 0 < pixels < RARE * counts.sum()
+    ]
+    if few:
+        yield Finding(
+            NOTE,
+            f"train has few pixels of {_listed(few)}: expect a low and unsteady IoU; more frames "
+            f"with them help most",
+        )
+
+
+def sizes(subject, surveys):
+    """Frames of several sizes are cropped to the smallest for training."""
+    found = list(surveys["train"].sizes) if "train" in surveys else []
+    if len(found) > 1:
+        height, width = (min(sides) for sides in zip(*found, strict=True))
+        yield Finding(
+            NOTE,
+            f"train has frames of {len(found)} sizes: training crops {height}x{width} from each, "
+            f"unless --crop_size says otherwise; convert --size resizes them",
+        )
+
+
+def leaks(subject, surveys):
+    """Frames that are in train and elsewhere too."""
+    train = surveys.get("train")
+    for split, found in surveys.items():
+        if train is None or found is train:
+            continue
+        pairs = twins(found.thumbnails, train.thumbnails)
+        if pairs:
+            index, twin, distance = min(pairs, key=lambda pair: pair[2])
+            yield Finding(
+                SPOILS,
+                f"{len(pairs)} of {found.frames} frames of {split} are in train too, or nearly "
+                f"(the nearest: {subject.where(split, index)} and {subject.where('train', twin)}, "
+                f"{distance:.1f} gray levels apart): figures on {split} would flatter; take them "
+                f"out of one of the two",
+            )
+
+
+def _listed(names):
+    names = list(names)
+    more = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,60 @@
+"""Labelled samples in colour: one by one, and as a sheet."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from tfseg.errors import UserError
+from tfseg.records.example import encode_png
+from tfseg.visualize import legend, overlay
+
+MOST, COLUMNS = 12, 4
+WIDTH = 240  # pixels of an image in the sheet
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A frame beside its label laid over it, uint8 (H, 2 W, 3), and the file it is from."""
+
+    where: str
+    pair: np.ndarray
+
+
+def samples(subject):
+    """Frames spread over the first split that has some, scaled to one size."""
+    split = next((name for name, frames in subject.sizes.items() if frames), None)
+    if split is None:
+        return []
+    found, frames, size = [], subject.sizes[split], None
+    count = min(MOST, frames)
+    for i in range(count):
+        index = i * frames // count
+        try:
+            image, label = subject.load(split, index)
+        except UserError:
+            continue  # the findings have it
+        if image.shape[:2] != label.shape:
+            continue
+        pair = np.concatenate([image, overlay(image, label, subject.colors, alpha=0.7)], axis=1)
+        size = size or _tile(*label.shape)
+        pair = ImageOps.pad(Image.fromarray(pair), size, color="white")
+        found.append(Sample(subject.where(split, index), np.asarray(pair)))
+    return found
+
+
+def _tile(height, width):
+    """Width and height of a pair whose images are `WIDTH` pixels wide, or less if they are."""
+    shrink = max(1, width / WIDTH)
+    return 2 * round(width / shrink), max(1, round(height / shrink))
+
+
+def sheet(found, classes, colors):
+    """PNG bytes of samples in rows, with the legend below."""
+    tiles = [sample.pair for sample in found]
+    columns = min(COLUMNS, len(tiles))
+    tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % columns)
+    rows = [np.concatenate(tiles[i : i + columns], axis=1) for i in range(0, len(tiles), columns)]
+    picture = np.concatenate(rows)
+    names = legend(classes, colors, picture.shape[1])
+    return encode_png(np.concatenate([picture, names])[..., ::-1])

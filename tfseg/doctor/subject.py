@@ -1,0 +1,128 @@
+"""What is inspected, raw or records, in one form: its frames' facts, and samples to look at.
+
+Both kinds have `name`, `heading` (a line on what it is), `classes`, `colors`, `coding` of the
+labels (None without a frame), `sizes` {split: frames}, and the methods of `RawSubject`.
+"""
+
+from itertools import chain
+
+from tfseg.datasets.coding import VOID, indices
+from tfseg.doctor.survey import Facts, count, examine, mismatch, thumbnail
+from tfseg.errors import UserError
+from tfseg.records.frames import read_image, read_label
+from tfseg.records.workers import parallel
+
+
+class RawSubject:
+    """A `DatasetSpec` and its folder, whose faults go to `report`."""
+
+    kind = "raw"
+
+    def __init__(self, spec, source, report):
+        self.name, self.classes, self.colors = spec.name, spec.classes, spec.colors
+        self.splits = spec.list_frames(source, report)
+        self.sizes = {split: len(frames) for split, frames in self.splits.items()}
+        self.coding = next((frame.coding for frame in self._frames()), None)
+        self.heading = f"{spec.name}: {source or 'drawn'} (raw, {len(spec.classes)} classes)"
+
+    def _frames(self):
+        return chain.from_iterable(self.splits.values())
+
+    def facts(self, workers):
+        """Yields the `Facts` of every frame, split after split."""
+        yield from parallel(examine, self._frames(), workers)
+
+    def where(self, split, index):
+        """File and place of a frame, for findings."""
+        frame = self.splits[split][index]
+        return frame.id if callable(frame.image) else str(frame.image)
+
+    def load(self, split, index):
+        """Image (H, W, 3) and label (H, W) of a frame; raises `UserError` where it has none."""
+        frame = self.splits[split][index]
+        return read_image(frame.image)[1], read_label(frame).index
+
+
+class RecordsSubject:
+    """Opened `Records`."""
+
+    kind = "records"
+
+    def __init__(self, records):
+        info = records.info
+        self.name, self.classes, self.colors = records.name, info.classes, info.colors
+        self.splits, self.encoding = records.splits, info.encoding
+        self.sizes = {name: len(split) for name, split in records.splits.items()}
+        self.coding = indices(len(info.classes), void=(info.void,))
+        self.heading = (
+            f"{records.name}: {records.path} ({records.format}, {info.encoding} images, "
+            f"{len(info.classes)} classes)"
+        )
+
+    def facts(self, workers):
+        """As `RawSubject.facts`; TensorFlow takes as many threads as it sees fit."""
+        for split in self.splits.values():
+            yield from self._facts(split)
+
+    def _facts(self, split):
+        import tensorflow as tf
+
+        def look(index):
+            image, label = self._decode(split, index)
+            counts = tf.numpy_function(count, [label], tf.int64)
+            small = tf.numpy_function(thumbnail, [image], tf.uint8)
+            return index, tf.shape(image)[:2], tf.shape(label), counts, small
+
+        looks = tf.data.Dataset.range(len(split)).map(look, tf.data.AUTOTUNE).ignore_errors()
+        done = 0
+        for index, image_size, label_size, counts, small in looks.as_numpy_iterator():
+            for lost in range(done, index):
+                yield _damaged(split, lost)
+            done = index + 1
+            sizes = tuple(map(int, image_size)), tuple(map(int, label_size))
+            yield self._fact(split.where(int(index)), *sizes, counts, small)
+        for lost in range(done, len(split)):
+            yield _damaged(split, lost)
+
+    def _fact(self, where, image_size, label_size, counts, small):
+        known = dict(self.coding.table)
+        facts = Facts(where, f"its label in {where}", image_size, label_size)
+        facts.thumbnail, facts.values, facts.pixels = small, counts, 0 * counts
+        for value in counts.nonzero()[0].tolist():
+            facts.pixels[known.get(value, VOID)] += counts[value]
+            if value not in known:
+                facts.unknown += int(counts[value])
+                facts.example = facts.example or f"value {value}"
+        if image_size != label_size:
+            facts.problems = (mismatch(facts),)
+        return facts
+
+    def _decode(self, split, index):
+        import tensorflow as tf
+
+        from tfseg.records.example import decode
+
+        serialized = tf.numpy_function(split.read, [index], tf.string, stateful=False)
+        return decode(serialized, self.encoding)
+
+    def where(self, split, index):
+        return self.splits[split].where(index)
+
+    def load(self, split, index):
+        import tensorflow as tf
+
+        try:
+            image, label = self._decode(self.splits[split], index)
+        except tf.errors.OpError as error:
+            raise UserError(f"{self.where(split, index)}: {error.message}") from None
+        return image.numpy(), label.numpy()
+
+
+def _damaged(split, index):
+    """The facts of an example that does not decode: why."""
+    from tfseg.records.damage import damage_of
+
+    where = split.where(index)
+    reason = damage_of(split, index) or f"{where} could not be read"
+    mend = "" if ";" in reason else "; convert again, or train --skip_damaged"
+    return Facts(where, where, problems=(reason + mend,))

@@ -1,0 +1,160 @@
+"""Facts of every frame, and what they add up to in a split.
+
+Nothing here needs TensorFlow, so that the processes that examine frames start at once.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from tfseg.datasets.coding import VOID, Colors
+from tfseg.errors import UserError
+from tfseg.records.frames import read_image, read_raw_label
+
+SIDE = 16  # pixels of a thumbnail
+
+
+@dataclass
+class Facts:
+    """One frame. What could not be read is None, and said in `problems`.
+
+    `image` and `label` name its files; sizes are (H, W); `kind` is the label file's Pillow mode.
+    `pixels` counts class indices (256,), void at 255; `values` raw label values (256,), None for
+    colours. `unknown` pixels are in no class, `example` is one of them in words. `thumbnail` is
+    gray, uint8 (SIDE, SIDE).
+    """
+
+    image: str
+    label: str
+    image_size: tuple[int, int] | None = None
+    label_size: tuple[int, int] | None = None
+    kind: str | None = None
+    pixels: np.ndarray | None = None
+    values: np.ndarray | None = None
+    unknown: int = 0
+    example: str | None = None
+    thumbnail: np.ndarray | None = None
+    problems: tuple[str, ...] = ()
+
+
+def examine(frame):
+    """The `Facts` of a raw `Frame`."""
+    facts = Facts(_name(frame, frame.image), _name(frame, frame.label))
+    for look in (_look_at_image, _look_at_label):
+        try:
+            look(frame, facts)
+        except UserError as error:
+            mend = "" if ";" in str(error) else "; replace the file, or take the frame out"
+            facts.problems += (f"{error}{mend}",)
+    if facts.image_size and facts.label_size and facts.image_size != facts.label_size:
+        facts.problems += (mismatch(facts),)
+    return facts
+
+
+def mismatch(facts):
+    by = "{0[0]}x{0[1]}".format
+    return (
+        f"{facts.image} is {by(facts.image_size)} but {facts.label} is {by(facts.label_size)} "
+        f"(height x width); they are not one frame, or one was resized without the other"
+    )
+
+
+def _name(frame, place):
+    return frame.id if callable(place) else str(place)
+
+
+def _look_at_image(frame, facts):
+    image = read_image(frame.image)[1]
+    facts.image_size, facts.thumbnail = image.shape[:2], thumbnail(image)
+
+
+def _look_at_label(frame, facts):
+    colors = isinstance(frame.coding, Colors)
+    if isinstance(frame.label, Path):
+        facts.kind = _mode(frame.label)
+    raw = read_raw_label(frame.label, colors)
+    index, facts.unknown, facts.example = frame.coding.apply(raw)
+    facts.label_size, facts.pixels = index.shape, count(index)
+    facts.values = None if colors else count(raw)
+
+
+def _mode(path):
+    try:
+        with Image.open(path) as picture:
+            return picture.mode
+    except (OSError, SyntaxError, ValueError):
+        return None  # reading it whole says what is wrong
+
+
+def thumbnail(image):
+    """RGB uint8 (H, W, 3) -> gray (SIDE, SIDE), each pixel the mean of its part."""
+    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    return cv2.resize(gray, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+
+
+def count(label):
+    """Pixels of each value 0..255 of a uint8 array, int64 (256,)."""
+    return np.bincount(label.reshape(-1), minlength=256)
+
+
+class Survey:
+    """What is known of a split; it grows by SIDE² bytes a frame."""
+
+    def __init__(self, frames):
+        self.frames = frames
+        self.pixels = np.zeros(256, np.int64)  # of each class, void at 255
+        self.present = np.zeros(256, np.int64)  # pixels of the labels that contain each class
+        self.values = np.zeros(256, np.int64)  # raw label values
+        self.sizes, self.kinds = Counter(), Counter()
+        self.unknown = 0
+        self.example = None  # the first unknown pixel, in words
+        self.unknown_in, self.void_in = [], []  # labels with unknown pixels, with void alone
+        self.with_void = None  # the first label with void
+        self.thumbnails = np.zeros((frames, SIDE * SIDE), np.uint8)  # flat gray where unread
+
+    def add(self, index, facts):
+        if size := facts.image_size or facts.label_size:
+            self.sizes[size] += 1
+        if facts.kind:
+            self.kinds[facts.kind] += 1
+        if facts.thumbnail is not None:
+            self.thumbnails[index] = facts.thumbnail.reshape(-1)
+        if facts.pixels is not None:
+            self._add_label(facts)
+
+    def _add_label(self, facts):
+        self.pixels += facts.pixels
+        self.present += (facts.pixels > 0) * facts.pixels.sum()
+        if facts.values is not None:
+            self.values += facts.values
+        if facts.pixels[VOID]:
+            self.with_void = self.with_void or facts.label
+        if facts.unknown:
+            self.unknown += facts.unknown
+            self.unknown_in.append(facts.label)
+            self.example = self.example or facts.example
+        elif facts.pixels[VOID] == facts.pixels.sum():
+            self.void_in.append(facts.label)
+
+    @property
+    def void(self):
+        return int(self.pixels[VOID])
+
+
+def survey(subject, report, workers=1):
+    """{split: `Survey`} of every frame; what could not be read goes to `report`."""
+    found = {split: Survey(frames) for split, frames in subject.sizes.items()}
+    places = ((split, i) for split, frames in subject.sizes.items() for i in range(frames))
+    every = tqdm(
+        subject.facts(workers), "examining", sum(subject.sizes.values()), unit="frame", leave=False
+    )
+    for (split, index), facts in zip(places, every, strict=True):
+        found[split].add(index, facts)
+        for problem in facts.problems:
+            report(problem)
+    return found
