@@ -8,6 +8,7 @@ import pytest
 from conftest import CAMVID
 from PIL import Image
 
+from tfseg import cli
 from tfseg.datasets import camvid
 from tfseg.datasets.coding import VOID, Colors, indices
 from tfseg.datasets.files import pair_folders
@@ -407,3 +408,25 @@ def test_pictures_and_the_page(tmp_path, capsys):
 def test_real_frames_of_two_videos_are_no_copies(capsys):
     spoilt, findings = diagnose(capsys, (camvid.spec(), CAMVID))
     assert not spoilt, findings
+
+
+def test_the_exit_code_tells_what_would_spoil_training(tmp_path, capsys):
+    folder = draw(tmp_path / "garden")
+    lines = (f"{name},{r},{g},{b}" for name, (r, g, b) in zip(CLASSES, COLORS, strict=True))
+    (folder / "classes.csv").write_text("\n".join(["name,r,g,b", *lines]))
+    cli.main(["inspect", f"--input={folder}"])
+    cli.main(["convert", "--dataset=folder", f"--source={folder}", f"--output={tmp_path / 'out'}"])
+    cli.main(["inspect", f"--input={tmp_path / 'out'}"])
+    cli.main(["inspect", f"--input={tmp_path / 'out'}", "--verify"])
+    assert "every shard is what was written" in capsys.readouterr().out
+    (folder / "val_labels" / "4.png").unlink()
+    shard = next((tmp_path / "out").rglob("*val.tfrecord*"))
+    shard.write_bytes(shard.read_bytes()[:-1])
+    for argv, said in (
+        ([f"--input={folder}"], "val/4.png has no partner"),
+        ([f"--input={tmp_path / 'out'}", "--verify"], shard.name),
+    ):
+        with pytest.raises(SystemExit) as left:
+            cli.main(["inspect", *argv])
+        assert left.value.code == 1
+        assert said in capsys.readouterr().out

@@ -189,7 +189,7 @@ def write_label(folder, array):
 BAD = {
     "empty folder": (
         lambda raw: [shutil.rmtree(raw), raw.mkdir()],
-        r"is not CamVid's SegNet edition: it should hold train/NAME.png",
+        r"is not CamVid: it should hold train/NAME.png",
     ),
     "a label is missing": (
         lambda raw: first(raw, "trainannot").unlink(),

@@ -139,7 +139,7 @@ def _check(path, rows):
 def _frames(source, report, rows, masks):
     pairs = _pairs(source, report)
     labels = [frame.label for listed in pairs.values() for frame in listed]
-    coding = _coding(rows, masks or _kind(labels, rows), labels)
+    coding = _coding(rows, masks or _kind(labels, rows))
     return {
         split: [Frame(f.id, f.image, f.label, coding) for f in listed]
         for split, listed in pairs.items()
@@ -222,14 +222,14 @@ def _value(row, place):
     return place if row.value is None else row.value
 
 
-def _coding(rows, masks, labels):
+def _coding(rows, masks):
     index, table = 0, []
     for place, row in enumerate(rows):
         void = row.name.lower() in NO_CLASS
         key = row.color if masks == "colors" else _value(row, place)
         if key is None:
             raise UserError(
-                f"{labels[0]} holds colours, and the table gives none for {row.name}; add r,g,b"
+                f"the masks hold colours, and the table gives none for {row.name}; add r,g,b"
             )
         table.append((key, VOID if void else index))
         index += not void

@@ -36,7 +36,7 @@ SCENES = (1, 2, 6, 18, 20)
 
 def spec(val_scene="20"):
     """`val_scene`: the scene held out, 1, 2, 6, 18 or 20; there is no official split."""
-    number = val_scene.lower().removeprefix("scene")
+    number = str(val_scene).lower().removeprefix("scene")
     if not number.isdecimal() or int(number) not in SCENES:
         raise UserError(f"--val_scene={val_scene}: choose one of {', '.join(map(str, SCENES))}")
     return DatasetSpec(

@@ -1,5 +1,6 @@
 """Which examples are damaged, and reading without them."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -18,8 +19,9 @@ def naming_damage(*splits):
     try:
         yield
     except tf.errors.ResourceExhaustedError as error:
-        reason = " ".join(error.message.split())[:120]
-        raise UserError(f"out of memory ({reason}); lower --batch_size or --crop_size") from None
+        raise UserError(
+            f"out of memory ({_short(error)}); lower --batch_size or --crop_size"
+        ) from None
     except tf.errors.OpError:
         for split in splits:
             for index in range(len(split)):
@@ -35,9 +37,13 @@ def damage_of(split, index):
     except UserError as error:
         return str(error)
     except tf.errors.OpError as error:
-        reason = " ".join(error.message.split())[:120]
-        return f"{split.where(index)} is damaged ({reason})"
+        return f"{split.where(index)} is damaged ({_short(error)})"
     return None
+
+
+def _short(error):
+    """A TensorFlow error's message without the name of the node that it is wrapped in."""
+    return " ".join(re.sub(r"{{.*?}}", "", error.message).split())[:120]
 
 
 def without_damage(split):

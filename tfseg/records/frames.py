@@ -169,7 +169,11 @@ def _open(path, load=True):
             picture.load()
         if load and picture.format == "PNG":
             _check_png(data)
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, struct.error) as error:
+    except UnidentifiedImageError:
+        raise UserError(f"{path} is damaged or no picture: its kind is not known") from None
+    except Image.DecompressionBombError as error:
+        raise UserError(f"{path}: {error}; make it smaller") from None
+    except (OSError, SyntaxError, ValueError, struct.error) as error:
         reason = getattr(error, "strerror", None) or error
         raise UserError(f"{path} is damaged or no picture: {reason}") from None
     return data, picture
