@@ -147,7 +147,9 @@ def _choose(path, dataset):
     """(name, folder) of one data set, from what `--input` and `--dataset` say."""
     found = _data_sets(path)
     if not found:
-        state = "holds no records" if path.is_dir() else "does not exist"
+        state = "does not exist"
+        if path.is_dir():
+            state = "holds no records and is no raw data set (one of your own has a classes.csv)"
         raise UserError(
             f"--input={path} {state}; make some: convert --dataset=streets --output={path}"
         )
