@@ -163,7 +163,7 @@ def test_many_unknown_colours_are_refused_before_the_end(tmp_path, monkeypatch):
 def start(tmp_path, *flags):
     command = [
         sys.executable, "train.py", "convert", "--dataset=streets", f"--output={tmp_path}",
-        "--size=576x768", *flags,
+        "--size=288x384", *flags,
     ]  # fmt: skip
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
@@ -198,7 +198,7 @@ def test_a_stopped_conversion_goes_on_where_it_stood(tmp_path, stop, flags):
     with pytest.raises(UserError, match="holds no records"):
         open_records(tmp_path / "broken")
     format, shards = ("lmdb", None) if "--format=lmdb" in flags else ("tfrecord", 8)
-    options = {"size": (576, 768), "format": format, "shards": shards, "workers": 2}
+    options = {"size": (288, 384), "format": format, "shards": shards, "workers": 2}
     for folder in ("broken", "whole"):
         convert(get_dataset("streets"), None, tmp_path / folder, **options)
     assert digest(tmp_path / "broken") == digest(tmp_path / "whole")
