@@ -73,6 +73,9 @@ def test_help_lists_the_commands(capsys):
         (["test", "--gpu=-1", "--run=/nowhere"], "/nowhere is not a run"),
         (["predict", "--run=/nowhere"], "predict needs --input"),
         (["export", "--run=/nowhere"], "export needs --output"),
+        (["plot"], "which run? --run=FOLDER"),
+        (["plot", "--run=/nowhere"], "/nowhere is not a run"),
+        (["plot", "--run=a,,b"], "--run=a,,b: wanted folders like runs/a,runs/b"),
     ],
 )
 def test_mistakes_end_in_one_line(argv, message, capsys):

@@ -17,7 +17,9 @@ ARROWS = {
     "weights": {"encoders", "layers", "models"},
     "catalog": {"models", "visualize"},
     "runs": {"checkpoints", "config", "models", "weights"},
-    "evaluation": {"data", "datasets", "devices", "metrics", "records", "runs", "visualize"},
+    "evaluation": {
+        "data", "datasets", "devices", "metrics", "page", "records", "runs", "visualize",
+    },
     "training": {
         "data", "devices", "encoders", "evaluation", "losses", "metrics", "models", "records",
         "runs", "schedules", "visualize",

@@ -32,9 +32,9 @@ def _test(cfg, given):
 
 
 def _predict(cfg, given):
-    from tfseg.evaluation.inference import predict_files
+    from tfseg.evaluation.predict import predict
 
-    predict_files(cfg)
+    predict(cfg)
 
 
 def _export(cfg, given):
@@ -117,6 +117,12 @@ def _models(cfg, given):
     show_models(cfg)
 
 
+def _plot(cfg, given):
+    from tfseg.evaluation.curves import plot
+
+    print(f"wrote {plot(cfg)}")
+
+
 COMMANDS = {
     "train": (config.TrainConfig, _train),
     "test": (config.TestConfig, _test),
@@ -125,6 +131,7 @@ COMMANDS = {
     "convert": (config.ConvertConfig, _convert),
     "inspect": (config.InspectConfig, _inspect),
     "models": (config.ModelsConfig, _models),
+    "plot": (config.PlotConfig, _plot),
 }
 
 

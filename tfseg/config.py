@@ -3,7 +3,18 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from tfseg.flags import Config, count_or_all, flag, gpus, names, numbers, size, span, switch
+from tfseg.flags import (
+    Config,
+    count_or_all,
+    flag,
+    folders,
+    gpus,
+    names,
+    numbers,
+    size,
+    span,
+    switch,
+)
 
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 
@@ -113,8 +124,8 @@ class TrainConfig(Config):
 
 
 @dataclass(frozen=True)
-class TestConfig(Config):
-    """Score a run's best checkpoint on a split: table, confusion matrix, pictures."""
+class NetworkConfig(Config):
+    """Which network to use: a run's, or a public checkpoint's."""
 
     run: Path = flag(None, _RUN, Path)
     model: str = flag(None, _INSTEAD + _MODEL)
@@ -122,6 +133,40 @@ class TestConfig(Config):
     output_stride: int = flag(None, _OUTPUT_STRIDE, int, choices=(8, 16, 32))
     normalization: str = flag("imagenet", _NORMALIZATION, choices=_NORMALIZATIONS)
     checkpoint: Path = flag(None, _CHECKPOINT, Path)
+
+
+@dataclass(frozen=True)
+class LookConfig(NetworkConfig):
+    """How the network looks at pictures."""
+
+    gpu: tuple = flag((0,), _GPU, gpus)
+    mem_frac: float = flag(None, _MEM_FRAC, float, low=0.01, high=1)
+    scales: tuple = flag((1.0,), "sizes to look at each picture, as 0.5,1,1.5; the mean", numbers)
+    flip: bool = flag(False, "look at the mirror image too", switch)
+    tile: int = flag(None, "cut pictures into overlapping windows of so many pixels", int, low=1)
+    overlap: float = flag(0.25, "share of a tile that its neighbours share", float, low=0, high=0.9)
+    size: tuple = flag(None, "run at this HxW in pixels, answer at the picture's own", size)
+    mc_samples: int = flag(
+        None, "looks with dropout (8 with bayesian_segnet, otherwise 0: without)", int, low=0
+    )
+    crf: bool = flag(False, "refine by a fully connected CRF", switch)
+    crf_iterations: int = flag(None, "its steps", int, low=1)
+    crf_gaussian_sxy: float = flag(None, "reach of its smoothing, pixels", float, low=1e-3)
+    crf_gaussian_compat: float = flag(None, "weight of that", float, low=0)
+    crf_bilateral_sxy: float = flag(None, "reach of its colour term, pixels", float, low=1e-3)
+    crf_bilateral_srgb: float = flag(None, "reach in colour, levels of 0 to 255", float, low=1e-3)
+    crf_bilateral_compat: float = flag(None, "weight of that", float, low=0)
+
+
+@dataclass(frozen=True)
+class TestConfig(LookConfig):
+    """Score a network, an export or predicted masks on a split: table, pictures, a report."""
+
+    export: Path = flag(None, "in place of --run: a SavedModel's folder", Path)
+    predictions: Path = flag(
+        None, "in place of --run: a folder of masks, PNGs of class indices by the frames' ids", Path
+    )
+    label_ids: bool = flag(False, "--predictions hold Cityscapes' labelIds", switch)
     input: Path = flag(None, _INPUT + "; the run's own by default", Path)
     dataset: str = flag(None, _DATASET)
     split: str = flag("val", "split to score")
@@ -130,25 +175,26 @@ class TestConfig(Config):
     output: Path = flag(
         None, "folder for figures and pictures; the run by default, or runs/<dataset>-<model>", Path
     )
-    gpu: tuple = flag((0,), _GPU, gpus)
-    mem_frac: float = flag(None, _MEM_FRAC, float, low=0.01, high=1)
+    html: Path = flag(None, "file for all of it as one page", Path)
+    compare: tuple = flag(None, "runs, tested before, to show beside it there", folders)
+    elab_names: bool = flag(False, "print e-lab's two figures by their names too", switch)
 
 
 @dataclass(frozen=True)
-class PredictConfig(Config):
-    """Label pictures: a palette mask and an overlay for each, at its own size."""
+class PredictConfig(LookConfig):
+    """Label pictures or a video: a palette mask and an overlay for each, at its own size."""
 
-    run: Path = flag(None, _RUN, Path)
-    model: str = flag(None, _INSTEAD + _MODEL)
-    encoder: str = flag(None, _ENCODER)
-    output_stride: int = flag(None, _OUTPUT_STRIDE, int, choices=(8, 16, 32))
-    normalization: str = flag("imagenet", _NORMALIZATION, choices=_NORMALIZATIONS)
-    checkpoint: Path = flag(None, _CHECKPOINT, Path)
     dataset: str = flag(None, "data set that --model was trained on: names and colours")
-    input: Path = flag(None, "a picture, or a folder of pictures", Path)
-    output: Path = flag(Path("predictions"), "folder for the masks and overlays", Path)
-    gpu: tuple = flag((0,), _GPU, gpus)
-    mem_frac: float = flag(None, _MEM_FRAC, float, low=0.01, high=1)
+    input: Path = flag(None, "a picture, a folder of pictures, a video, or a camera's number", Path)
+    output: Path = flag(
+        Path("predictions"), "folder for the answers; for a video a file, as masks.mp4", Path
+    )
+    save: tuple = flag(
+        ("mask", "overlay"),
+        "what to write of a picture: mask, overlay, probabilities, uncertainty",
+        names,
+    )
+    workers: int = flag(None, "threads that read and write; all cores by default", int, low=1)
 
 
 @dataclass(frozen=True)
@@ -212,3 +258,11 @@ class ModelsConfig(Config):
     size: tuple = flag((360, 480), "input that GFLOPs are counted for, HxW in pixels", size)
     num_classes: int = flag(19, "classes", int, low=1)
     plot: Path = flag(None, "PNG for a diagram of --name", Path)
+
+
+@dataclass(frozen=True)
+class PlotConfig(Config):
+    """Draw the training curves of one run or several: mIoU, loss and learning rate."""
+
+    run: tuple = flag(None, "folders of training runs, as runs/a,runs/b", folders)
+    output: Path = flag(Path("curves.png"), "PNG to write", Path)

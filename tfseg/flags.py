@@ -50,6 +50,14 @@ def names(text):
     return every
 
 
+def folders(text):
+    """Text like "runs/a,runs/b" -> their paths."""
+    every = tuple(map(Path, text.split(",")))
+    if not all(text.split(",")) or len(set(every)) < len(every):
+        raise ValueError("folders like runs/a,runs/b, each once")
+    return every
+
+
 def numbers(text):
     """Text like "2,0.5" -> (2.0, 0.5)."""
     try:

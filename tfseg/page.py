@@ -48,6 +48,11 @@ td.wide { width: 45%; }
 figure { margin: 0; }
 img { display: block; max-width: 100%; height: auto; border-radius: 4px; }
 .figures img { width: 100%; }
+.panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .6rem;
+  margin: .3rem 0 1.1rem; }
+.panels img { width: 100%; }
+.scroll { overflow-x: auto; overflow-wrap: normal; }
+.chart { width: 100%; max-width: 26rem; font-size: 13px; fill: var(--dim); }
 figcaption { margin-top: .2rem; color: var(--dim); font-size: .82rem; }
 
 @media (max-width: 40rem) {

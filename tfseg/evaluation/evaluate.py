@@ -1,126 +1,184 @@
-"""The figures of a network on a split: one confusion matrix, and all that follows from it."""
+"""`test`: the figures of a network, an export or predicted masks on a split of labelled frames."""
 
 import csv
-import math
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
-from keras import ops
 from tqdm import tqdm
 
 from tfseg.data.pipeline import evaluation_batches
 from tfseg.devices import select
 from tfseg.errors import UserError
-from tfseg.metrics import class_indices, confusion_matrix, scores
+from tfseg.evaluation import report
+from tfseg.evaluation.figures import Tally, cityscapes_prediction, elab_names, table
+from tfseg.evaluation.inference import make_engine
+from tfseg.evaluation.instances import CLASSES as CITYSCAPES
+from tfseg.evaluation.sources import Export, MaskFolder
 from tfseg.records.damage import naming_damage, without_damage
-from tfseg.records.reader import open_records
+from tfseg.records.example import decode, decode_about
+from tfseg.records.reader import Records, open_records
 from tfseg.runs import Labels, RunFolder, load_network, load_public_network, write_json
 from tfseg.visualize import confusion_picture, triptych, write_picture
 
-
-def labeller(network):
-    """A compiled function: images (N, H, W, 3) -> class indices uint8 (N, H, W)."""
-
-    @tf.function(reduce_retracing=True)
-    def label(images):
-        return ops.cast(class_indices(network(images, training=False)), "uint8")
-
-    return label
+SHOWN = 8  # frames whose pictures are written
 
 
-def check_size(network, height, width, what):
-    """Raises `UserError` where a picture is smaller than a network can take."""
-    smallest = network.get_layer("size").smallest
-    if min(height, width) < smallest:
-        raise UserError(
-            f"{what} has {height}x{width} pixels; {network.name} needs {smallest} a side"
-        )
+@dataclass(frozen=True)
+class Score:
+    """What `score` counts: a `Tally`, and every frame's own mIoU."""
+
+    tally: Tally
+    frames: list[float]
 
 
-def score(network, split, batch_size=4, show=None):
-    """The confusion matrix (K, K) int64 of a network on a split; rows truth, columns prediction.
+def score(source, split, batch_size=4, show=None):
+    """Scores masks on a split, frame by frame.
 
-    `show(index, image, label, prediction)` is called for every frame where given.
+    Args:
+        source: has `label(images, start)`, which gives classes uint8 (N, H, W) and their
+            probabilities, or None, of the frames from number `start` on.
+        split: labelled frames.
+        batch_size: frames at a time, which no figure depends on.
+        show: called as show(index, image, truth, prediction) for every frame.
     """
-    label, classes = labeller(network), network.output_shape[-1]
-    for size in split.sizes:
-        check_size(network, *size, f"a frame of {split.name}")
-    matrix = np.zeros((classes, classes), np.int64)
+    tally, frames = Tally(split.info.classes), []
+    with_objects = tuple(split.info.classes) == CITYSCAPES
     bar = tqdm(total=len(split), desc=f"scoring {split.name}", unit="frame")
     with bar, naming_damage(split):
-        for images, truth in evaluation_batches(split, batch_size=batch_size):
-            predictions = label(images)
-            matrix += np.asarray(confusion_matrix(truth, predictions, classes))
-            for offset in range(len(images)) if show else ():
-                show(bar.n + offset, *(np.asarray(a[offset]) for a in (images, truth, predictions)))
+        for images, truths in evaluation_batches(split, batch_size=batch_size):
+            masks, confidences = source.label(images, bar.n)
+            for place, (truth, mask) in enumerate(zip(truths.numpy(), masks, strict=True)):
+                index = bar.n + place
+                instance = decode_about(split.read(index))[1] if with_objects else None
+                confidence = None if confidences is None else confidences[place]
+                frames.append(tally.add(truth, mask, instance, confidence))
+                if show:
+                    show(index, images[place].numpy(), truth, mask)
             bar.update(len(images))
-    return matrix
+    return Score(tally, frames)
 
 
-def figures(matrix, classes):
-    """`scores` as JSON takes it: IoU by class name, None for a class that is nowhere."""
-    plain = {name: _plain(value) for name, value in scores(matrix).items() if name != "iou"}
-    iou = scores(matrix)["iou"]
-    return {**plain, "iou": {name: _plain(v) for name, v in zip(classes, iou, strict=True)}}
-
-
-def _plain(value):
-    return None if math.isnan(value) else float(value)
+def score_network(engine, split, batch_size=4, show=None):
+    """`score` of an `Engine`, after a look at whether its frames are large enough."""
+    for size in split.sizes:
+        engine.check_size(*size, f"a frame of {split.name}")
+    return score(engine, split, batch_size, show)
 
 
 def test(config):
-    """Scores a run, or a public checkpoint (`TestConfig`): prints the table, writes the figures.
+    """Scores what a `TestConfig` names: prints the table, writes the figures.
 
-    `test-<split>.json` has them, a folder `test-<split>` the confusion matrix and pictures.
+    `test-<split>.json` has them, a folder `test-<split>` the confusion matrix and pictures, and
+    `config.html` all of it as one page.
     """
     select(config.gpu, config.mem_frac)
-    records, network, labels, output = _public(config) if config.model else _of_run(config)
+    subject = _subject(config)
+    others = report.others(config.compare, config.split)
+    output = config.output or subject.output
+    folder = output / f"test-{config.split}"
+    folder.mkdir(parents=True, exist_ok=True)
+    split, labels = subject.split, subject.labels
+    scored = score(subject.source, split, config.batch_size, _montages(folder, split, labels))
+    results = scored.tally.results()
+    path = output / f"test-{config.split}.json"
+    write_json(path, results)
+    _write_matrix(folder, scored.tally.matrix, labels.classes)
+    print(table(results))
+    if config.elab_names:
+        _print_elab(results)
+    print(f"wrote {path} and pictures in {folder}")
+    if config.html:
+        report.write(config.html, subject, scored, others)
+        print(f"wrote {config.html}")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is tested: `source.label` on a split, where figures go, and its name in a report."""
+
+    name: str
+    source: object
+    split: object
+    labels: Labels
+    output: Path
+
+    def frame(self, index):
+        """(image, truth, prediction) of a frame of the split."""
+        image, truth = decode(self.split.read(index), self.split.info.encoding)
+        return image.numpy(), truth.numpy(), self.source.label(image[None], index)[0][0]
+
+
+def _subject(config):
+    given = [name for name in ("run", "model", "export", "predictions") if getattr(config, name)]
+    if len(given) > 1:
+        raise UserError(f"--{given[0]} beside --{given[1]}; give one of them")
+    if config.label_ids and not config.predictions:
+        raise UserError("--label_ids says what --predictions hold; give --predictions=FOLDER")
+    if given in (["export"], ["predictions"]):
+        return _foreign(config, given[0])
+    if given == ["model"]:
+        records = _records_of(config, "--model")
+        labels = _labels(records)
+        network = load_public_network(config, len(labels.classes))
+        output = Path("runs") / f"{records.name}-{config.model}"
+        name = f"{config.model} of {config.checkpoint}"
+    else:
+        run = RunFolder(config.run)
+        records, labels, output, name = _of_run(config, run), run.labels(), run.path, str(run.path)
+        check_labels(records, run)
+        network = load_network(run, config.checkpoint)
+    split, engine = _split(config, records), make_engine(network, config)
+    for size in split.sizes:
+        engine.check_size(*size, f"a frame of {split.name}")
+    return Subject(name, engine, split, labels, output)
+
+
+def _foreign(config, kind):
+    """The subject of `--export` or `--predictions`."""
+    records = _records_of(config, f"--{kind}")
+    split, folder = _split(config, records), getattr(config, kind)
+    if kind == "export":
+        source = Export(folder)
+    else:
+        table = cityscapes_prediction(np.arange(256)) if config.label_ids else None
+        source = MaskFolder(folder, split, table)
+    output = Path("runs") / f"{records.name}-{kind}"
+    return Subject(str(folder), source, split, _labels(records), output)
+
+
+def _records_of(config, flag):
+    if config.input is None:
+        raise UserError(f"{flag} needs --input=RECORDS to be tested on")
+    return open_records(config.input, config.dataset)
+
+
+def _labels(records):
+    return Labels(records.name, records.info.classes, records.info.colors)
+
+
+def _split(config, records):
     if config.split not in records.splits:
         raise UserError(
             f"--split={config.split} is not in {records.path}; it has {', '.join(records.splits)}"
         )
-    split, output = records.splits[config.split], config.output or output
-    if config.skip_damaged:
-        split = without_damage(split)
-    folder = output / f"test-{config.split}"
-    folder.mkdir(parents=True, exist_ok=True)
-    matrix = score(network, split, config.batch_size, _montages(folder, split, labels))
-    results = figures(matrix, labels.classes)
-    path = output / f"test-{config.split}.json"
-    write_json(path, results)
-    _write_matrix(folder, matrix, labels.classes)
-    print(table(results))
-    print(f"wrote {path} and pictures in {folder}")
+    split = records.splits[config.split]
+    return without_damage(split) if config.skip_damaged else split
 
 
-def _of_run(config):
-    """What `test` scores: records, network, labels, and where its figures go."""
-    run = RunFolder(config.run)
+def _of_run(config, run):
+    """The records of `--input`, or those that a run was trained on."""
     trained = run.config()
     if config.input:
-        records = open_records(config.input, config.dataset)
-    else:
-        dataset = config.dataset or trained.dataset
-        records = open_records(
-            trained.input, dataset, trained.input_val, trained.val_fraction, trained.input_weights
-        )
-    check_labels(records, run)
-    return records, load_network(run, config.checkpoint), run.labels(), run.path
+        return open_records(config.input, config.dataset)
+    dataset = config.dataset or trained.dataset
+    return open_records(
+        trained.input, dataset, trained.input_val, trained.val_fraction, trained.input_weights
+    )
 
 
-def _public(config):
-    """The same where `--model` and `--checkpoint` stand in for a run."""
-    if config.input is None:
-        raise UserError("--model needs --input=RECORDS to be tested on")
-    records = open_records(config.input, config.dataset)
-    labels = Labels(records.name, records.info.classes, records.info.colors)
-    network = load_public_network(config, len(labels.classes))
-    return records, network, labels, Path("runs") / f"{records.name}-{config.model}"
-
-
-def check_labels(records, run):
-    """Raises `UserError` where records and a `RunFolder` do not mean the same classes."""
+def check_labels(records: Records, run: RunFolder):
+    """Raises `UserError` where records and a run do not mean the same classes."""
     labels = run.labels()
     if tuple(records.info.classes) != labels.classes:
         raise UserError(
@@ -131,9 +189,9 @@ def check_labels(records, run):
         )
 
 
-def _montages(folder, split, labels, count=8):
-    """Writes original | truth | prediction of `count` frames spread over the split."""
-    shown = {i * len(split) // count for i in range(count)}
+def _montages(folder, split, labels):
+    """Writes original | truth | prediction of a few frames spread over the split."""
+    shown = {i * len(split) // SHOWN for i in range(SHOWN)}
 
     def show(index, image, truth, prediction):
         if index in shown:
@@ -144,29 +202,18 @@ def _montages(folder, split, labels, count=8):
 
 
 def _write_matrix(folder, matrix, classes):
+    """As CSV and as a picture; a last column, if need be, counts predictions of no class."""
+    matrix, names = matrix[:, : len(classes)], list(classes)
     with open(folder / "confusion.csv", "w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["truth \\ prediction", *classes])
+        writer.writerow(["truth \\ prediction", *names])
         writer.writerows([name, *row] for name, row in zip(classes, matrix.tolist(), strict=True))
     write_picture(folder / "confusion.png", confusion_picture(matrix, classes))
 
 
-def table(results):
-    """The figures as lines for a terminal."""
-    width = max(map(len, results["iou"]))
-    rows = [f"{name:<{width}}  {_percent(iou)}" for name, iou in results["iou"].items()]
-    summary = [
-        f"{title:<{width}}  {_percent(results[key])}"
-        for key, title in (
-            ("miou", "mIoU"),
-            ("pixel_accuracy", "pixel acc."),
-            ("class_accuracy", "class acc."),
-            ("fw_iou", "fw IoU"),
-        )
-    ]
-    line = "-" * (width + 7)
-    return "\n".join([f"{'class':<{width}}  IoU %", line, *rows, line, *summary])
-
-
-def _percent(value):
-    return "    –" if value is None else f"{100 * value:5.1f}"
+def _print_elab(results):
+    named = ", ".join(f"{name} {100 * value:.1f}" for name, value in elab_names(results).items())
+    print(
+        f'e-lab: {named} (warning: its "IoU" is class accuracy and its "iIoU" mIoU; '
+        f"compare with no one else's)"
+    )

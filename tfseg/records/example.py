@@ -107,11 +107,13 @@ def decode(serialized, encoding):
     return tf.ensure_shape(image, (None, None, 3)), tf.ensure_shape(label, (None, None, 1))[..., 0]
 
 
-def decode_instance(serialized):
-    """A serialized example -> its objects' numbers, uint16 (H, W), in TensorFlow ops."""
+def decode_about(serialized):
+    """The rest of a serialized example: its id, and its objects' numbers uint16 (H, W) or None."""
     import tensorflow as tf
 
-    parsed = tf.io.parse_single_example(
-        serialized, {"instance": tf.io.FixedLenFeature((), tf.string)}
-    )
-    return tf.io.decode_png(parsed["instance"], channels=1, dtype=tf.uint16)[..., 0]
+    keys = {name: tf.io.FixedLenFeature((), tf.string, "") for name in ("id", "instance")}
+    parsed = tf.io.parse_single_example(serialized, keys)
+    name, instance = parsed["id"].numpy().decode(), parsed["instance"]
+    if not instance.numpy():
+        return name, None
+    return name, tf.io.decode_png(instance, channels=1, dtype=tf.uint16)[..., 0].numpy()

@@ -15,7 +15,8 @@ from tfseg.data.augment import parse_augment, spell_augment
 from tfseg.data.pipeline import evaluation_batches, training_batches
 from tfseg.encoders import is_encoder_layer
 from tfseg.errors import UserError
-from tfseg.evaluation.evaluate import check_labels, figures, score
+from tfseg.evaluation.engine import Engine
+from tfseg.evaluation.evaluate import check_labels, score_network
 from tfseg.losses import class_weights, make_loss
 from tfseg.metrics import ConfusionMatrix
 from tfseg.models import MODELS
@@ -297,7 +298,7 @@ def _shown_frames(split, count):
 
 def _finish(config, records, run):
     """Scores the best checkpoint in float32, as `test` will, and writes `results.json`."""
-    matrix = score(load_network(run), records.splits["val"], config.batch_size)
-    results = figures(matrix, records.info.classes)
+    scored = score_network(Engine(load_network(run)), records.splits["val"], config.batch_size)
+    results = scored.tally.results()
     write_json(run.path / "results.json", results)
     print(f"\nval mIoU {results['miou']:.3f}, pixel accuracy {results['pixel_accuracy']:.3f}")

@@ -1,0 +1,103 @@
+"""The fully connected CRF beside pydensecrf: the time of a frame, set-up and all, and the figures.
+
+    python -m benchmarks.crf [--source=DIR] [--rounds=5] [--iterations=5]
+
+`--source` is CamVid in the SegNet edition; without one, drawn streets, enlarged to 480×360. The
+probabilities are the labels', blurred as a network's of stride 8 would be, with noise. Both start
+from an image and probabilities (H, W, K), end with probabilities (H, W, K), take turns, and show
+their median. Needs `pip install pydensecrf2 cython` and a compiler.
+"""
+
+import argparse
+import statistics
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pydensecrf.densecrf as densecrf
+from pydensecrf.utils import unary_from_softmax
+
+from tfseg.datasets import get_dataset
+from tfseg.evaluation.crf import CRF
+from tfseg.records.frames import read_image, read_label
+
+SIZE = (360, 480)
+FRAMES = 4
+CLASSES = (2, 11, 21)
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--source", type=Path, default=Path("../shared/camvid"))
+    arguments.add_argument("--rounds", type=int, default=5)
+    arguments.add_argument("--iterations", type=int, default=5)
+    options = arguments.parse_args()
+    crf = CRF(iterations=options.iterations)
+    frames = list(images_and_labels(options.source if options.source.is_dir() else None))
+    print(f"{len(frames)} frames, {SIZE[1]}×{SIZE[0]}, {crf.iterations} iterations\n")
+    print("classes   tfseg ms  pydensecrf ms  ratio   max |ΔQ|       equal")
+    for classes in CLASSES:
+        ours, theirs, difference, equal = measure(crf, frames, classes, options.rounds)
+        print(
+            f"{classes:<9}{ours:>9.0f}{theirs:>15.0f}{ours / theirs:>7.2f}{difference:>11.1e}"
+            f"{equal:>12.4%}"
+        )
+
+
+def images_and_labels(source):
+    frames = get_dataset("camvid" if source else "streets").list_frames(source)["train"]
+    for frame in frames[:: max(1, len(frames) // FRAMES)][:FRAMES]:
+        label = cv2.resize(read_label(frame).index, SIZE[::-1], interpolation=cv2.INTER_NEAREST)
+        yield cv2.resize(read_image(frame.image), SIZE[::-1]), label
+
+
+def probabilities(label, classes):
+    """What a network of stride 8 might say, (H, W, K) float32."""
+    noise = np.random.default_rng(classes)
+    sure = np.eye(classes, dtype=np.float32)[label % classes]
+    small = (SIZE[1] // 8, SIZE[0] // 8)
+    planes = [
+        cv2.resize(cv2.resize(plane, small, interpolation=cv2.INTER_AREA), SIZE[::-1])
+        for plane in np.moveaxis(sure, -1, 0)
+    ]
+    logits = 4 * np.stack(planes, axis=-1) + noise.normal(size=sure.shape).astype(np.float32)
+    powers = np.exp(logits)
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def pydensecrf(crf, image, probabilities):
+    height, width, classes = probabilities.shape
+    model = densecrf.DenseCRF2D(width, height, classes)
+    planes = np.ascontiguousarray(np.moveaxis(probabilities, -1, 0))
+    model.setUnaryEnergy(unary_from_softmax(planes))
+    model.addPairwiseGaussian(sxy=crf.gaussian_sxy, compat=crf.gaussian_compat)
+    model.addPairwiseBilateral(
+        sxy=crf.bilateral_sxy,
+        srgb=crf.bilateral_srgb,
+        rgbim=np.ascontiguousarray(image),
+        compat=crf.bilateral_compat,
+    )
+    found = np.array(model.inference(crf.iterations)).reshape(classes, height, width)
+    return np.ascontiguousarray(np.moveaxis(found, 0, -1))
+
+
+def measure(crf, frames, classes, rounds):
+    """Milliseconds of both, the largest difference and the share of equal labels."""
+    pairs = [(image, probabilities(label, classes)) for image, label in frames]
+    crf(*pairs[0])  # TensorFlow wakes up
+    ours, theirs, differences, equal = [], [], [], []
+    for image, given in pairs * rounds:
+        start = time.perf_counter()
+        mine = crf(image, given)
+        middle = time.perf_counter()
+        other = pydensecrf(crf, image, given)
+        ours.append(1000 * (middle - start))
+        theirs.append(1000 * (time.perf_counter() - middle))
+        differences.append(np.abs(mine - other).max())
+        equal.append(np.mean(mine.argmax(axis=-1) == other.argmax(axis=-1)))
+    return statistics.median(ours), statistics.median(theirs), max(differences), np.mean(equal)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,192 @@
+"""The confusion matrix beside other libraries', and what every figure of evaluation costs.
+
+    python -m benchmarks.evaluate [--source=DIR] [--rounds=5]
+
+`--source` is CamVid in the SegNet edition; without one, drawn streets. Predictions are the truth of
+the next frame of the video: outlines lie beside each other as a network's do. "noise" puts a random
+class into half of their pixels, the worst case. Every row counts the same matrix; all run on one
+thread, take turns, and show their median. Rows appear for scikit-learn, torchmetrics and
+cityscapesscripts where they are installed.
+"""
+
+import argparse
+import importlib
+import statistics
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from tfseg.datasets import get_dataset
+from tfseg.evaluation.boundary import Boundaries
+from tfseg.evaluation.counts import VOID, pair_counts
+from tfseg.evaluation.figures import Tally
+from tfseg.records.frames import read_label
+
+LARGE = (1024, 2048)
+FRAMES = 12
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--source", type=Path, default=Path("../shared/camvid"))
+    arguments.add_argument("--rounds", type=int, default=5)
+    options = arguments.parse_args()
+    here = options.source.is_dir()
+    spec = get_dataset("camvid" if here else "streets")
+    cv2.setNumThreads(1)
+    classes = len(spec.classes)
+    cases = pictures(spec, options.source if here else None, classes)
+    speeds = {
+        case: measure(matrices(classes), pairs, options.rounds) for case, pairs in cases.items()
+    }
+    report_matrix(spec.name, speeds)
+    report_frame(spec.classes, cases, options.rounds)
+
+
+def pictures(spec, source, classes):
+    """{case: [(truth, prediction)]}."""
+    frames = spec.list_frames(source)["train"]
+    chosen = range(0, len(frames) - 1, max(1, len(frames) // FRAMES))
+    maps = [[read_label(frames[i + step]).index for step in (0, 1)] for i in chosen]
+    pairs = [(truth, np.where(other == VOID, 0, other)) for truth, other in maps]
+    pairs = [tuple(labels.astype(np.uint8) for labels in pair) for pair in pairs]
+    exact = {"dsize": LARGE[::-1], "interpolation": cv2.INTER_NEAREST}
+    large = [tuple(cv2.resize(labels, **exact) for labels in pair) for pair in pairs[::3]]
+    height, width = pairs[0][0].shape
+    return {
+        f"{height}×{width}": pairs,
+        f"{LARGE[0]}×{LARGE[1]}": large,
+        "noise": [(truth, noisy(prediction, classes)) for truth, prediction in pairs],
+    }
+
+
+def noisy(labels, classes):
+    rng = np.random.default_rng(0)
+    other = rng.integers(0, classes, labels.shape, np.uint8)
+    return np.where(rng.random(labels.shape) < 0.5, other, labels)
+
+
+def matrices(classes):
+    """{title: function (truth, prediction) -> (K, K)}."""
+
+    def runs(truth, prediction):
+        return pair_counts(truth, prediction, classes)[1:, :classes]
+
+    def bincount(truth, prediction):
+        pair = truth.ravel().astype(np.intp) * 256 + prediction.ravel()
+        return np.bincount(pair, minlength=65536).reshape(256, 256)[:classes, :classes]
+
+    def histogram(truth, prediction):
+        table = cv2.calcHist([truth, prediction], [0, 1], None, [256] * 2, [0, 256] * 2)
+        return table[:classes, :classes]
+
+    found = {"tfseg": runs, "NumPy, bincount": bincount, "OpenCV, calcHist": histogram}
+    for library in (scikit_learn, torchmetrics, cityscapesscripts):
+        try:
+            found |= library(classes)
+        except ImportError as error:
+            print(f"left out: {error}")
+    return found
+
+
+def scikit_learn(classes):
+    from sklearn.metrics import confusion_matrix
+
+    names = np.arange(classes)
+
+    def matrix(truth, prediction):
+        return confusion_matrix(truth.ravel(), prediction.ravel(), labels=names)
+
+    return {"scikit-learn": matrix}
+
+
+def torchmetrics(classes):
+    import torch
+    from torchmetrics.functional.classification import multiclass_confusion_matrix
+
+    torch.set_num_threads(1)
+
+    def matrix(truth, prediction):
+        pair = (torch.from_numpy(labels.astype(np.int64)) for labels in (prediction, truth))
+        found = multiclass_confusion_matrix(*pair, classes, ignore_index=VOID, validate_args=False)
+        return found.numpy()
+
+    return {"torchmetrics": matrix}
+
+
+def cityscapesscripts(classes):
+    """Its evaluator of a pair of files, which are handed to it decoded; without instances."""
+    name = "cityscapesscripts.evaluation.evalPixelLevelSemanticLabeling"
+    official = importlib.import_module(name)
+    official.Image = SimpleNamespace(open=lambda picture: picture)
+    official.args.evalInstLevelScore = False
+
+    def matrix(truth, prediction):
+        # Void is its id 0; it knows 34 ids, which must do for the classes.
+        pair = (Image.fromarray(labels + np.uint8(1)) for labels in (prediction, truth))
+        counts = official.generateMatrix(official.args)
+        official.evaluatePair(*pair, counts, None, {}, official.args)
+        return counts[1 : classes + 1, 1 : classes + 1]
+
+    written = "Cython" if official.CSUPPORT else "Python"
+    return {f"cityscapesscripts, {written}": matrix}
+
+
+def measure(functions, pairs, rounds):
+    """Mpixel/s of every function: {title: median}."""
+    speeds = {title: [] for title in functions}
+    for truth, prediction in pairs * rounds:
+        wanted = None
+        for title, function in functions.items():
+            start = time.perf_counter()
+            found = function(truth, prediction)
+            speeds[title].append(truth.size / (time.perf_counter() - start) / 1e6)
+            wanted = found if wanted is None else wanted
+            np.testing.assert_array_equal(found, wanted)
+    return {title: statistics.median(values) for title, values in speeds.items()}
+
+
+def report_matrix(name, speeds):
+    titles = next(iter(speeds.values()))
+    print(
+        f"confusion matrix, {name}, Mpixel/s on one thread, and how many times as fast tfseg is\n"
+    )
+    print(f"{'':<28}" + "".join(f"{case:>18}" for case in speeds))
+    for title in titles:
+        cells = (f"{s[title]:>11.0f}{s['tfseg'] / s[title]:>6.1f}×" for s in speeds.values())
+        print(f"{title:<28}" + "".join(cells))
+
+
+def report_frame(classes, cases, rounds):
+    """Milliseconds a frame of every part."""
+    print("\nfigures of a frame, ms on one thread\n")
+    print(f"{'':<28}" + "".join(f"{case:>18}" for case in cases))
+    columns = [measure_parts(classes, pairs, rounds) for pairs in cases.values()]
+    for title in columns[0]:
+        print(f"{title:<28}" + "".join(f"{column[title]:>18.2f}" for column in columns))
+
+
+def measure_parts(classes, pairs, rounds):
+    matrix, every = Tally(classes, boundaries=False), Tally(classes)
+    boundaries = Boundaries(len(classes))
+    confidence = np.random.default_rng(0).random(pairs[0][0].shape, np.float32)
+    parts = {
+        "matrix and its figures": lambda pair: matrix.add(*pair),
+        "Boundary IoU and BF": lambda pair: boundaries.add(*pair),
+        "all, with confidence": lambda pair: every.add(*pair, confidence=confidence),
+    }
+    times = {title: [] for title in parts}
+    for pair in pairs * rounds:
+        for title, part in parts.items():
+            start = time.perf_counter()
+            part(pair)
+            times[title].append(1e3 * (time.perf_counter() - start))
+    return {title: statistics.median(values) for title, values in times.items()}
+
+
+if __name__ == "__main__":
+    main()

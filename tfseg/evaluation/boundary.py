@@ -1,0 +1,147 @@
+"""How well outlines are met: Boundary IoU and the boundary F1 measure, counted over frames."""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from tfseg.evaluation.counts import VOID, mean, pair_counts, ratio
+
+RIM = 0.02  # of the picture's diagonal (Cheng et al. 2021, section 5)
+TOLERANCE = 0.0075  # of the picture's diagonal (Csurka et al. 2013, section 3)
+
+
+class Boundaries:
+    """Boundary IoU and BF of `classes` classes.
+
+    Boundary IoU (Cheng et al. 2021, arXiv 2103.16562): a class's rim is its mask minus the mask
+    eroded by 2 % of the diagonal, where the picture's edge is outside the mask; IoU of the rims of
+    truth and prediction, which are summed over the frames.
+
+    BF (Csurka et al. 2013; Badrinarayanan et al. 2015, arXiv 1511.00561, section 4): a class's
+    outline is its pixels with another label among their 8 neighbours; F1 of the outlines' pixels
+    that lie nearer than 0.75 % of the diagonal to the other's, per frame, then the mean over the
+    frames where truth or prediction has an outline of the class. As in mIoU, a class seen where
+    there is none thus costs.
+
+    Void in the truth is made void in the prediction, so that both have the same holes.
+    """
+
+    def __init__(self, classes):
+        self.classes = classes
+        self.both, self.truth, self.predicted = np.zeros((3, classes), np.int64)  # pixels of rims
+        self.f1, self.frames = np.zeros((2, classes))
+
+    def add(self, truth, prediction):
+        """Counts a frame: truth and prediction uint8 (H, W), class indices; others are no class."""
+        prediction = np.where(truth == VOID, np.uint8(VOID), prediction)
+        diagonal = float(np.hypot(*truth.shape))
+        width = max(1, round(RIM * diagonal))
+        (rim, outline), (rim_seen, outline_seen) = (
+            rim_and_outline(labels, width) for labels in (truth, prediction)
+        )
+        counts = pair_counts(rim, rim_seen, self.classes)
+        self.both += counts[1:].diagonal()
+        self.truth += counts[1:].sum(1)
+        self.predicted += counts[:, : self.classes].sum(0)
+        self._add_f1(outline, outline_seen, tolerance=TOLERANCE * diagonal)
+
+    def _add_f1(self, *outlines, tolerance):
+        points = [_points(labels, self.classes) for labels in outlines]
+        every = [np.bincount(p.label, minlength=self.classes) for p in points]
+        missed = [
+            np.bincount(_missed(*pair, outlines[0].shape, tolerance), minlength=self.classes)
+            for pair in (points, points[::-1])
+        ]
+        shares = [ratio(n - miss, n) for n, miss in zip(every, missed, strict=True)]
+        recall, precision = np.nan_to_num(shares)
+        self.f1 += np.nan_to_num(ratio(2 * precision * recall, precision + recall))
+        self.frames += (every[0] + every[1]) > 0
+
+    def results(self):
+        """Dict of `boundary_iou` and `bf`, float64 (K,), NaN for what was nowhere; their means."""
+        iou = ratio(self.both, self.truth + self.predicted - self.both)
+        bf = ratio(self.f1, self.frames)
+        return {"boundary_iou": iou, "boundary_miou": mean(iou), "bf": bf, "mean_bf": mean(bf)}
+
+
+def rim_and_outline(labels, width):
+    """The labels uint8 (H, W) on their rims, `width` pixels wide, and on their outlines; else void.
+
+    Classes cover the picture without overlap, so a pixel is on its class's rim exactly if some
+    2×2 pixels of the window around it are not all alike: one dilation serves all classes.
+    """
+    height, wide = labels.shape
+    padded = cv2.copyMakeBorder(labels, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=VOID)
+    first = padded[:-1, :-1]
+    mixed = padded[1:, 1:] ^ first
+    mixed |= padded[1:, :-1] ^ first
+    mixed |= padded[:-1, 1:] ^ first
+    mixed = cv2.threshold(mixed, 0, 1, cv2.THRESH_BINARY)[1]
+    # Entry i compares rows i - 1 and i; the window around y takes in y - width + 1 to y + width.
+    rim = cv2.dilate(mixed, np.ones((2 * width,) * 2, np.uint8), anchor=(width - 1,) * 2)
+    mixed[[0, -1]] = 0  # for outlines, the picture's edge is none
+    mixed[:, [0, -1]] = 0
+    outline = cv2.dilate(mixed, np.ones((2, 2), np.uint8), anchor=(0, 0))
+    # 1 - 1 leaves the label as it is, 0 - 1 wraps round to 255, void.
+    return tuple(labels | (mask[:height, :wide] - np.uint8(1)) for mask in (rim, outline))
+
+
+class _Points(NamedTuple):
+    """Pixels that have a class, in the order of class, row and column; each array (N,)."""
+
+    label: np.ndarray
+    row: np.ndarray
+    column: np.ndarray
+
+    def chosen(self, which):
+        return _Points(*(values[which] for values in self))
+
+    def numbered(self, shape, margin):
+        """One number a pixel, in that order, with room for `margin` pixels around the picture."""
+        height, width = (length + 2 * margin for length in shape)
+        return (self.label * height + self.row + margin) * width + self.column + margin
+
+
+def _points(labels, classes):
+    places = np.flatnonzero(labels < classes)
+    label = labels.ravel()[places]
+    order = np.argsort(label, kind="stable")
+    return _Points(label[order].astype(np.int64), *np.divmod(places[order], labels.shape[1]))
+
+
+def _missed(points, others, shape, tolerance):
+    """Labels of those `points` without one of `others` of their class nearer than `tolerance`.
+
+    Row by row of the disc around every point, nearest rows first: most are met soon, and looked
+    for no more.
+    """
+    near = _near(points, others, shape, tolerance)
+    left_out, points = points.label[~near], points.chosen(near)
+    margin = int(np.ceil(tolerance))
+    stride = shape[1] + 2 * margin
+    keys, label = points.numbered(shape, margin), points.label
+    others = np.append(others.numbered(shape, margin), np.iinfo(np.int64).max)
+    for row in sorted(range(1 - margin, margin), key=abs):
+        half = int(np.ceil(np.sqrt(tolerance**2 - row**2))) - 1
+        left = keys + (row * stride - half)
+        alone = others[np.searchsorted(others, left)] > left + 2 * half
+        keys, label = keys[alone], label[alone]
+    return np.concatenate((left_out, label))
+
+
+def _near(points, others, shape, tolerance):
+    """Whether a point can have one of `others` in reach, bool (N,), told by cells of the picture.
+
+    Points that are far from all would be looked for in every row.
+    """
+    side = int(np.ceil(tolerance / 2))
+    cells = tuple(-(-length // side) for length in shape)
+    mine, theirs = (
+        _Points(p.label, p.row // side, p.column // side).numbered(cells, 2)
+        for p in (points, others)
+    )
+    classes = 1 + max(p.label.max(initial=0) for p in (points, others))
+    taken = np.zeros((classes * (cells[0] + 4), cells[1] + 4), np.uint8)
+    taken.ravel()[theirs] = 1
+    return cv2.dilate(taken, np.ones((5, 5), np.uint8)).ravel()[mine] > 0

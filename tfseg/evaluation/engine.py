@@ -1,0 +1,169 @@
+"""How a network looks at pictures: at several scales, mirrored, in tiles, with dropout, refined."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfseg.errors import UserError
+from tfseg.evaluation.tiles import blended
+from tfseg.metrics import class_indices
+
+SAMPLES = 8  # the paper's gain over weights without dropout comes with the first six
+
+
+class Engine:
+    """Masks and class probabilities of pictures; the same for `predict`, `test` and Python.
+
+    Args:
+        network: Keras model, RGB pixels (N, H, W, 3) in 0..255 -> logits (N, H, W, K).
+        scales: sizes that a picture is looked at, as shares of its own; the mean counts.
+        flip: look at its mirror image too.
+        tile: side of the windows that a picture is cut into, pixels; None takes it whole.
+        overlap: share of a tile, below 1, that its neighbours share.
+        size: (H, W) that the network sees in place of the picture's own.
+        mc_samples: looks with dropout, whose mean counts (Kendall et al. 2015, section 3); 0 looks
+            once without. None is 8 for Bayesian SegNet, which is meant so, and 0 for others.
+        crf: a `tfseg.evaluation.crf.CRF` that refines the mean; it needs the whole picture.
+
+    Raises:
+        UserError: for options that exclude each other, and samples of a network without dropout.
+    """
+
+    def __init__(
+        self,
+        network,
+        *,
+        scales=(1.0,),
+        flip=False,
+        tile=None,
+        overlap=0.25,
+        size=None,
+        mc_samples=None,
+        crf=None,
+    ):
+        if size and tile:
+            raise UserError(f"--size={size[0]}x{size[1]} beside --tile={tile}; give one of them")
+        if mc_samples is None:
+            mc_samples = SAMPLES if network.name == "bayesian_segnet" else 0
+        self.network = _sampling(network) if mc_samples else network
+        self.scales, self.flip, self.samples = scales, flip, mc_samples
+        self.tile, self.overlap, self.size, self.crf = tile, overlap, size, crf
+        self._plain = (tuple(scales), flip, size, mc_samples) == ((1.0,), False, None, 0)
+        self._labels = tf.function(self._most_likely, reduce_retracing=True)
+        self._mean = tf.function(self._mean_of_looks, reduce_retracing=True)
+
+    def label(self, images, start=0):
+        """Classes uint8 (N, H, W) and their probabilities float32 (N, H, W) of uint8 images.
+
+        `start`, the number of the first image, is for sources of masks that are no networks.
+        """
+        if self.tile is None and self.crf is None:
+            classes, confidence = self._labels(images)
+            return classes.numpy(), confidence.numpy()
+        every = [self._label_blocks(np.asarray(image)) for image in images]
+        return tuple(np.stack(arrays) for arrays in zip(*every, strict=True))
+
+    def probabilities(self, image):
+        """Probabilities of the classes, float32 (H, W, K), that add up to 1; image (H, W, 3)."""
+        whole = None
+        for rows, columns, block in self._blocks(image):
+            if whole is None:
+                whole = np.empty((*image.shape[:2], block.shape[2]), np.float32)
+            whole[rows, columns] = block
+        return whole if self.crf is None else self.crf(image, whole)
+
+    def check_size(self, height, width, what):
+        """Raises `UserError` where a picture is smaller than the network can take."""
+        smallest = self.network.get_layer("size").smallest
+        seen = min(self.size or (height, width))
+        if self.tile:
+            seen = min(seen, self.tile)
+            what = what if seen < self.tile else f"--tile={self.tile}: a tile"
+            height, width = (min(side, self.tile) for side in (height, width))
+        if round(seen * min(self.scales)) < smallest:
+            scaled = "" if min(self.scales) >= 1 else f", seen at {min(self.scales):g} of that"
+            raise UserError(
+                f"{what} has {height}x{width} pixels{scaled}; "
+                f"{self.network.name} needs {smallest} a side"
+            )
+
+    def _label_blocks(self, image):
+        """Classes and their probabilities of one picture, without all of its others in memory."""
+        classes = np.empty(image.shape[:2], np.uint8)
+        confidence = np.empty(image.shape[:2], np.float32)
+        blocks = self._blocks(image)
+        if self.crf is not None:
+            blocks = [(slice(None), slice(None), self.probabilities(image))]
+        for rows, columns, block in blocks:
+            classes[rows, columns] = block.argmax(axis=-1)
+            confidence[rows, columns] = block.max(axis=-1)
+        return classes, confidence
+
+    def _blocks(self, image):
+        """(rows, columns, probabilities) of slices that cover a picture once."""
+
+        def look(rows, columns):
+            return self._mean(image[None, rows, columns])[0].numpy()
+
+        if self.tile is None:
+            yield slice(None), slice(None), look(slice(None), slice(None))
+        else:
+            yield from blended(image.shape[:2], self.tile, self.overlap, look)
+
+    def _most_likely(self, images):
+        if self._plain:  # from the logits: probabilities near 1 round to the same number
+            logits = self.network(tf.cast(images, tf.float32), training=False)
+            highest = tf.reduce_max(logits, axis=-1)
+            confidence = tf.exp(highest - tf.reduce_logsumexp(logits, axis=-1))
+            return tf.cast(class_indices(logits), tf.uint8), confidence
+        mean = self._mean_of_looks(images)
+        return tf.cast(class_indices(mean), tf.uint8), tf.reduce_max(mean, axis=-1)
+
+    def _mean_of_looks(self, images):
+        """Mean probabilities (N, H, W, K) of all looks at images (N, H, W, 3)."""
+        images = tf.cast(images, tf.float32)
+        shape = tf.shape(images)[1:3]
+        total = 0.0
+        for scale in self.scales:
+            size = tf.cast(self.size or shape, tf.float32)
+            seen = _resized(images, tf.cast(tf.round(size * scale), tf.int32))
+            looks = [self._softmax(seen)]
+            if self.flip:
+                looks.append(self._softmax(seen[:, :, ::-1])[:, :, ::-1])
+            total += _resized(sum(looks) / len(looks), shape)
+        return total / len(self.scales)
+
+    def _softmax(self, images):
+        if not self.samples:
+            return tf.nn.softmax(self.network(images, training=False))
+        batch = tf.repeat(images, self.samples, axis=0)  # all samples in one call
+        probabilities = tf.nn.softmax(self.network(batch, training=True))
+        shape = tf.shape(probabilities)
+        samples = tf.concat([[shape[0] // self.samples, self.samples], shape[1:]], 0)
+        return tf.reduce_mean(tf.reshape(probabilities, samples), axis=1)
+
+
+def _resized(images, size):
+    """Bilinear; the very same pixels where that is their size."""
+    return tf.cond(
+        tf.reduce_all(tf.shape(images)[1:3] == size),
+        lambda: images,
+        lambda: tf.image.resize(images, size),
+    )
+
+
+def _sampling(network):
+    """The network ready to run in training mode, in which dropout alone differs."""
+    kinds = (keras.layers.Dropout, keras.layers.SpatialDropout2D)
+    if not any(isinstance(layer, kinds) and layer.rate for layer in network.layers):
+        raise UserError(f"--mc_samples: {network.name} has no dropout to sample from")
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.trainable = False  # then it takes its running statistics in training too
+    return network
+
+
+def uncertainty(probabilities):
+    """How undecided each pixel is, 0 to 1, float32 (H, W): entropy as a share of the largest."""
+    terms = probabilities * np.log(np.maximum(probabilities, 1e-12))
+    return -terms.sum(axis=-1) / np.log(probabilities.shape[-1])

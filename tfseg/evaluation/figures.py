@@ -1,0 +1,207 @@
+"""Every figure of evaluation, counted frame by frame in memory that does not grow."""
+
+import math
+
+import numpy as np
+
+from tfseg.evaluation.boundary import Boundaries
+from tfseg.evaluation.counts import VOID, mean, pair_counts, ratio
+from tfseg.evaluation.instances import CLASSES as CITYSCAPES
+from tfseg.evaluation.instances import Instances, category_results, cityscapes_prediction
+
+__all__ = ["Tally", "cityscapes_prediction", "elab_names", "table"]
+
+BINS = 15  # of confidence (Guo et al. 2017, arXiv 1706.04599, section 4)
+
+
+class Tally:
+    """Counts frames, whose order and number at a time do not matter.
+
+    Args:
+        classes: class names, index for index.
+        boundaries: count outlines too, which takes longer than all else.
+
+    Attributes:
+        matrix: int64 (K, K + 1), rows truth, columns prediction, the last one no class. For
+            Cityscapes' 19 classes (19, 21): there a column of caravan and trailer comes before the
+            last, as of `cityscapes_prediction`.
+
+    Example:
+        >>> tally = Tally(("road", "sky"))
+        >>> for truth, prediction in frames:
+        ...     tally.add(truth, prediction)
+        >>> tally.results()["miou"]
+    """
+
+    def __init__(self, classes, boundaries=True):
+        self.classes = tuple(classes)
+        self._official = self.classes == CITYSCAPES
+        rows = len(self.classes)
+        self.matrix = np.zeros((rows, rows + 2 if self._official else rows + 1), np.int64)
+        self._boundaries = Boundaries(rows) if boundaries else None
+        self._calibration = Calibration()
+        self._instances, self._frames, self._frames_with_instances = Instances(), 0, 0
+
+    def add(self, truth, prediction, instance=None, confidence=None):
+        """Counts a frame; returns its own mIoU, NaN where the truth is all void.
+
+        Args:
+            truth: uint8 (H, W) class indices, 255 void.
+            prediction: uint8 (H, W) class indices; K and above are no class, a miss.
+            instance: uint16 (H, W) Cityscapes' instanceIds, which other classes do not read.
+            confidence: float32 (H, W) in 0..1, the probability of the predicted class.
+
+        Raises:
+            UserError: for a truth that is neither a class nor void.
+        """
+        truth, prediction = np.asarray(truth), np.asarray(prediction)
+        counts = pair_counts(truth, prediction, len(self.classes))[1:]
+        last = self.matrix.shape[1] - 1
+        frame = np.column_stack((counts[:, :last], counts[:, last:].sum(1)))
+        self.matrix += frame
+        if self._boundaries:
+            self._boundaries.add(truth, prediction)
+        self._frames += 1
+        if instance is not None and self._official:
+            self._instances.add(prediction, np.asarray(instance))
+            self._frames_with_instances += 1
+        if confidence is not None:
+            self._calibration.add(truth, prediction, np.asarray(confidence))
+        return float(mean(_scores(frame)["iou"]))
+
+    def results(self):
+        """All figures as JSON holds them: shares of 1, None for what was nowhere.
+
+        `miou`, `pixel_accuracy`, `class_accuracy`, `fw_iou` and `iou` by class as of
+        `tfseg.metrics.scores`; `boundary_iou` and `bf` by class, `boundary_miou`, `mean_bf`; for
+        Cityscapes' classes `category_iou` by category and `category_miou`, and where every frame
+        had its instances `iiou`, `category_iiou`, `iiou_mean`, `category_iiou_mean`; where
+        confidence was given `ece` and `calibration`.
+        """
+        found = _scores(self.matrix) | (self._boundaries.results() if self._boundaries else {})
+        for name in {"iou", "boundary_iou", "bf"} & found.keys():
+            found[name] = dict(zip(self.classes, found[name], strict=True))
+        if self._official:
+            found |= category_results(self.matrix)
+            # False positives are of all frames; objects of some would not weigh up to them.
+            if 0 < self._frames_with_instances == self._frames:
+                found |= self._instances.results(self.matrix)
+        if self._calibration.seen:
+            found |= self._calibration.results()
+        return _plain(found)
+
+
+def _scores(matrix):
+    """As `tfseg.metrics.scores`, of a matrix whose last columns are no class."""
+    right, truth = matrix.diagonal(), matrix.sum(1)
+    iou = ratio(right, truth + matrix[:, : len(matrix)].sum(0) - right)
+    return {
+        "miou": mean(iou),
+        "pixel_accuracy": float(ratio(right.sum(), truth.sum())),
+        "class_accuracy": mean(ratio(right, truth)),
+        "fw_iou": float(ratio(np.nansum(truth * iou), truth.sum())),
+        "iou": iou,
+    }
+
+
+class Calibration:
+    """How far confidence is from being right: the expected calibration error, in 15 equal bins.
+
+    Guo et al. 2017, arXiv 1706.04599, section 2: the mean distance of a bin's confidence from its
+    share of right pixels, weighted by the bins' pixels.
+    """
+
+    def __init__(self):
+        self.pixels, self.right, self.confidence = np.zeros((3, BINS))
+        self.seen = False
+
+    def add(self, truth, prediction, confidence):
+        # Pieces that fit the cache take a third of the time that whole frames do.
+        for start in range(0, truth.size, 1 << 15):
+            piece = slice(start, start + (1 << 15))
+            self._add(*(a.ravel()[piece] for a in (truth, prediction, confidence)))
+        self.seen = True
+
+    def _add(self, truth, prediction, confidence):
+        # Place m holds what is above (m - 1) / 15 and not above m / 15, the first 0 too; void: 0.
+        place = np.ceil(np.clip(confidence * BINS, 1, BINS)).astype(np.intp)
+        place *= truth != VOID
+        self.confidence += np.bincount(place, confidence, minlength=BINS + 1)[1:]
+        place += (BINS + 1) * (truth == prediction)
+        wrong, right = np.bincount(place, minlength=2 * BINS + 2).reshape(2, -1)[:, 1:]
+        self.pixels += wrong + right
+        self.right += right
+
+    def results(self):
+        """`ece`, and `calibration`, a dict of every bin."""
+        bins = {
+            "confidence": ratio(self.confidence, self.pixels),
+            "accuracy": ratio(self.right, self.pixels),
+            "share": ratio(self.pixels, np.full(BINS, self.pixels.sum())),
+        }
+        gap = np.abs(self.right - self.confidence).sum()
+        return {
+            "ece": float(ratio(gap, self.pixels.sum())),
+            "calibration": [
+                dict(zip(bins, values, strict=True)) for values in zip(*bins.values(), strict=True)
+            ],
+        }
+
+
+def _plain(value):
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return None if math.isnan(value) else float(value)
+
+
+def elab_names(results):
+    """e-lab's two figures under its names: "IoU" is class accuracy there, "iIoU" is mIoU."""
+    return {"IoU": results["class_accuracy"], "iIoU": results["miou"]}
+
+
+COLUMNS = {"iou": "IoU", "iiou": "iIoU", "boundary_iou": "Boundary IoU", "bf": "BF"}
+CATEGORY_COLUMNS = {"category_iou": "IoU", "category_iiou": "iIoU"}
+SUMMARY = {
+    "miou": "mIoU", "pixel_accuracy": "pixel accuracy", "class_accuracy": "class accuracy",
+    "fw_iou": "frequency-weighted IoU", "boundary_miou": "Boundary mIoU", "mean_bf": "mean BF",
+    "category_miou": "category mIoU", "iiou_mean": "iIoU", "category_iiou_mean": "category iIoU",
+    "ece": "expected calibration error",
+}  # fmt: skip
+
+
+def table(results):
+    """The figures for the terminal, in percent; "–" is what was nowhere."""
+    lines = _columns("class", COLUMNS, results)
+    if "category_iou" in results:
+        lines += ["", *_columns("category", CATEGORY_COLUMNS, results)]
+    lines.append("")
+    wide = max(map(len, SUMMARY.values()))
+    lines += [
+        f"{title:<{wide}}  {_percent(results[key]):>5}"
+        for key, title in SUMMARY.items()
+        if key in results
+    ]
+    if "category_iou" in results and "iiou" not in results:
+        lines.append("iIoU: left out, the records hold no instances")
+    return "\n".join(lines)
+
+
+def _columns(what, titles, results):
+    """A line for every class or category, a column for every figure that was counted."""
+    titles = {key: title for key, title in titles.items() if key in results}
+    names = results[next(iter(titles))]
+    wide = max(map(len, (what, *names)))
+    lines = [f"{what:<{wide}}" + "".join(f"  {title:>5}" for title in titles.values())]
+    for name in names:
+        cells = (
+            f"  {_percent(results[key].get(name)):>{max(5, len(title))}}"
+            for key, title in titles.items()
+        )
+        lines.append(f"{name:<{wide}}" + "".join(cells))
+    return lines
+
+
+def _percent(value):
+    return "–" if value is None else f"{100 * value:.1f}"

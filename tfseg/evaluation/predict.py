@@ -1,0 +1,129 @@
+"""`predict`: masks of picture files, of folders of them, and of videos and cameras."""
+
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from tfseg.datasets.files import PICTURES
+from tfseg.devices import select
+from tfseg.errors import UserError, unknown
+from tfseg.evaluation.engine import uncertainty
+from tfseg.evaluation.inference import load_segmenter, read_picture
+from tfseg.evaluation.video import VIDEOS, label_video
+from tfseg.visualize import overlay, write_mask, write_picture
+
+# What is written of a picture, and how its file's name ends.
+ENDS = {
+    "mask": ".png",
+    "overlay": "_overlay.png",
+    "probabilities": "_probabilities.npy",
+    "uncertainty": "_uncertainty.png",
+}
+AHEAD = 2  # pictures a thread may be ahead of the network, or behind it
+
+
+def predict(config):
+    """Labels what a `PredictConfig` names; for a picture writes the files of `ENDS` asked for."""
+    for kind in config.save:
+        if kind not in ENDS:
+            raise unknown("kind of --save", kind, ENDS)
+    if config.input is None:
+        raise UserError("predict needs --input=PICTURE, FOLDER, VIDEO or a camera's number")
+    camera = str(config.input).isdecimal() and not config.input.exists()
+    if camera or config.input.suffix.lower() in VIDEOS:
+        select(config.gpu, config.mem_frac)
+        label_video(config, load_segmenter(config), camera)
+        return
+    pictures = _pictures(config.input)
+    _check_targets(pictures, config.output, config.save)
+    select(config.gpu, config.mem_frac)
+    segmenter = load_segmenter(config)
+    config.output.mkdir(parents=True, exist_ok=True)
+    _label_all(pictures, segmenter, config)
+    print(f"wrote {' and '.join(config.save)} of {len(pictures)} pictures in {config.output}")
+
+
+def _label_all(pictures, segmenter, config):
+    """The network here; other threads read and write, a few pictures before and behind it."""
+    with ThreadPoolExecutor(config.workers) as pool:
+        writing = deque()
+        frames = _ahead(pool, read_picture, pictures)
+        for path, pixels in tqdm(frames, "predicting", len(pictures), unit="picture"):
+            segmenter.engine.check_size(*pixels.shape[:2], path)
+            answers = _answers(segmenter, pixels, config.save)
+            targets = _targets(path, config.output, config.save)
+            writing.append(pool.submit(_write, targets, answers, pixels, segmenter.colors))
+            if len(writing) > AHEAD * pool._max_workers:
+                writing.popleft().result()
+        for done in writing:
+            done.result()
+
+
+def _ahead(pool, function, items):
+    """Yields (item, function(item)), worked out by a pool that runs ahead a little."""
+    waiting = deque()
+    for item in items:
+        waiting.append((item, pool.submit(function, item)))
+        if len(waiting) > AHEAD * pool._max_workers:
+            first, result = waiting.popleft()
+            yield first, result.result()
+    for item, result in waiting:
+        yield item, result.result()
+
+
+def _answers(segmenter, pixels, save):
+    """Kind of `ENDS` -> what is to be written of it."""
+    if not {"probabilities", "uncertainty"} & set(save):
+        return {"mask": segmenter.predict(pixels)}
+    probabilities = segmenter.probabilities(pixels)
+    return {
+        "mask": probabilities.argmax(axis=-1).astype(np.uint8),
+        "probabilities": probabilities,
+        "uncertainty": uncertainty(probabilities) if "uncertainty" in save else None,
+    }
+
+
+def _write(targets, answers, pixels, colors):
+    for kind, path in targets.items():
+        if kind == "mask":
+            write_mask(path, answers["mask"], colors)
+        elif kind == "overlay":
+            write_picture(path, overlay(pixels, answers["mask"], colors))
+        elif kind == "probabilities":
+            np.save(path, answers[kind].astype(np.float16))
+        else:
+            shade = np.rint(255 * answers[kind]).astype(np.uint8)
+            write_picture(path, cv2.applyColorMap(shade, cv2.COLORMAP_MAGMA)[..., ::-1])
+
+
+def _pictures(path):
+    if not path.exists():
+        raise UserError(f"--input={path} does not exist")
+    if not path.is_dir():
+        return [path]
+    found = sorted(file for file in path.iterdir() if file.suffix.lower() in PICTURES)
+    if not found:
+        raise UserError(f"--input={path} holds no pictures ({', '.join(sorted(PICTURES))})")
+    return found
+
+
+def _targets(path, output, save):
+    """Where the answers of a picture go."""
+    return {kind: output / f"{path.stem}{ENDS[kind]}" for kind in save}
+
+
+def _check_targets(pictures, output, save):
+    """Raises `UserError` where an answer would overwrite a picture or another answer."""
+    sources = {path.resolve() for path in pictures}
+    seen: dict[Path, Path] = {}
+    for path in pictures:
+        for target in _targets(path, output, save).values():
+            if target.resolve() in sources:
+                raise UserError(f"--output={output} would overwrite {target}; choose another")
+            if target in seen:
+                raise UserError(f"{seen[target]} and {path} would both become {target}; rename one")
+            seen[target] = path

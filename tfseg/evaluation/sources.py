@@ -1,0 +1,77 @@
+"""Masks to be scored that no network of ours makes: an export's, or a folder of pictures."""
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+from tqdm import tqdm
+
+from tfseg.errors import UserError
+from tfseg.records.example import decode_about
+
+NO_MASKS = ("_overlay", "_uncertainty")  # what `predict` writes beside them
+
+
+class Export:
+    """An exported SavedModel. Raises `UserError` for a folder that is none."""
+
+    def __init__(self, folder):
+        try:
+            self._model = tf.saved_model.load(str(folder))
+            self._signature = self._model.signatures["serving_default"]
+        except (OSError, KeyError, ValueError) as error:
+            reason = " ".join(str(error).split())[:120]
+            raise UserError(f"--export={folder} is no exported network: {reason}") from None
+        if "mask" not in self._signature.structured_outputs:
+            raise UserError(f"--export={folder} gives no mask; export it with this program")
+
+    def label(self, images, start):
+        """Classes uint8 (N, H, W) of images, and None: an export keeps its confidence."""
+        return self._signature(images=images)["mask"].numpy(), None
+
+
+class MaskFolder:
+    """A folder of PNGs, each with the class indices of the frame whose id it is called by.
+
+    `labels[i]` is the mask of a split's frame i. A file may lie in folders of its own, and have
+    more behind its frame's id ("ID_leftImg8bit.png"). `table` (256,) maps what the files hold to
+    class indices. Raises `UserError` where a frame has no file.
+    """
+
+    def __init__(self, folder, split, table=None):
+        if not Path(folder).is_dir():
+            raise UserError(f"--predictions={folder} is not a folder")
+        files = [f for f in sorted(Path(folder).rglob("*.png")) if not f.stem.endswith(NO_MASKS)]
+        every = {file.stem: file for file in files}
+        every |= {str(file.relative_to(folder).with_suffix("")): file for file in files}
+        self._table, self._files = table, []
+        for index in tqdm(range(len(split)), "finding masks", unit="frame", leave=False):
+            name = decode_about(split.read(index))[0]
+            file = every.get(name) or every.get(Path(name).name) or _begins(files, Path(name).name)
+            if file is None:
+                raise UserError(f"--predictions={folder} has no {name}.png")
+            self._files.append(file)
+
+    def label(self, images, start):
+        """Classes uint8 (N, H, W) of the frames from `start` on, and None for confidence."""
+        shape = images.shape[1:3]
+        files = self._files[start : start + len(images)]
+        return np.stack([self._read(file, tuple(shape)) for file in files]), None
+
+    def _read(self, file, shape):
+        try:
+            mask = np.asarray(Image.open(file))
+        except (OSError, SyntaxError, ValueError) as error:
+            raise UserError(f"{file} is damaged or no picture: {error}") from None
+        if mask.dtype != np.uint8 or mask.shape != shape:
+            raise UserError(
+                f"{file} is {mask.dtype} of shape {mask.shape}; wanted class indices, uint8 {shape}"
+            )
+        return mask if self._table is None else self._table[mask]
+
+
+def _begins(files, name):
+    """The one file whose name begins with a frame's; None where there is none, or are several."""
+    found = [file for file in files if file.stem.startswith(f"{name}_")]
+    return found[0] if len(found) == 1 else None

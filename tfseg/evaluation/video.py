@@ -1,0 +1,80 @@
+"""Videos and cameras, frame by frame: the same moving picture with its masks laid over it."""
+
+import os
+
+import cv2
+from tqdm import tqdm
+
+from tfseg.errors import UserError
+from tfseg.visualize import colorize, overlay
+
+# What is read and written, and the codec that every OpenCV has for it.
+VIDEOS = {".mp4": "mp4v", ".m4v": "mp4v", ".mov": "mp4v", ".mkv": "mp4v", ".avi": "MJPG"}
+CAMERA_RATE = 25.0  # frames a second, of cameras that do not say
+
+
+def label_video(config, segmenter, camera=False):
+    """Writes the video that a `PredictConfig` names with overlays, or masks in class colours.
+
+    A camera is read until Ctrl-C. The file is there when it is whole, or when it was stopped.
+    """
+    if set(config.save) not in ({"mask", "overlay"}, {"overlay"}, {"mask"}):
+        raise UserError(f"--save={','.join(config.save)}: of a video, mask or overlay")
+    output = config.output
+    if output.suffix.lower() not in VIDEOS:
+        raise UserError(f"--output={output}: wanted a file for the video, as masks.mp4")
+    if output.resolve() == config.input.resolve():
+        raise UserError(f"--output={output} would overwrite its input; choose another")
+    capture = cv2.VideoCapture(int(str(config.input)) if camera else str(config.input))
+    if not capture.isOpened():
+        kind = "camera" if camera else "video"
+        state = "" if camera or config.input.exists() else ": there is no such file"
+        raise UserError(f"--input={config.input} is no {kind} that can be read{state}")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    partial = output.with_name(f".{output.stem}.partial{output.suffix}")
+    try:
+        frames = _write(capture, partial, segmenter, "overlay" in config.save, camera)
+        if not frames:
+            raise UserError(f"--input={config.input} has no frame that can be read")
+        os.replace(partial, output)
+    finally:
+        capture.release()
+        partial.unlink(missing_ok=True)
+    print(f"wrote {frames} frames to {output}")
+
+
+def _write(capture, path, segmenter, over, camera):
+    """Labels frames until there are no more; returns how many there were."""
+    rate = capture.get(cv2.CAP_PROP_FPS) or CAMERA_RATE
+    total = None if camera else max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT))) or None
+    writer, count = None, 0
+    try:
+        with tqdm(total=total, desc="predicting", unit="frame") as bar:
+            while True:
+                known, pixels = capture.read()
+                if not known:
+                    break
+                image = pixels[..., ::-1]
+                mask = segmenter.predict(image)
+                shown = overlay(image, mask, segmenter.colors) if over else None
+                shown = colorize(mask, segmenter.colors) if shown is None else shown
+                if writer is None:
+                    writer = _writer(path, rate, mask.shape)
+                writer.write(shown[..., ::-1])
+                count += 1
+                bar.update()
+    except KeyboardInterrupt:
+        if not camera:
+            raise
+    finally:
+        if writer is not None:
+            writer.release()
+    return count
+
+
+def _writer(path, rate, shape):
+    code = cv2.VideoWriter_fourcc(*VIDEOS[path.suffix.lower()])
+    writer = cv2.VideoWriter(str(path), code, rate, shape[::-1])
+    if not writer.isOpened():
+        raise UserError(f"{path.suffix} videos cannot be written here; try --output=masks.avi")
+    return writer
