@@ -5,7 +5,7 @@
 `--source` is CamVid in the SegNet edition; without one, drawn streets, enlarged to 480×360. The
 probabilities are the labels', blurred as a network's of stride 8 would be, with noise. Both start
 from an image and probabilities (H, W, K), end with probabilities (H, W, K), take turns, and show
-their median. Needs `pip install pydensecrf2 cython` and a compiler.
+their median. Needs `pip install pydensecrf2` (and a compiler).
 """
 
 import argparse
@@ -49,7 +49,7 @@ def images_and_labels(source):
     frames = get_dataset("camvid" if source else "streets").list_frames(source)["train"]
     for frame in frames[:: max(1, len(frames) // FRAMES)][:FRAMES]:
         label = cv2.resize(read_label(frame).index, SIZE[::-1], interpolation=cv2.INTER_NEAREST)
-        yield cv2.resize(read_image(frame.image), SIZE[::-1]), label
+        yield cv2.resize(read_image(frame.image)[1], SIZE[::-1]), label
 
 
 def probabilities(label, classes):

@@ -58,10 +58,11 @@ figcaption { margin-top: .2rem; color: var(--dim); font-size: .82rem; }
 @media (max-width: 40rem) {
   body { padding: 1.1rem .9rem 2rem; }
   h1 { font-size: 1.5rem; }
-  table.bars tr { display: grid; grid-template-columns: minmax(0, 1fr) repeat(4, 3.6em);
+  .tiles { grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); }
+  table.bars tr { display: grid; grid-template-columns: minmax(0, 1fr) repeat(4, 4.1em);
     padding: .25rem 0; border-bottom: 1px solid var(--line); }
   table.bars th, table.bars td { padding: .1rem .2rem; border: 0; }
-  table.bars th { font-size: .75rem; }
+  table.bars th { font-size: .75rem; white-space: normal; }
   table.bars th.wide { display: none; }
   table.bars td.wide { grid-column: 1 / -1; order: 1; width: auto; }
   table.bars .bar { height: .5rem; }

@@ -183,7 +183,7 @@ def table(results):
         for key, title in SUMMARY.items()
         if key in results
     ]
-    if "category_iou" in results and "iiou" not in results:
+    if "iiou" not in results:
         lines.append("iIoU: left out, the records hold no instances")
     return "\n".join(lines)
 
