@@ -7,14 +7,10 @@ import shutil
 import cv2
 import numpy as np
 import pytest
-import tensorflow as tf
 from PIL import Image
 
 import tfseg
 from tfseg.cli import main
-from tfseg.config import ExportConfig
-from tfseg.errors import UserError
-from tfseg.export.saved_model import export
 
 
 @pytest.fixture(scope="module")
@@ -94,22 +90,6 @@ def test_predict_overwrites_no_picture_and_no_answer(run, photo, tmp_path, capsy
         assert stopped.value.code == 2
         assert message in capsys.readouterr().err
     assert Image.open(path).mode == "RGB"
-
-
-def test_export_answers_the_same_mask_at_any_size(run, segmenter, tmp_path):
-    output = tmp_path / "exports" / "linknet" / "1"
-    assert export(ExportConfig(run=run, output=output)) == output
-    served = tf.saved_model.load(str(output)).signatures["serving_default"]
-    rng = np.random.default_rng(1)
-    for shape in ((1, 48, 64, 3), (2, 61, 83, 3), (1, 33, 32, 3)):
-        images = rng.integers(0, 256, shape, "uint8")
-        mask = served(images=tf.constant(images))["mask"]
-        assert mask.dtype == tf.uint8
-        for one, image in zip(mask, images, strict=True):
-            np.testing.assert_array_equal(one, segmenter.predict(image))
-    with pytest.raises(UserError, match="exists; choose another"):
-        export(ExportConfig(run=run, output=output))
-    assert [path.name for path in output.parent.iterdir()] == ["1"]
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ ARROWS = {
         "data", "devices", "encoders", "evaluation", "losses", "metrics", "models", "records",
         "runs", "schedules", "visualize",
     },
-    "export": {"evaluation", "metrics"},
+    "export": {"datasets", "layers", "metrics", "models", "runs"},
 }  # fmt: skip
 
 

@@ -38,7 +38,7 @@ def _predict(cfg, given):
 
 
 def _export(cfg, given):
-    from tfseg.export.saved_model import export
+    from tfseg.export.export import export
 
     print(f"wrote {export(cfg)}")
 

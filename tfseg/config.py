@@ -198,12 +198,16 @@ class PredictConfig(LookConfig):
 
 
 @dataclass(frozen=True)
-class ExportConfig(Config):
-    """Write a SavedModel: uint8 RGB images of any size in, uint8 masks out."""
+class ExportConfig(NetworkConfig):
+    """Write a network as files that other runtimes load: uint8 RGB images in, uint8 masks out."""
 
-    run: Path = flag(None, _RUN, Path)
+    dataset: str = flag(None, "data set that --model was trained on: names and colours")
     output: Path = flag(None, "folder to write, as exports/linknet/1", Path)
-    checkpoint: Path = flag(None, _CHECKPOINT, Path)
+    outputs: tuple = flag(
+        ("mask",), "what it answers: mask, probabilities, logits; several as a,b", names
+    )
+    size: tuple = flag(None, "take pictures of this HxW in pixels alone; any by default", size)
+    batch: int = flag(None, "take so many pictures at once alone; any by default", int, low=1)
 
 
 @dataclass(frozen=True)

@@ -1,52 +1,63 @@
-"""A trained run as a SavedModel: uint8 RGB images in, uint8 masks out."""
+"""A frozen graph as a SavedModel that TensorFlow Serving mounts."""
 
-import os
-import shutil
-from pathlib import Path
-
-import keras
 import tensorflow as tf
-from keras import ops
 
-from tfseg.errors import UserError
-from tfseg.evaluation.inference import load
-from tfseg.metrics import class_indices
+from tfseg.export.graph import OUTPUTS
 
 
-def export(config):
-    """Writes `config.output` (an `ExportConfig`) whole or not at all, and returns it.
+def write_saved_model(graph, folder, *, outputs, batch, smallest):
+    """Writes `graph` (`make_graph` with all of its outputs, any batch) as a SavedModel.
 
-    Signature `serving_default`: `images` uint8 (N, H, W, 3), any size -> `mask` uint8 (N, H, W).
+    Signatures:
+        serving_default: `images` uint8 (N, H, W, 3) -> `outputs`, by name; N is `batch`.
+        encoded: `image_bytes` string (N,), JPEG or PNG files of any sizes -> `mask_png` string
+            (N,), PNG files of class indices, each at its picture's size. One picture is decoded,
+            labelled and encoded after the other. A graph for one size sees them resized to it.
+
+    `smallest` is the least side of a picture, in pixels; "encoded" refuses smaller ones.
     """
-    output = config.output
-    if output is None:
-        raise UserError("export needs --output=FOLDER, as --output=exports/linknet/1")
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise UserError(
-            f"--output={output} exists; choose another, such as the next version number"
-        )
-    segmenter = load(config.run, config.checkpoint)
-    partial = output.with_name(f".{output.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)  # of an export that was killed
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        _archive(segmenter.model).write_out(str(partial), verbose=False)
-        if output.exists():
-            output.rmdir()
-        os.replace(partial, output)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return Path(output)
+    module = tf.Module()
+    module.graph = graph  # both signatures call it, so its weights are in the file once
+    size = graph.inputs[0].shape[1:3]
+
+    @tf.function(input_signature=[tf.TensorSpec((batch, *size, 3), tf.uint8, name="images")])
+    def segment(images):
+        results = dict(zip(OUTPUTS, graph(images), strict=True))
+        return {output: results[output] for output in outputs}
+
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, name="image_bytes")])
+    def segment_files(image_bytes):
+        def one(file):
+            return _segment_file(graph, file, smallest)
+
+        return {"mask_png": tf.map_fn(one, image_bytes, parallel_iterations=1)}
+
+    module.segment, module.segment_files = segment, segment_files
+    signatures = {"serving_default": segment, "encoded": segment_files}
+    tf.saved_model.save(module, str(folder), signatures=signatures)
 
 
-def _archive(network):
-    archive = keras.export.ExportArchive()
-    archive.track(network)
+def _segment_file(graph, file, smallest):
+    """One encoded picture -> the PNG of its mask."""
+    pixels = _decode(file)
+    shape = tf.shape(pixels)[:2]
+    size = graph.inputs[0].shape[1:3]
+    if size.is_fully_defined():
+        resized = tf.image.resize(pixels[None], size)
+        _, _, logits = graph(tf.cast(tf.round(resized), tf.uint8))
+        mask = tf.cast(tf.argmax(tf.image.resize(logits, shape), axis=-1), tf.uint8)
+    else:
+        message = f"a picture needs {smallest} pixels a side"
+        with tf.control_dependencies([tf.debugging.assert_greater_equal(shape, smallest, message)]):
+            mask, _, _ = graph(pixels[None])
+    return tf.io.encode_png(tf.reshape(mask, (*tf.unstack(shape), 1)))
 
-    def serve(images):
-        logits = network(ops.cast(images, "float32"), training=False)
-        return {"mask": ops.cast(class_indices(logits), "uint8")}
 
-    images = tf.TensorSpec((None, None, None, 3), tf.uint8, name="images")
-    archive.add_endpoint("serving_default", serve, input_signature=[images])
-    return archive
+def _decode(file):
+    """RGB pixels uint8 (H, W, 3) of a JPEG or PNG file; gray becomes RGB, alpha is left out."""
+    return tf.cond(
+        tf.io.is_jpeg(file),
+        # the decoding that Pillow and OpenCV do; TensorFlow's default is quicker and less exact
+        lambda: tf.io.decode_jpeg(file, channels=3, dct_method="INTEGER_ACCURATE"),
+        lambda: tf.io.decode_png(file, channels=3),
+    )

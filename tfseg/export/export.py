@@ -1,0 +1,101 @@
+"""A trained network as a folder of files that other runtimes load."""
+
+import os
+import shutil
+from dataclasses import asdict
+
+from tfseg.datasets import get_dataset
+from tfseg.datasets.palette import palette
+from tfseg.errors import UserError, unknown
+from tfseg.export.graph import OUTPUTS, make_graph
+from tfseg.export.saved_model import write_saved_model
+from tfseg.models import MODELS
+from tfseg.runs import (
+    Labels,
+    RunFolder,
+    build_network,
+    load_network,
+    load_public_network,
+    precision,
+    write_json,
+)
+
+
+def export(config):
+    """Writes `config.output` (an `ExportConfig`) whole or not at all, and returns it.
+
+    The folder is TensorFlow Serving's `NAME/VERSION`: the SavedModel with its signatures (see
+    `write_saved_model`), `labels.json` with the names and colours of the classes, and both this
+    and the run's `config.json` in `assets.extra`.
+    """
+    output = _free_folder(config.output)
+    for name in config.outputs:
+        if name not in OUTPUTS:
+            raise unknown("output", name, OUTPUTS)
+    network, labels, settings = _load(config)
+    network = _at_size(network, settings, config.size)
+    if network.name == "bayesian_segnet":
+        print("bayesian_segnet is exported without dropout: one look, without samples")
+    partial = output.with_name(f".{output.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)  # of an export that was killed
+    try:
+        partial.mkdir(parents=True)
+        write_saved_model(
+            make_graph(network),
+            partial,
+            outputs=config.outputs,
+            batch=config.batch,
+            smallest=MODELS[network.name].smallest,
+        )
+        _write_labels(partial, labels, settings)
+        if output.exists():
+            output.rmdir()
+        os.replace(partial, output)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return output
+
+
+def _free_folder(output):
+    if output is None:
+        raise UserError("export needs --output=FOLDER, as --output=exports/linknet/1")
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise UserError(
+            f"--output={output} exists; choose another, such as the next version number"
+        )
+    return output
+
+
+def _load(config):
+    """The network, its `Labels`, and the config that says how it is built."""
+    if config.model is None:
+        run = RunFolder(config.run)
+        return load_network(run, config.checkpoint), run.labels(), run.config()
+    spec = get_dataset(config.dataset) if config.dataset else None
+    network = load_public_network(config, len(spec.classes) if spec else None)
+    if spec:
+        return network, Labels(spec.name, spec.classes, spec.colors), config
+    count = network.output_shape[-1]
+    names = tuple(f"class {i}" for i in range(count))
+    return network, Labels(config.model, names, palette(count)), config
+
+
+def _at_size(network, settings, size):
+    """The same network for pictures of one size (H, W) alone; None leaves it as it is."""
+    if size is None:
+        return network
+    smallest = MODELS[network.name].smallest
+    if min(size) < smallest:
+        raise UserError(f"--size={size[0]}x{size[1]}: {network.name} needs {smallest} a side")
+    with precision("float32"):
+        fixed = build_network(settings, network.output_shape[-1], input_shape=(*size, 3))
+    fixed.set_weights(network.get_weights())
+    return fixed
+
+
+def _write_labels(folder, labels, settings):
+    extra = folder / "assets.extra"  # TensorFlow Serving leaves alone what it does not know there
+    extra.mkdir(exist_ok=True)
+    for place in (folder, extra):
+        write_json(place / "labels.json", {"model": settings.model, **asdict(labels)})
+    settings.save(extra / "config.json")
