@@ -22,7 +22,8 @@ code { padding: .1em .3em; border-radius: 3px; background: var(--pale); font-siz
 .bad { color: var(--bad); border-color: var(--bad); }
 .note { color: var(--note); border-color: var(--note); }
 
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(12rem, 1fr)); gap: .75rem; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(12rem, 1fr)); gap: .75rem;
+  margin-top: 1rem; }
 .tile { padding: .7rem 1rem; border: 1px solid var(--line); border-radius: 6px; }
 .tile b { display: block; font-size: 1.5rem; line-height: 1.25; }
 
@@ -59,14 +60,16 @@ figcaption { margin-top: .2rem; color: var(--dim); font-size: .82rem; }
   body { padding: 1.1rem .9rem 2rem; }
   h1 { font-size: 1.5rem; }
   .tiles { grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); }
-  table.bars tr { display: grid; grid-template-columns: minmax(0, 1fr) repeat(4, 4.1em);
-    padding: .25rem 0; border-bottom: 1px solid var(--line); }
-  table.bars th, table.bars td { padding: .1rem .2rem; border: 0; }
-  table.bars th { font-size: .75rem; white-space: normal; }
+  table.bars tr { display: flex; flex-wrap: wrap; padding: .25rem 0;
+    border-bottom: 1px solid var(--line); }
+  table.bars th, table.bars td { flex: 0 0 3.9rem; padding: .1rem .2rem; border: 0; }
+  table.bars th { font-size: .75rem; white-space: normal; overflow-wrap: normal; }
+  table.bars th:first-child, table.bars td:first-child { flex: 1; }
   table.bars th.wide { display: none; }
-  table.bars td.wide { grid-column: 1 / -1; order: 1; width: auto; }
+  table.bars td.wide { flex: 0 0 100%; order: 1; }
   table.bars .bar { height: .5rem; }
   .figures { grid-template-columns: 1fr; }
+  .panels { grid-template-columns: 1fr 1fr; }
 }
 """
 

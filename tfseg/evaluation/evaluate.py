@@ -1,18 +1,20 @@
 """`test`: the figures of a network, an export or predicted masks on a split of labelled frames."""
 
 import csv
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
+from tfseg.config import LookConfig
 from tfseg.data.pipeline import evaluation_batches
 from tfseg.devices import select
 from tfseg.errors import UserError
 from tfseg.evaluation import report
 from tfseg.evaluation.figures import Tally, cityscapes_prediction, elab_names, table
-from tfseg.evaluation.inference import make_engine
+from tfseg.evaluation.inference import LOOKS, make_engine
 from tfseg.evaluation.instances import CLASSES as CITYSCAPES
 from tfseg.evaluation.sources import Export, MaskFolder
 from tfseg.records.damage import naming_damage, without_damage
@@ -47,9 +49,10 @@ def score(source, split, batch_size=4, show=None):
     bar = tqdm(total=len(split), desc=f"scoring {split.name}", unit="frame")
     with bar, naming_damage(split):
         for images, truths in evaluation_batches(split, batch_size=batch_size):
-            masks, confidences = source.label(images, bar.n)
+            start = len(frames)  # not the bar's count, which stands still where bars are turned off
+            masks, confidences = source.label(images, start)
             for place, (truth, mask) in enumerate(zip(truths.numpy(), masks, strict=True)):
-                index = bar.n + place
+                index = start + place
                 instance = decode_about(split.read(index))[1] if with_objects else None
                 confidence = None if confidences is None else confidences[place]
                 frames.append(tally.add(truth, mask, instance, confidence))
@@ -95,13 +98,14 @@ def test(config):
 
 @dataclass(frozen=True)
 class Subject:
-    """What is tested: `source.label` on a split, where figures go, and its name in a report."""
+    """What is tested: `source.label` on a split, where figures go, and what a report calls it."""
 
     name: str
     source: object
     split: object
     labels: Labels
     output: Path
+    looks: str = ""
 
     def frame(self, index):
         """(image, truth, prediction) of a frame of the split."""
@@ -131,12 +135,31 @@ def _subject(config):
     split, engine = _split(config, records), make_engine(network, config)
     for size in split.sizes:
         engine.check_size(*size, f"a frame of {split.name}")
-    return Subject(name, engine, split, labels, output)
+    return Subject(name, engine, split, labels, output, _looks(config))
+
+
+def _looks(config):
+    """How the network looks at pictures, in words, where it is not as usual."""
+    usual = LookConfig()
+    changed = {
+        name: value
+        for name in (*LOOKS, "crf")
+        if (value := getattr(config, name)) != getattr(usual, name)
+    }
+    return ", ".join(
+        name if value is True else f"{name} {value}" for name, value in changed.items()
+    )
 
 
 def _foreign(config, kind):
     """The subject of `--export` or `--predictions`."""
+    defaults = {field.name: field.default for field in dataclasses.fields(config)}
+    for name in (*LOOKS, "crf", "checkpoint"):
+        if getattr(config, name) != defaults[name]:
+            raise UserError(f"--{name} is for networks; leave it out beside --{kind}")
     records = _records_of(config, f"--{kind}")
+    if config.label_ids and tuple(records.info.classes) != CITYSCAPES:
+        raise UserError(f"--label_ids is for Cityscapes' 19 classes, which {records.path} has not")
     split, folder = _split(config, records), getattr(config, kind)
     if kind == "export":
         source = Export(folder)

@@ -33,10 +33,11 @@ def others(runs, split):
 def write(path, subject, scored, others):
     """Writes the page of a `Subject` and its `Score`; `others` as the function has them."""
     results, labels = scored.tally.results(), subject.labels
-    frames = f"{len(subject.split)} frames of {subject.split.name}"
+    about = f"{subject.name}, {len(subject.split)} frames of {subject.split.name}"
+    about += f", {subject.looks}" if subject.looks else ""
     parts = [
         f"<h1>{escape(labels.dataset)}: {_percent(results['miou'])} % mIoU</h1>"
-        f'<p class="dim">{escape(subject.name)}, {frames}</p>',
+        f'<p class="dim">{escape(about)}</p>',
         _tiles(results),
         _classes(results, labels),
         _compare(subject.name, results, others, labels) if others else "",
