@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from tfseg.config import LookConfig
 from tfseg.data.pipeline import evaluation_batches
 from tfseg.devices import select
 from tfseg.errors import UserError
@@ -140,7 +139,7 @@ def _subject(config):
 
 def _looks(config):
     """How the network looks at pictures, in words, where it is not as usual."""
-    usual = LookConfig()
+    usual = type(config)()
     changed = {
         name: value
         for name in (*LOOKS, "crf")
