@@ -1,0 +1,67 @@
+"""What each way to look at pictures brings, and what it costs; a Markdown table.
+
+    python -m benchmarks.looks --run=RUN [--input=RECORDS] [--split=val] [--every=1]
+
+Every frame of the split is labelled in every way in turn; the time is the median frame's, pixels in
+and classes out, batch 1, float32.
+"""
+
+import argparse
+import statistics
+import time
+from pathlib import Path
+
+from tqdm import tqdm
+
+from tfseg.evaluation.crf import CRF
+from tfseg.evaluation.engine import Engine
+from tfseg.evaluation.figures import Tally
+from tfseg.records.example import decode
+from tfseg.records.reader import open_records
+from tfseg.runs import RunFolder, load_network
+
+SCALES = (0.75, 1.0, 1.25)
+WAYS = {
+    "plain": {},
+    "`--flip`": {"flip": True},
+    "`--scales=0.75,1,1.25`": {"scales": SCALES},
+    "`--crf`": {"crf": CRF()},
+    "all three": {"flip": True, "scales": SCALES, "crf": CRF()},
+}
+FIGURES = ("miou", "pixel_accuracy", "boundary_miou", "mean_bf", "ece")
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--run", type=Path, required=True)
+    arguments.add_argument("--input", type=Path)
+    arguments.add_argument("--split", default="val")
+    arguments.add_argument("--every", type=int, default=1)
+    options = arguments.parse_args()
+    run = RunFolder(options.run)
+    split = open_records(options.input or run.config().input).splits[options.split]
+    network = load_network(run)
+    engines = {title: Engine(network, **looks) for title, looks in WAYS.items()}
+    tallies = {title: Tally(split.info.classes) for title in WAYS}
+    times = {title: [] for title in WAYS}
+    for index in tqdm(range(0, len(split), options.every), unit="frame"):
+        image, truth = (a.numpy() for a in decode(split.read(index), split.info.encoding))
+        for title, engine in engines.items():
+            start = time.perf_counter()
+            (mask,), (confidence,) = engine.label(image[None])
+            times[title].append(time.perf_counter() - start)
+            tallies[title].add(truth, mask, confidence=confidence)
+    report(tallies, times)
+
+
+def report(tallies, times):
+    print("| | mIoU | pixel accuracy | Boundary mIoU | mean BF | calibration error | ms a frame |")
+    print("|---|--:|--:|--:|--:|--:|--:|")
+    for title, tally in tallies.items():
+        results = tally.results()
+        cells = " | ".join(f"{100 * results[name]:.1f}" for name in FIGURES)
+        print(f"| {title} | {cells} | {1000 * statistics.median(times[title]):,.0f} |")
+
+
+if __name__ == "__main__":
+    main()
