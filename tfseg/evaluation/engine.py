@@ -1,5 +1,7 @@
 """How a network looks at pictures: at several scales, mirrored, in tiles, with dropout, refined."""
 
+import math
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -60,8 +62,19 @@ class Engine:
         if self.tile is None and self.crf is None:
             classes, confidence = self._labels(images)
             return classes.numpy(), confidence.numpy()
-        every = [self._label_blocks(np.asarray(image)) for image in images]
-        return tuple(np.stack(arrays) for arrays in zip(*every, strict=True))
+        classes = np.empty(images.shape[:3], np.uint8)
+        confidence = np.empty(images.shape[:3], np.float32)
+        for place, image in enumerate(images):
+            self._label_blocks(np.asarray(image), classes[place], confidence[place])
+        return classes, confidence
+
+    def mask(self, image):
+        """Classes uint8 (H, W) of one uint8 image (H, W, 3), as `label` has them."""
+        if self.tile is None and self.crf is None:
+            return self._labels(image[None])[0].numpy()[0]
+        classes = np.empty(image.shape[:2], np.uint8)
+        self._label_blocks(image, classes)
+        return classes
 
     def probabilities(self, image):
         """Probabilities of the classes, float32 (H, W, K), that add up to 1; image (H, W, 3)."""
@@ -75,7 +88,9 @@ class Engine:
     def check_size(self, height, width, what):
         """Raises `UserError` where a picture is smaller than the network can take."""
         smallest = self.network.get_layer("size").smallest
-        seen = min(self.size or (height, width))
+        if self.size:
+            what, (height, width) = f"--size={self.size[0]}x{self.size[1]}", self.size
+        seen = min(height, width)
         if self.tile:
             seen = min(seen, self.tile)
             what = what if seen < self.tile else f"--tile={self.tile}: a tile"
@@ -87,17 +102,15 @@ class Engine:
                 f"{self.network.name} needs {smallest} a side"
             )
 
-    def _label_blocks(self, image):
-        """Classes and their probabilities of one picture, without all of its others in memory."""
-        classes = np.empty(image.shape[:2], np.uint8)
-        confidence = np.empty(image.shape[:2], np.float32)
+    def _label_blocks(self, image, classes, confidence=None):
+        """Fills in one picture's classes and their probabilities, with no others in memory."""
         blocks = self._blocks(image)
         if self.crf is not None:
             blocks = [(slice(None), slice(None), self.probabilities(image))]
         for rows, columns, block in blocks:
             classes[rows, columns] = block.argmax(axis=-1)
-            confidence[rows, columns] = block.max(axis=-1)
-        return classes, confidence
+            if confidence is not None:
+                confidence[rows, columns] = block.max(axis=-1)
 
     def _blocks(self, image):
         """(rows, columns, probabilities) of slices that cover a picture once."""
@@ -165,5 +178,5 @@ def _sampling(network):
 
 def uncertainty(probabilities):
     """How undecided each pixel is, 0 to 1, float32 (H, W): entropy as a share of the largest."""
-    terms = probabilities * np.log(np.maximum(probabilities, 1e-12))
-    return -terms.sum(axis=-1) / np.log(probabilities.shape[-1])
+    terms = probabilities * np.log(1 / np.maximum(probabilities, 1e-12))
+    return terms.sum(axis=-1) / math.log(probabilities.shape[-1])

@@ -36,7 +36,7 @@ class Segmenter:
         `image` is a picture file, or RGB pixels uint8 (H, W, 3). Raises `UserError` for a file
         that is no picture.
         """
-        return self.engine.label(self._pixels(image)[None])[0][0]
+        return self.engine.mask(self._pixels(image))
 
     def probabilities(self, image):
         """The probabilities of the classes at every pixel, float32 (H, W, K); as `predict`."""

@@ -1,5 +1,6 @@
 """`predict`: masks of picture files, of folders of them, and of videos and cameras."""
 
+import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,7 +24,6 @@ ENDS = {
     "probabilities": "_probabilities.npy",
     "uncertainty": "_uncertainty.png",
 }
-AHEAD = 2  # pictures a thread may be ahead of the network, or behind it
 
 
 def predict(config):
@@ -48,27 +48,28 @@ def predict(config):
 
 
 def _label_all(pictures, segmenter, config):
-    """The network here; other threads read and write, a few pictures before and behind it."""
-    with ThreadPoolExecutor(config.workers) as pool:
+    """The network here; other threads read and write, a picture each before and behind it."""
+    workers = config.workers or os.cpu_count()
+    with ThreadPoolExecutor(workers) as pool:
         writing = deque()
-        frames = _ahead(pool, read_picture, pictures)
+        frames = _ahead(pool, workers, read_picture, pictures)
         for path, pixels in tqdm(frames, "predicting", len(pictures), unit="picture"):
             segmenter.engine.check_size(*pixels.shape[:2], path)
             answers = _answers(segmenter, pixels, config.save)
             targets = _targets(path, config.output, config.save)
             writing.append(pool.submit(_write, targets, answers, pixels, segmenter.colors))
-            if len(writing) > AHEAD * pool._max_workers:
+            if len(writing) > workers:
                 writing.popleft().result()
         for done in writing:
             done.result()
 
 
-def _ahead(pool, function, items):
-    """Yields (item, function(item)), worked out by a pool that runs ahead a little."""
+def _ahead(pool, count, function, items):
+    """Yields (item, function(item)), worked out by a pool that runs `count` items ahead."""
     waiting = deque()
     for item in items:
         waiting.append((item, pool.submit(function, item)))
-        if len(waiting) > AHEAD * pool._max_workers:
+        if len(waiting) > count:
             first, result = waiting.popleft()
             yield first, result.result()
     for item, result in waiting:
@@ -82,22 +83,24 @@ def _answers(segmenter, pixels, save):
     probabilities = segmenter.probabilities(pixels)
     return {
         "mask": probabilities.argmax(axis=-1).astype(np.uint8),
-        "probabilities": probabilities,
+        "probabilities": probabilities.astype(np.float16),
         "uncertainty": uncertainty(probabilities) if "uncertainty" in save else None,
     }
 
 
 def _write(targets, answers, pixels, colors):
     for kind, path in targets.items():
+        partial = path.with_name(f".{path.name}")
         if kind == "mask":
-            write_mask(path, answers["mask"], colors)
+            write_mask(partial, answers["mask"], colors)
         elif kind == "overlay":
-            write_picture(path, overlay(pixels, answers["mask"], colors))
+            write_picture(partial, overlay(pixels, answers["mask"], colors))
         elif kind == "probabilities":
-            np.save(path, answers[kind].astype(np.float16))
+            np.save(partial, answers[kind])
         else:
             shade = np.rint(255 * answers[kind]).astype(np.uint8)
-            write_picture(path, cv2.applyColorMap(shade, cv2.COLORMAP_MAGMA)[..., ::-1])
+            write_picture(partial, cv2.applyColorMap(shade, cv2.COLORMAP_MAGMA)[..., ::-1])
+        os.replace(partial, path)
 
 
 def _pictures(path):
@@ -105,7 +108,11 @@ def _pictures(path):
         raise UserError(f"--input={path} does not exist")
     if not path.is_dir():
         return [path]
-    found = sorted(file for file in path.iterdir() if file.suffix.lower() in PICTURES)
+    found = sorted(
+        file
+        for file in path.iterdir()
+        if file.suffix.lower() in PICTURES and not file.name.startswith(".")
+    )
     if not found:
         raise UserError(f"--input={path} holds no pictures ({', '.join(sorted(PICTURES))})")
     return found

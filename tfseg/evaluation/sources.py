@@ -36,7 +36,7 @@ class MaskFolder:
 
     `labels[i]` is the mask of a split's frame i. A file may lie in folders of its own, and have
     more behind its frame's id ("ID_leftImg8bit.png"). `table` (256,) maps what the files hold to
-    class indices. Raises `UserError` where a frame has no file.
+    class indices. Raises `UserError` where a frame has no file of its own.
     """
 
     def __init__(self, folder, split, table=None):
@@ -46,11 +46,15 @@ class MaskFolder:
         every = {file.stem: file for file in files}
         every |= {str(file.relative_to(folder).with_suffix("")): file for file in files}
         self._table, self._files = table, []
+        frames = {}  # file -> the frame it is of
         for index in tqdm(range(len(split)), "finding masks", unit="frame", leave=False):
             name = decode_about(split.read(index))[0]
             file = every.get(name) or every.get(Path(name).name) or _begins(files, Path(name).name)
             if file is None:
                 raise UserError(f"--predictions={folder} has no {name}.png")
+            if file in frames:
+                raise UserError(f"{file} would be of {frames[file]} and {name}; write {name}.png")
+            frames[file] = name
             self._files.append(file)
 
     def label(self, images, start):

@@ -1,0 +1,397 @@
+"""How a network looks at pictures: every way beside the same thing done by hand."""
+
+import json
+import subprocess
+import sys
+
+import cv2
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import ROOT
+from PIL import Image
+from test_cli import refused
+
+import tfseg
+from tfseg.cli import main
+from tfseg.errors import UserError
+from tfseg.evaluation.crf import CRF
+from tfseg.evaluation.engine import Engine, uncertainty
+from tfseg.evaluation.evaluate import score
+from tfseg.evaluation.tiles import blended
+from tfseg.layers.batch_norm import BatchNormalization
+from tfseg.layers.preprocess import AtLeast
+
+CLASSES = 4
+HALF = 2e-3  # what half precision leaves of probabilities
+
+
+def network(kernel=1, *inner, classes=CLASSES, smallest=1):
+    """A convolution over the pixels, with known weights; 1×1 looks at each pixel alone."""
+    pixels = keras.Input((None, None, 3))
+    x = AtLeast(smallest, name="size")(pixels)
+    for layer in inner:
+        x = layer(x)
+    conv = keras.layers.Conv2D(classes, kernel, padding="same")
+    made = keras.Model(pixels, conv(x), name="small")
+    weights = np.random.default_rng(0).normal(0, 0.02, conv.kernel.shape)
+    conv.set_weights([weights, np.linspace(-1, 1, classes)])
+    return made
+
+
+def picture(height, width, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def softmax(model, image):
+    """Probabilities of one image by the network alone."""
+    logits = np.asarray(model(np.float32(image)[None], training=False))[0].astype(np.float64)
+    powers = np.exp(logits - logits.max(-1, keepdims=True))
+    return powers / powers.sum(-1, keepdims=True)
+
+
+def resized(array, height, width):
+    """OpenCV's bilinear resize, which is TensorFlow's; it takes four channels at a time."""
+    return cv2.resize(np.float32(array), (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def by_hand(model, image, sizes=(None,), flip=False):
+    """The mean of softmaxes at several sizes, each resized to the image's own."""
+    shape, looks = image.shape[:2], []
+    for size in sizes:
+        seen = resized(image, *(size or shape))
+        probabilities = softmax(model, seen)
+        if flip:
+            probabilities = (probabilities + softmax(model, seen[:, ::-1])[:, ::-1]) / 2
+        looks.append(resized(probabilities, *shape))
+    return np.mean(looks, axis=0)
+
+
+@pytest.mark.parametrize(
+    ("looks", "sizes"),
+    [
+        ({}, (None,)),
+        ({"flip": True}, (None,)),
+        ({"scales": (0.5, 1, 1.5)}, ((20, 27), (41, 54), (62, 81))),
+        ({"scales": (2,), "flip": True}, ((82, 108),)),
+        ({"size": (32, 40)}, ((32, 40),)),
+        ({"size": (32, 40), "scales": (1, 0.5), "flip": True}, ((32, 40), (16, 20))),
+    ],
+    ids=["plain", "flip", "scales", "scale and flip", "size", "all"],
+)
+def test_looks_are_what_they_are_by_hand(looks, sizes):
+    model, image = network(3), picture(41, 54)
+    engine = Engine(model, **looks)
+    wanted = by_hand(model, image, sizes, looks.get("flip", False))
+    found = engine.probabilities(image)
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+    np.testing.assert_allclose(found.sum(-1), 1, atol=1e-5)
+    classes, confidence = engine.label(np.stack([image, image[::-1]]))
+    assert classes.shape == (2, 41, 54)
+    np.testing.assert_array_equal(classes[0], found.argmax(-1))
+    np.testing.assert_array_equal(engine.mask(image), classes[0])
+    np.testing.assert_allclose(confidence[0], wanted.max(-1), atol=1e-5)
+
+
+def test_mask_comes_from_logits_where_probabilities_round_to_one():
+    model = network()
+    model.layers[-1].set_weights([np.zeros((1, 1, 3, CLASSES)), np.array([0.0, 200, 200.5, 1])])
+    classes, confidence = Engine(model).label(picture(3, 4)[None])
+    assert (classes == 2).all()
+    np.testing.assert_allclose(confidence, 1 / (1 + np.exp(-0.5)), atol=1e-5)
+
+
+@pytest.mark.parametrize("overlap", [0, 0.25, 0.9])
+@pytest.mark.parametrize("tile", [5, 16, 40])
+def test_tiles_change_nothing_where_the_network_looks_at_pixels(tile, overlap):
+    model = network()
+    whole_engine, engine = Engine(model), Engine(model, tile=tile, overlap=overlap)
+    for shape in ((40, 53), (16, 7), (33, 32)):
+        image = picture(*shape)
+        whole = whole_engine.probabilities(image)
+        np.testing.assert_allclose(engine.probabilities(image), whole, atol=HALF)
+        mask, highest = engine.mask(image), np.sort(whole, axis=-1)
+        clear = highest[..., -1] - highest[..., -2] > 2 * HALF
+        assert clear.mean() > 0.9
+        np.testing.assert_array_equal(mask[clear], whole.argmax(-1)[clear])
+        assert mask.max() < CLASSES
+
+
+def test_a_tile_as_large_as_the_picture_is_the_whole():
+    model, image = network(5), picture(30, 47)
+    whole = Engine(model, flip=True)
+    for tile in (47, 500):
+        tiled = Engine(model, flip=True, tile=tile)
+        np.testing.assert_array_equal(tiled.probabilities(image), whole.probabilities(image))
+
+
+def test_blocks_cover_a_picture_once_and_weights_add_up_to_one():
+    rng = np.random.default_rng(1)
+    for _ in range(60):
+        height, width, tile = (int(n) for n in rng.integers(1, 50, 3))
+        seen, total = np.zeros((height, width), int), np.zeros((height, width))
+        windows = []
+
+        def ones(rows, columns, windows=windows):
+            windows.append((rows, columns))
+            return np.ones((rows.stop - rows.start, columns.stop - columns.start, 2), np.float32)
+
+        for rows, columns, block in blended((height, width), tile, rng.uniform(0, 0.9), ones):
+            seen[rows, columns] += 1
+            total[rows, columns] = block[..., 1]
+        assert (seen == 1).all()
+        np.testing.assert_allclose(total, 1, atol=HALF)
+        for rows, columns in windows:  # every one of a single size, so that one graph serves all
+            assert rows.stop - rows.start == min(tile, height)
+            assert columns.stop - columns.start == min(tile, width)
+            assert rows.stop <= height
+            assert columns.stop <= width
+
+
+def test_a_tile_fades_into_the_next():
+    def number(rows, columns):
+        value = columns.start // 12  # of the tile, from the left
+        return np.full((rows.stop - rows.start, columns.stop - columns.start, 1), value, np.float32)
+
+    row = np.zeros(40, np.float32)
+    for _, columns, block in blended((16, 40), 16, 0.25, number):
+        row[columns] = block[0, :, 0]
+    assert (row[:12] == 0).all()
+    np.testing.assert_allclose(row[12:16], [0.125, 0.375, 0.625, 0.875])
+    assert (np.diff(row) >= 0).all()
+    assert row[-1] == 2
+
+
+def test_batch_tile_and_order_change_no_figure(records):
+    split = tfseg.open_records(records).splits["val"]
+    classes = len(split.info.classes)
+    tallies = [
+        score(Engine(network(classes=classes), **looks), split, batch_size).tally
+        for batch_size, looks in ((1, {}), (3, {}), (2, {"tile": 20}), (1, {"tile": 33}))
+    ]
+    first, *others = tallies
+    assert len(np.unique(first.matrix.nonzero()[1])) > 2  # it predicts more than one class
+    for other in others:
+        np.testing.assert_array_equal(other.matrix, first.matrix)
+        assert other.results()["ece"] == pytest.approx(first.results()["ece"], abs=HALF)
+
+
+def test_bars_turned_off_change_no_figure(records, monkeypatch):
+    """Frames are counted by themselves: a bar that is off counts nothing."""
+    split = tfseg.open_records(records).splits["val"]
+
+    class Starts:
+        def __init__(self):
+            self.seen = []
+
+        def label(self, images, start):
+            self.seen.append(start)
+            return np.zeros(images.shape[:3], np.uint8), None
+
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+    source = Starts()
+    score(source, split, batch_size=2)
+    assert source.seen == [0, 2]
+
+
+class Steps(keras.layers.Dropout):
+    """Dropout that can be followed: sample i of an image is multiplied by i; it counts its calls.
+
+    Args:
+        samples: of one image, which lie side by side in the batch.
+    """
+
+    def __init__(self, samples):
+        super().__init__(0.5)
+        self.samples = samples
+        self.calls = tf.Variable(0)
+
+    def call(self, x, training=False):
+        if not training:
+            return x
+        self.calls.assign_add(1)
+        factor = tf.cast(tf.range(tf.shape(x)[0]) % self.samples, x.dtype)
+        return x * factor[:, None, None, None]
+
+
+def norm():
+    """Batch normalisation with statistics that no batch here has."""
+    layer = BatchNormalization()
+    layer.build((None, None, None, 3))
+    weights = [[1, 2, 1], [3, 0, 1], [90, 100, 110], [400, 900, 2500]]
+    layer.set_weights([np.array(w) for w in weights])
+    return layer
+
+
+def test_samples_are_one_batch_with_the_statistics_of_inference():
+    steps, batch_norm = Steps(5), norm()
+    model = network(1, batch_norm, steps)
+    kept = [np.array(w) for w in batch_norm.get_weights()]
+    images = np.stack([picture(6, 9, seed) for seed in range(3)])
+    engine = Engine(model, mc_samples=5)
+    classes, confidence = engine.label(images)
+    assert int(steps.calls) == 1
+    scales, offsets, means, variances = kept
+    normal = (images - means) / np.sqrt(variances + 1e-5) * scales + offsets
+    kernel, bias = model.layers[-1].get_weights()
+    logits = np.stack([normal * i @ kernel[0, 0] + bias for i in range(5)])
+    powers = np.exp(logits - logits.max(-1, keepdims=True))
+    wanted = (powers / powers.sum(-1, keepdims=True)).mean(0)
+    np.testing.assert_allclose(confidence, wanted.max(-1), atol=1e-5)
+    np.testing.assert_array_equal(classes, wanted.argmax(-1))
+    np.testing.assert_allclose(engine.probabilities(images[1]), wanted[1], atol=1e-5)
+    for found, weight in zip(batch_norm.get_weights(), kept, strict=True):
+        np.testing.assert_array_equal(found, weight)
+
+
+def test_samples_of_a_network_with_dropout_differ_and_its_masks_without_do_not():
+    keras.utils.set_random_seed(0)
+    model, image = tfseg.build("enet", CLASSES), picture(32, 48)
+    plain = Engine(model).probabilities(image)
+    sampled = Engine(model, mc_samples=3)
+    looks = [sampled.probabilities(image) for _ in range(2)]
+    assert np.abs(looks[0] - looks[1]).max() > 1e-4
+    np.testing.assert_allclose(looks[0].sum(-1), 1, atol=1e-5)
+    np.testing.assert_array_equal(Engine(model).probabilities(image), plain)
+
+
+def test_bayesian_segnet_is_sampled_unless_told_otherwise():
+    model = tfseg.build("bayesian_segnet", 2)
+    assert Engine(model).samples == 8
+    assert Engine(model, mc_samples=0).samples == 0
+    assert Engine(model, mc_samples=2).samples == 2
+
+
+def test_samples_need_dropout():
+    with pytest.raises(UserError, match="--mc_samples: small has no dropout to sample from"):
+        Engine(network(), mc_samples=4)
+    with pytest.raises(UserError, match="no dropout"):
+        Engine(network(1, keras.layers.Dropout(0)), mc_samples=4)
+
+
+def test_uncertainty_is_the_share_of_the_largest_entropy():
+    probabilities = np.zeros((2, 2, 4), np.float32)
+    probabilities[0, 0] = 0.25
+    probabilities[0, 1, 2] = 1
+    probabilities[1, 0, :2] = 0.5
+    probabilities[1, 1] = 0.97, 0.01, 0.01, 0.01
+    found = uncertainty(probabilities)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found[:, 0], [1, 0.5], atol=1e-6)
+    assert found[0, 1] == 0
+    assert 0 < found[1, 1] < 0.5
+    noise = uncertainty(np.random.default_rng(0).dirichlet(np.ones(7), (40, 50)))
+    assert 0 <= noise.min() < noise.max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("looks", "message"),
+    [
+        ({}, "^it has 40x50 pixels; small needs 48 a side"),
+        ({"scales": (1.5, 0.5)}, "^it has 40x50 pixels, seen at 0.5 of that; small needs 48"),
+        ({"size": (64, 32)}, "^--size=64x32 has 64x32 pixels; small needs 48"),
+        ({"tile": 20}, "^--tile=20: a tile has 20x20 pixels; small needs 48"),
+        ({"tile": 512}, "^it has 40x50 pixels; small needs 48"),
+    ],
+    ids=["plain", "scales", "size", "tile", "small picture"],
+)
+def test_what_is_too_small_is_named(looks, message):
+    with pytest.raises(UserError, match=message):
+        Engine(network(smallest=48), **looks).check_size(40, 50, "it")
+
+
+def test_a_scale_or_size_that_is_large_enough_will_do():
+    Engine(network(smallest=48), scales=(1.2,)).check_size(40, 50, "it")
+    Engine(network(smallest=48), size=(48, 64)).check_size(40, 50, "it")
+
+
+def test_tile_and_size_exclude_each_other():
+    with pytest.raises(UserError, match="--size=64x32 beside --tile=16; give one of them"):
+        Engine(network(), size=(64, 32), tile=16)
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory):
+    """A picture with edges, 61×83."""
+    pixels = cv2.GaussianBlur(picture(61, 83), (0, 0), 4)
+    pixels = (pixels - pixels.min()) * np.float32(255 / np.ptp(pixels))
+    path = tmp_path_factory.mktemp("photos") / "photo.png"
+    Image.fromarray(pixels.astype(np.uint8)).save(path)
+    return path
+
+
+def predicted(run, photo, folder, *flags):
+    main(["predict", f"--run={run}", f"--input={photo}", f"--output={folder}", "--gpu=-1", *flags])
+    return np.asarray(Image.open(folder / "photo.png"))
+
+
+def test_flags_reach_the_engine(run, photo, tmp_path):
+    pixels = np.asarray(Image.open(photo))
+    found = predicted(run, photo, tmp_path / "a", "--scales=1,1.5", "--flip", "--size=40x50")
+    wanted = tfseg.load(run, scales=(1.0, 1.5), flip=True, size=(40, 50)).predict(pixels)
+    np.testing.assert_array_equal(found, wanted)
+    found = predicted(run, photo, tmp_path / "b", "--tile=40", "--overlap=0.5")
+    np.testing.assert_array_equal(found, tfseg.load(run, tile=40, overlap=0.5).predict(pixels))
+
+
+def test_crf_by_flags(run, photo, tmp_path):
+    pixels, plain = np.asarray(Image.open(photo)), tfseg.load(run)
+    crf = CRF(iterations=3, bilateral_srgb=20, gaussian_compat=1.5)
+    flags = ("--crf", "--crf_iterations=3", "--crf_bilateral_srgb=20", "--crf_gaussian_compat=1.5")
+    found = predicted(run, photo, tmp_path, *flags)
+    wanted = crf(pixels, plain.probabilities(pixels)).argmax(-1)
+    np.testing.assert_array_equal(found, wanted)
+    assert (found != plain.predict(pixels)).any()
+
+
+def test_test_with_every_look(run, tmp_path):
+    flags = ["--scales=1,0.75", "--flip", "--crf", "--crf_iterations=1", "--batch_size=2"]
+    main(["test", f"--run={run}", "--gpu=-1", f"--output={tmp_path}", *flags])
+    figures = json.loads((tmp_path / "test-val.json").read_text())
+    assert 0 < figures["miou"] < 1
+
+
+@pytest.mark.parametrize("command", ["test", "predict"])
+def test_parameters_of_a_crf_need_it(command, run, photo, capsys):
+    argv = [command, f"--run={run}", "--gpu=-1", "--crf_gaussian_sxy=2"]
+    argv += [f"--input={photo}"] if command == "predict" else []
+    assert "--crf_gaussian_sxy is of --crf; give that too" in refused(capsys, *argv)
+
+
+MEASURE = """
+import resource, sys
+import numpy as np
+import tfseg
+from tfseg.evaluation.engine import Engine
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+classes, tile, *sides = map(int, sys.argv[1:])
+engine = Engine(tfseg.build("segnet_plain", classes), tile=tile)
+for _ in range(2):
+    engine.mask(np.zeros((tile, tile, 3), np.uint8))
+start = peak()
+for side in sides:
+    image = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
+    mask = engine.mask(image)
+    assert mask.shape == (side, side) and mask.max() < classes
+    del image, mask
+    print(peak() - start)
+"""
+
+
+@pytest.mark.slow
+def test_memory_of_tiles_does_not_grow_with_the_classes_of_every_pixel():
+    """Beyond picture and mask, little more than what two rows of tiles share (peak, MiB)."""
+    classes, tile, sides = 19, 512, (2000, 6000)
+    command = [sys.executable, "-c", MEASURE, *map(str, (classes, tile, *sides))]
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    for side, grown in zip(sides, map(float, answer.stdout.split()), strict=True):
+        pictures, shared = side**2 * 4 / 2**20, 2 * tile // 4 * side * classes * 2 / 2**20
+        print(
+            f"{side}²: {grown:.0f} MiB; picture and mask {pictures:.0f}, shared by tiles "
+            f"{shared:.0f}, probabilities of all pixels {side**2 * classes * 4 / 2**20:.0f}"
+        )
+        assert grown < pictures + shared + 200
