@@ -25,6 +25,7 @@ ARROWS = {
         "runs", "schedules", "visualize",
     },
     "export": {"datasets", "layers", "metrics", "models", "runs"},
+    "serving": {"devices", "visualize"},
 }  # fmt: skip
 
 

@@ -43,6 +43,12 @@ def _export(cfg, given):
     print(f"wrote {export(cfg)}")
 
 
+def _serve(cfg, given):
+    from tfseg.serving.server import serve
+
+    serve(cfg)
+
+
 def _convert(cfg, given):
     from tfseg.datasets import get_dataset
     from tfseg.datasets.download import download
@@ -128,6 +134,7 @@ COMMANDS = {
     "test": (config.TestConfig, _test),
     "predict": (config.PredictConfig, _predict),
     "export": (config.ExportConfig, _export),
+    "serve": (config.ServeConfig, _serve),
     "convert": (config.ConvertConfig, _convert),
     "inspect": (config.InspectConfig, _inspect),
     "models": (config.ModelsConfig, _models),

@@ -211,6 +211,26 @@ class ExportConfig(NetworkConfig):
 
 
 @dataclass(frozen=True)
+class ServeConfig(Config):
+    """Answer over HTTP with an export: TensorFlow Serving's REST API, images to masks, a page."""
+
+    export: Path = flag(None, "folder with an export's versions, as exports/linknet", Path)
+    host: str = flag("127.0.0.1", "address to listen at; 0.0.0.0 is every one of this machine")
+    port: int = flag(8501, "port to listen at; 0 takes a free one", int, low=0, high=65535)
+    token: str = flag(None, "answer only requests with the header Authorization: Bearer TOKEN")
+    batch_size: int = flag(8, "images of equal size that run together", int, low=1)
+    gather: float = flag(
+        2.0, "milliseconds to wait for them while nothing else is there to do", float, low=0
+    )
+    queue: int = flag(64, "requests under way at once; more are answered 503", int, low=1)
+    timeout: float = flag(30.0, "seconds from a request's start to its answer", float, low=0.1)
+    max_bytes: int = flag(2**24, "largest request, bytes", int, low=1)
+    max_pixels: int = flag(2**22, "most pixels of a request's images", int, low=1)
+    gpu: tuple = flag((0,), _GPU, gpus)
+    mem_frac: float = flag(None, _MEM_FRAC, float, low=0.01, high=1)
+
+
+@dataclass(frozen=True)
 class ConvertConfig(Config):
     """Turn a raw data set into records."""
 

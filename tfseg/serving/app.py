@@ -1,0 +1,164 @@
+"""The web application: a picture in and a mask out, the page, health and figures."""
+
+import time
+from importlib.resources import files
+from typing import Literal
+
+from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.exceptions import HTTPException as AnyHTTPException
+from starlette.requests import ClientDisconnect
+
+import tfseg
+from tfseg.serving import rest
+from tfseg.serving.guard import Guard
+from tfseg.serving.pictures import mask_png, overlay_png, read_picture
+from tfseg.serving.schemas import HEALTH, IMAGE, INFO, MASK, POST_ERRORS, errors, json_of
+
+PAGE = files("tfseg.serving").joinpath("page.html").read_text()
+PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'unsafe-inline'; "
+    "style-src 'unsafe-inline'; img-src 'self' blob: data:; media-src blob:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-cache",
+}
+router = APIRouter()
+
+
+def make_app(service, config):
+    """The FastAPI application over a `Service`, as a `ServeConfig` wants it."""
+    app = FastAPI(
+        title="tfseg",
+        version=tfseg.__version__,
+        description="Semantic segmentation: images in, masks of class indices out.",
+        redoc_url=None,
+    )
+    app.state.service = service
+    app.include_router(router)
+    app.include_router(rest.router)
+    app.add_middleware(
+        Guard,
+        token=config.token,
+        max_bytes=config.max_bytes,
+        queue=config.queue,
+        timeout=config.timeout,
+        metrics=service.metrics,
+    )
+    app.add_exception_handler(AnyHTTPException, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(ClientDisconnect, _gone)
+    app.add_exception_handler(Exception, _failed)
+    _describe(app, config.token)
+    return app
+
+
+@router.post(
+    "/segment",
+    response_class=Response,
+    openapi_extra=IMAGE,
+    responses={200: MASK} | POST_ERRORS,
+)
+async def segment(request: Request, output: Literal["mask", "overlay"] = "mask"):
+    """Labels an image: a PNG of class indices, or of their colours over the image."""
+    service, start = request.app.state.service, time.perf_counter()
+    data = await _image(request)
+    version = service.versions.current
+    image, own = await service.compute(read_picture, data, service.max_pixels, version.size)
+    del data
+    pixels, before = image.shape[0] * image.shape[1], time.perf_counter()
+    outputs = await service.run(version, "serving_default", {"images": image[None]}, pixels)
+    network, mask = time.perf_counter() - before, outputs["mask"][0]
+    colors = version.labels["colors"]
+    if output == "mask":
+        png = await service.compute(mask_png, mask, own, colors)
+    else:
+        png = await service.compute(overlay_png, image, mask, own, colors)
+    total = time.perf_counter() - start
+    headers = {
+        "X-Model-Version": str(version.number),
+        "Server-Timing": f"network;dur={1000 * network:.1f}, total;dur={1000 * total:.1f}",
+    }
+    return Response(png, media_type="image/png", headers=headers)
+
+
+async def _image(request):
+    """The image file's bytes, from the body or the form's field `image`."""
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        return await request.body()
+    form = await request.form(max_files=1, max_fields=8)
+    upload = form.get("image")
+    if upload is None or isinstance(upload, str):
+        raise HTTPException(400, "the form has no file in its field 'image'")
+    return await upload.read()
+
+
+@router.get("/", response_class=HTMLResponse)
+async def page():
+    """The page: a picture or the camera, and the mask over it."""
+    return HTMLResponse(PAGE, headers=PAGE_HEADERS)
+
+
+@router.get("/info", responses={200: json_of(INFO)} | errors())
+async def info(request: Request):
+    """What is served: version, classes and their colours, limits."""
+    service = request.app.state.service
+    version = service.versions.current
+    labels = version.labels
+    return {
+        "model": service.versions.name,
+        "version": version.number,
+        "network": str(labels.get("model", "")),
+        "dataset": str(labels.get("dataset", "")),
+        "classes": labels["classes"],
+        "colors": labels["colors"],
+        "max_bytes": service.max_bytes,
+        "max_pixels": service.max_pixels,
+    }
+
+
+@router.get("/healthz", responses={200: json_of(HEALTH)})
+async def health(request: Request):
+    """Answers while the server takes requests."""
+    return {"status": "ok", "version": request.app.state.service.versions.current.number}
+
+
+@router.get("/metrics", response_class=PlainTextResponse, responses=errors())
+async def metrics(request: Request):
+    """Figures for Prometheus."""
+    text = request.app.state.service.metrics.text()
+    return Response(text, media_type=CONTENT_TYPE_LATEST)
+
+
+async def _refused(request, error):
+    return JSONResponse({"error": str(error.detail)}, error.status_code, error.headers)
+
+
+async def _invalid(request, error):
+    first = error.errors()[0]
+    return JSONResponse({"error": f"{first['loc'][-1]}: {first['msg']}"}, 400)
+
+
+async def _gone(request, error):
+    return Response(status_code=400)  # nobody reads it
+
+
+async def _failed(request, error):  # the traceback goes to the log
+    return JSONResponse({"error": "internal error"}, 500)
+
+
+def _describe(app, token):
+    """The OpenAPI description as it is here: no 422, and 401 only where a token is asked for."""
+    whole = app.openapi()
+    for path in whole["paths"].values():
+        for operation in path.values():
+            operation["responses"].pop("422", None)
+            if not token:
+                operation["responses"].pop("401", None)
+            elif "401" in operation["responses"]:
+                operation["security"] = [{"token": []}]
+    if token:
+        scheme = {"token": {"type": "http", "scheme": "bearer"}}
+        whole.setdefault("components", {})["securitySchemes"] = scheme

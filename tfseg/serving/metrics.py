@@ -1,0 +1,49 @@
+"""What Prometheus reads."""
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+IMAGES = (1, 2, 4, 8, 16, 32, 64)
+
+
+class Metrics:
+    """Counts of one server."""
+
+    def __init__(self):
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        make = {"registry": self._registry}
+        self._requests = Counter("tfseg_requests", "Requests answered", ["path", "status"], **make)
+        self._seconds = Histogram(
+            "tfseg_request_seconds", "From first line to answer", ["path"], buckets=SECONDS, **make
+        )
+        self._images = Histogram("tfseg_batch_images", "Images a batch", buckets=IMAGES, **make)
+        self._network = Histogram(
+            "tfseg_network_seconds", "Seconds a batch in the network", buckets=SECONDS, **make
+        )
+        self._waiting = Gauge("tfseg_queue_requests", "Requests that wait", **make)
+        self._version = Gauge("tfseg_model_version", "Version that answers", **make)
+
+    def request(self, path, status, seconds):
+        """One request answered; `path` is the pattern, not what was typed."""
+        self._requests.labels(path, str(status)).inc()
+        self._seconds.labels(path).observe(seconds)
+
+    def batch(self, images, seconds):
+        self._images.observe(images)
+        self._network.observe(seconds)
+
+    def watch(self, waiting, version):
+        """Functions that give the queue's length and the version's number."""
+        self._waiting.set_function(waiting)
+        self._version.set_function(version)
+
+    def text(self):
+        return generate_latest(self._registry)

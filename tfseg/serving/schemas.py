@@ -1,0 +1,137 @@
+"""What the OpenAPI description says of bodies and answers that FastAPI cannot see."""
+
+DESCRIPTIONS = {
+    400: "Not a request, or not an image, that can be answered",
+    401: "Without the token that the server was started with",
+    404: "No such model or version",
+    408: "The request came in too slowly",
+    413: "More bytes or pixels than the server takes",
+    503: "Overloaded; `Retry-After` says when to come back",
+    504: "Not answered in time",
+}
+ERROR = {
+    "type": "object",
+    "properties": {"error": {"type": "string"}},
+    "required": ["error"],
+    "additionalProperties": False,
+}
+_RETRY_AFTER = {"Retry-After": {"schema": {"type": "string"}, "description": "Seconds"}}
+_BINARY = {"type": "string", "format": "binary"}
+
+
+def json_of(schema, description="OK"):
+    """A response that is JSON."""
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def errors(*statuses):
+    """Error responses, by status."""
+    every = {status: json_of(ERROR, DESCRIPTIONS[status]) for status in (401, *statuses)}
+    if 503 in every:
+        every[503]["headers"] = _RETRY_AFTER
+    return every
+
+
+POST_ERRORS = errors(400, 408, 413, 503, 504)
+
+STATUS = {
+    "type": "object",
+    "properties": {
+        "model_version_status": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "version": {"type": "string"},
+                    "state": {"enum": ["LOADING", "AVAILABLE", "END"]},
+                    "status": {
+                        "type": "object",
+                        "properties": {
+                            "error_code": {"type": "string"},
+                            "error_message": {"type": "string"},
+                        },
+                    },
+                },
+                "required": ["version", "state", "status"],
+            },
+        }
+    },
+    "required": ["model_version_status"],
+}
+
+PREDICT_REQUEST = {
+    "description": "Tensors in rows (`instances`) or in columns (`inputs`), one of the two.",
+    "type": "object",
+    "properties": {
+        "signature_name": {
+            "type": "string",
+            "description": "`serving_default` (uint8 pixels) or `encoded` (JPEG or PNG files)",
+        },
+        "instances": {
+            "type": "array",
+            "minItems": 1,
+            "description": 'One element an image: pixels (H, W, 3), or `{"b64": "..."}`',
+        },
+        "inputs": {"description": "All images: pixels (N, H, W, 3), or a list of `b64` objects"},
+    },
+    "oneOf": [{"required": ["instances"]}, {"required": ["inputs"]}],
+    "example": {"signature_name": "encoded", "instances": [{"b64": "iVBORw0KGgo="}]},
+}
+PREDICT = {
+    "requestBody": {"required": True, "content": {"application/json": {"schema": PREDICT_REQUEST}}}
+}
+PREDICT_ANSWER = {
+    "type": "object",
+    "properties": {"predictions": {"type": "array"}, "outputs": {}},
+    "oneOf": [{"required": ["predictions"]}, {"required": ["outputs"]}],
+}
+
+IMAGE = {
+    "requestBody": {
+        "required": True,
+        "description": "A JPEG, PNG or WebP file, as the body or as the form's field `image`",
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"image": _BINARY},
+                    "required": ["image"],
+                }
+            },
+            "image/jpeg": {"schema": _BINARY},
+            "image/png": {"schema": _BINARY},
+            "image/webp": {"schema": _BINARY},
+        },
+    }
+}
+MASK = {
+    "description": "A palette PNG of class indices, or the colours over the image",
+    "content": {"image/png": {"schema": _BINARY}},
+    "headers": {
+        "X-Model-Version": {"schema": {"type": "string"}},
+        "Server-Timing": {
+            "schema": {"type": "string"},
+            "description": "Milliseconds in the network (with the wait for it) and in all",
+        },
+    },
+}
+
+INFO = {
+    "type": "object",
+    "properties": {
+        "model": {"type": "string", "description": "Its name in addresses"},
+        "version": {"type": "integer"},
+        "network": {"type": "string"},
+        "dataset": {"type": "string"},
+        "classes": {"type": "array", "items": {"type": "string"}},
+        "colors": {"type": "array", "items": {"type": "array", "items": {"type": "integer"}}},
+        "max_bytes": {"type": "integer"},
+        "max_pixels": {"type": "integer"},
+    },
+    "required": ["model", "version", "classes", "colors", "max_bytes", "max_pixels"],
+}
+HEALTH = {
+    "type": "object",
+    "properties": {"status": {"const": "ok"}, "version": {"type": "integer"}},
+    "required": ["status", "version"],
+}

@@ -1,0 +1,71 @@
+"""The server: a folder of versions in, until Ctrl-C."""
+
+import signal
+import socket
+import sys
+
+from tfseg import devices
+from tfseg.errors import UserError
+
+try:
+    import fastapi  # noqa: F401
+    import multipart  # noqa: F401
+    import prometheus_client  # noqa: F401
+    import uvicorn
+except ImportError as error:
+    raise UserError(
+        f"serve needs a package that is not installed ({error.name}); "
+        "pip install fastapi uvicorn python-multipart prometheus-client"
+    ) from None
+
+from tfseg.serving.app import make_app
+from tfseg.serving.metrics import Metrics
+from tfseg.serving.service import Service
+from tfseg.serving.versions import Versions
+
+
+def serve(config):
+    """Serves `config.export` (a `ServeConfig`) until SIGINT or SIGTERM, then finishes its requests.
+
+    Raises:
+        UserError: for a folder without a version, and an address that cannot be listened at.
+    """
+    if config.export is None:
+        raise UserError("serve needs --export=FOLDER, as --export=exports/linknet")
+    if config.token == "":
+        raise UserError("--token= is empty; leave it out to let everybody in")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    devices.select(config.gpu, config.mem_frac)
+    listener = _listen(config.host, config.port)
+    versions = Versions(config.export)
+    service = Service(versions, config, Metrics())
+    server = uvicorn.Server(
+        uvicorn.Config(
+            make_app(service, config),
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=int(config.timeout) + 1,
+        )
+    )
+    host, port = listener.getsockname()[:2]
+    print(f"{versions.name}, version {versions.current.number}: http://{host}:{port}", flush=True)
+    try:
+        server.run(sockets=[listener])
+    except KeyboardInterrupt:  # uvicorn sends it again when all is done
+        pass
+    finally:
+        versions.stop()
+        service.batcher.close()
+
+
+def _listen(host, port):
+    """A socket at the address; port 0 takes a free one."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=1024)
+    except OSError as error:
+        raise UserError(
+            f"--host={host} --port={port}: cannot listen there ({error.strerror or error}); "
+            "choose another port"
+        ) from None

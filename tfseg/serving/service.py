@@ -1,0 +1,65 @@
+"""The network behind the routes: a version, its queue, and errors as HTTP."""
+
+import asyncio
+import os
+from queue import Full
+
+import anyio
+import tensorflow as tf
+from fastapi import HTTPException
+
+from tfseg.serving.batcher import Batcher, Job
+from tfseg.serving.guard import RETRY_AFTER
+
+STATUS = {  # of TensorFlow's errors, as TensorFlow Serving has them
+    tf.errors.InvalidArgumentError: 400,
+    tf.errors.FailedPreconditionError: 400,
+    tf.errors.OutOfRangeError: 400,
+    tf.errors.UnimplementedError: 501,
+    tf.errors.ResourceExhaustedError: 503,
+}
+
+
+class Service:
+    """What the routes share.
+
+    Attributes:
+        versions: a `tfseg.serving.versions.Versions`.
+        batcher: the queue before the network.
+        max_bytes, max_pixels: the most that a request may bring.
+    """
+
+    def __init__(self, versions, config, metrics):
+        self.versions, self.metrics = versions, metrics
+        self.max_bytes, self.max_pixels = config.max_bytes, config.max_pixels
+        self.batcher = Batcher(
+            config.batch_size, config.max_pixels, config.gather / 1000, metrics.batch
+        )
+        metrics.watch(lambda: len(self.batcher), lambda: versions.current.number)
+        self._threads = anyio.CapacityLimiter(os.cpu_count() or 1)
+
+    async def compute(self, function, *arguments):
+        """Runs what keeps a core busy in a thread; no more of them than cores."""
+        return await anyio.to_thread.run_sync(function, *arguments, limiter=self._threads)
+
+    async def run(self, version, signature, inputs, pixels):
+        """{output: array} of {input: array}. Raises `HTTPException`."""
+        if pixels > self.max_pixels:
+            raise HTTPException(
+                413, f"the images have {pixels} pixels; this server takes {self.max_pixels}"
+            )
+        try:
+            job = Job(version, signature, inputs, pixels)
+            return await asyncio.wrap_future(self.batcher.submit(job))
+        except Full:
+            raise HTTPException(
+                503, "overloaded; try again", {"Retry-After": RETRY_AFTER}
+            ) from None
+        except tf.errors.OpError as error:
+            raise HTTPException(STATUS.get(type(error), 500), _line(error)) from None
+
+
+def _line(error):
+    """What went wrong, without the graph's nodes around it."""
+    lines = error.message.partition("\n\t [[")[0].splitlines()
+    return lines[-1][:200] if lines else type(error).__name__

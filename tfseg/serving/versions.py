@@ -1,0 +1,166 @@
+"""The versions of an exported network: found in its folder, loaded, warmed up, switched."""
+
+import gc
+import json
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+
+from tfseg.errors import UserError
+
+POLL = 1.0  # seconds between two looks at the folder
+WARM_SIDE = 256  # pixels a side of the picture that a new version sees first
+
+
+class Version:
+    """One loaded version. Raises `ValueError` for a SavedModel that is not of this program.
+
+    Attributes:
+        number: its folder's name.
+        labels: what `labels.json` says: `dataset`, `model`, `classes`, `colors`.
+        signatures: {name: {input: `tf.TensorSpec`}}.
+        definitions: {name: `SignatureDef`}, as the file has them.
+        size: (H, W) of the images it takes; None is any.
+        single: it takes one image at a time.
+    """
+
+    def __init__(self, folder):
+        self.number = int(folder.name)
+        self.labels = json.loads((folder / "labels.json").read_text())
+        self._model = tf.saved_model.load(str(folder))
+        self._functions = dict(self._model.signatures)
+        self.signatures = {
+            name: {spec.name: spec for spec in function.structured_input_signature[1].values()}
+            for name, function in self._functions.items()
+        }
+        self.definitions = _definitions(folder)
+        self.size, self.single = self._shape()
+        self.run("serving_default", {"images": np.zeros(self._warm_shape(), np.uint8)})
+
+    def run(self, signature, inputs):
+        """{output: array} of {input: array}, both by the names of the signature."""
+        tensors = {name: tf.constant(array) for name, array in inputs.items()}
+        outputs = self._functions[signature](**tensors)
+        return {name: tensor.numpy() for name, tensor in outputs.items()}
+
+    def _shape(self):
+        function = self._functions.get("serving_default")
+        if function is None or "mask" not in function.structured_outputs:
+            raise ValueError("no signature serving_default that gives a mask")
+        for key in ("classes", "colors"):
+            if not isinstance(self.labels[key], list):
+                raise ValueError(f"labels.json: {key} is no list")
+        batch, height, width, _ = self.signatures["serving_default"]["images"].shape
+        if batch not in (None, 1):
+            raise ValueError(f"exported with --batch={batch}; the server gathers its own batches")
+        return (height, width) if height and width else None, batch == 1
+
+    def _warm_shape(self):
+        return 1, *(self.size or (WARM_SIDE, WARM_SIDE)), 3
+
+
+def _definitions(folder):
+    saved = saved_model_pb2.SavedModel()
+    saved.ParseFromString((folder / "saved_model.pb").read_bytes())
+    return dict(saved.meta_graphs[0].signature_def)
+
+
+class Versions:
+    """The newest version in a folder, and the thread that looks for newer ones.
+
+    Attributes:
+        name: the folder's, which is the model's in addresses.
+        current: the `Version` that answers. A request keeps the one it began with.
+        states: {number: (state, error)} in TensorFlow Serving's words, for all seen so far.
+
+    Raises:
+        UserError: for a folder without a version that loads.
+    """
+
+    def __init__(self, folder):
+        self.folder, self.name = Path(folder), Path(folder).resolve().name
+        self.current, self.states = None, {}
+        self._seen, self._failed = {}, {}  # {number: what its folder held}
+        self._stopping = threading.Event()
+        self._check_folder()
+        for number, path in self._found():
+            if self._try(number, path):
+                break
+        if self.current is None:
+            raise UserError(f"--export={folder}: no version in it could be loaded")
+        self._thread = threading.Thread(target=self._watch, name="versions", daemon=True)
+        self._thread.start()
+
+    def get(self, number=None):
+        """The version of that number, or the newest; None where it is not loaded."""
+        current = self.current
+        return current if number in (None, current.number) else None
+
+    def stop(self):
+        self._stopping.set()
+        self._thread.join()
+
+    def _check_folder(self):
+        if (self.folder / "saved_model.pb").exists():
+            parent = self.folder.parent
+            raise UserError(f"--export={self.folder} is one version; give its parent, {parent}")
+        if not self._found():
+            raise UserError(
+                f"--export={self.folder} has no version; write one: "
+                f"export --output={self.folder / '1'}"
+            )
+
+    def _found(self):
+        """(number, folder) of every version on disk, the newest first."""
+        if not self.folder.is_dir():
+            return []
+        named = (path for path in self.folder.iterdir() if path.name.isdecimal() and path.is_dir())
+        return sorted(((int(path.name), path) for path in named), reverse=True)
+
+    def _watch(self):
+        while not self._stopping.wait(POLL):
+            try:
+                self._look()
+            except OSError as error:  # a folder that vanishes while it is read
+                print(f"--export={self.folder}: {error}", file=sys.stderr, flush=True)
+
+    def _look(self):
+        """Switches to the newest version that is whole. One that still grows is left alone."""
+        for number, path in self._found():
+            if number == self.current.number:
+                return
+            held = _held(path)
+            settled = self._seen.get(number) == held
+            self._seen[number] = held
+            if settled and self._failed.get(number) != held and self._try(number, path):
+                return
+
+    def _try(self, number, path):
+        """Loads a version and switches to it; False, and a line in the log, where that fails."""
+        self.states[number] = ("LOADING", "")
+        held = _held(path)
+        try:
+            version = Version(path)
+        except Exception as error:  # a half-copied SavedModel breaks in TensorFlow's every corner
+            reason = (" ".join(str(error).split()) or type(error).__name__)[:200]
+            self.states[number], self._failed[number] = ("END", reason), held
+            print(f"version {number} is not used: {reason}", file=sys.stderr, flush=True)
+            return False
+        old, self.current = self.current, version
+        self.states[number] = ("AVAILABLE", "")
+        if old:
+            self.states[old.number] = ("END", "")
+            print(f"version {number} serves in place of {old.number}", flush=True)
+            del old
+            gc.collect()  # a loaded model refers to itself
+        return True
+
+
+def _held(folder):
+    """What a folder holds: names, sizes and times of its files."""
+    files = (file for file in sorted(folder.rglob("*")) if file.is_file())
+    return [(str(file), (stat := file.stat()).st_size, stat.st_mtime_ns) for file in files]
