@@ -14,7 +14,7 @@ from tfseg.devices import select
 from tfseg.errors import UserError, unknown
 from tfseg.evaluation.engine import uncertainty
 from tfseg.evaluation.inference import load_segmenter, read_picture
-from tfseg.evaluation.video import VIDEOS, label_video
+from tfseg.evaluation.video import VIDEOS, label_video, open_video
 from tfseg.visualize import overlay, write_mask, write_picture
 
 # What is written of a picture, and how its file's name ends.
@@ -35,8 +35,9 @@ def predict(config):
         raise UserError("predict needs --input=PICTURE, FOLDER, VIDEO or a camera's number")
     camera = str(config.input).isdecimal() and not config.input.exists()
     if camera or config.input.suffix.lower() in VIDEOS:
+        capture = open_video(config, camera)
         select(config.gpu, config.mem_frac)
-        label_video(config, load_segmenter(config), camera)
+        label_video(config, capture, load_segmenter(config), camera)
         return
     pictures = _pictures(config.input)
     _check_targets(pictures, config.output, config.save)

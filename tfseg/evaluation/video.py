@@ -1,6 +1,7 @@
 """Videos and cameras, frame by frame: the same moving picture with its masks laid over it."""
 
 import os
+from contextlib import contextmanager
 
 import cv2
 from tqdm import tqdm
@@ -13,10 +14,10 @@ VIDEOS = {".mp4": "mp4v", ".m4v": "mp4v", ".mov": "mp4v", ".mkv": "mp4v", ".avi"
 CAMERA_RATE = 25.0  # frames a second, of cameras that do not say
 
 
-def label_video(config, segmenter, camera=False):
-    """Writes the video that a `PredictConfig` names with overlays, or masks in class colours.
+def open_video(config, camera=False):
+    """OpenCV's capture of the video or camera that a `PredictConfig` names.
 
-    A camera is read until Ctrl-C. The file is there when it is whole, or when it was stopped.
+    Raises `UserError` for one that cannot be read, and for answers that cannot be written.
     """
     if set(config.save) not in ({"mask", "overlay"}, {"overlay"}, {"mask"}):
         raise UserError(f"--save={','.join(config.save)}: of a video, mask or overlay")
@@ -25,31 +26,55 @@ def label_video(config, segmenter, camera=False):
         raise UserError(f"--output={output}: wanted a file for the video, as masks.mp4")
     if output.resolve() == config.input.resolve():
         raise UserError(f"--output={output} would overwrite its input; choose another")
-    capture = cv2.VideoCapture(int(str(config.input)) if camera else str(config.input))
+    with _quiet():
+        capture = cv2.VideoCapture(int(str(config.input)) if camera else str(config.input))
     if not capture.isOpened():
         kind = "camera" if camera else "video"
         state = "" if camera or config.input.exists() else ": there is no such file"
         raise UserError(f"--input={config.input} is no {kind} that can be read{state}")
+    return capture
+
+
+def label_video(config, capture, segmenter, camera=False):
+    """Writes a video with overlays, or masks in class colours, of what `open_video` gave.
+
+    A camera is read until Ctrl-C. The file is there once it is whole; a video that was stopped
+    leaves none.
+    """
+    output = config.output
     output.parent.mkdir(parents=True, exist_ok=True)
     partial = output.with_name(f".{output.stem}.partial{output.suffix}")
+    total = 0 if camera else max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
     try:
-        frames = _write(capture, partial, segmenter, "overlay" in config.save, camera)
+        frames = _write(capture, partial, segmenter, "overlay" in config.save, camera, total)
         if not frames:
             raise UserError(f"--input={config.input} has no frame that can be read")
         os.replace(partial, output)
     finally:
         capture.release()
         partial.unlink(missing_ok=True)
+    if frames < total:
+        print(f"note: {config.input} should have {total} frames; it ends, or is damaged, before")
     print(f"wrote {frames} frames to {output}")
 
 
-def _write(capture, path, segmenter, over, camera):
+@contextmanager
+def _quiet():
+    """Keeps to itself what OpenCV and FFmpeg say of files and cameras: errors here say it."""
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    kept = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        cv2.utils.logging.setLogLevel(kept)
+
+
+def _write(capture, path, segmenter, over, camera, total):
     """Labels frames until there are no more; returns how many there were."""
     rate = capture.get(cv2.CAP_PROP_FPS) or CAMERA_RATE
-    total = None if camera else max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT))) or None
     writer, count = None, 0
     try:
-        with tqdm(total=total, desc="predicting", unit="frame") as bar:
+        with tqdm(total=total or None, desc="predicting", unit="frame") as bar:
             while True:
                 known, pixels = capture.read()
                 if not known:
