@@ -1,7 +1,6 @@
 """`test`: the figures of a network, an export or predicted masks on a split of labelled frames."""
 
 import csv
-import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,6 +73,8 @@ def test(config):
     `test-<split>.json` has them, a folder `test-<split>` the confusion matrix and pictures, and
     `config.html` all of it as one page.
     """
+    if config.compare and not config.html:
+        raise UserError("--compare is shown by --html=FILE; give that too")
     select(config.gpu, config.mem_frac)
     subject = _subject(config)
     others = report.others(config.compare, config.split)
@@ -139,23 +140,24 @@ def _subject(config):
 
 def _looks(config):
     """How the network looks at pictures, in words, where it is not as usual."""
-    usual = type(config)()
-    changed = {
-        name: value
-        for name in (*LOOKS, "crf")
-        if (value := getattr(config, name)) != getattr(usual, name)
-    }
+    changed = _changed(config, (*LOOKS, "crf"))
     return ", ".join(
         name if value is True else f"{name} {value}" for name, value in changed.items()
     )
 
 
+def _changed(config, names):
+    """Name -> value of the flags that are not as usual."""
+    usual = type(config)()
+    return {
+        name: value for name in names if (value := getattr(config, name)) != getattr(usual, name)
+    }
+
+
 def _foreign(config, kind):
     """The subject of `--export` or `--predictions`."""
-    defaults = {field.name: field.default for field in dataclasses.fields(config)}
-    for name in (*LOOKS, "crf", "checkpoint"):
-        if getattr(config, name) != defaults[name]:
-            raise UserError(f"--{name} is for networks; leave it out beside --{kind}")
+    for name in _changed(config, (*LOOKS, "crf", "checkpoint")):
+        raise UserError(f"--{name} is for networks; leave it out beside --{kind}")
     records = _records_of(config, f"--{kind}")
     if config.label_ids and tuple(records.info.classes) != CITYSCAPES:
         raise UserError(f"--label_ids is for Cityscapes' 19 classes, which {records.path} has not")
