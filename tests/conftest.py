@@ -63,4 +63,20 @@ def run(records, tmp_path_factory):
     return train(TrainConfig(input=records, savedir=folder, epochs=2, **SMALL))
 
 
+@pytest.fixture(scope="session")
+def server(run, tmp_path_factory):
+    """A server over that run's export, in its own process."""
+    pytest.importorskip("uvicorn", reason="serving needs the extra `serve`")
+    from serving import Server
+
+    from tfseg.config import ExportConfig
+    from tfseg.export.export import export
+
+    folder = tmp_path_factory.mktemp("exports") / "linknet"
+    export(ExportConfig(run=run, output=folder / "1"))
+    server = Server(folder)
+    yield server
+    assert server.stop() == 0, "".join(server.log)
+
+
 SMALL = {"batch_size": 2, "gpu": (), "precision": "float32", "workers": 2, "pictures": 1}

@@ -38,6 +38,10 @@ def _opened(data, max_pixels, formats):
     """The picture with its header read and nothing decoded."""
     try:
         picture = Image.open(io.BytesIO(data), formats=formats)
+    except Image.DecompressionBombError:  # more than Pillow itself allows
+        raise HTTPException(
+            413, f"the image is huge; this server takes {max_pixels} pixels"
+        ) from None
     except Exception as error:  # as above
         known = ", ".join(formats)
         reason = "" if isinstance(error, Image.UnidentifiedImageError) else f": {_line(error)}"

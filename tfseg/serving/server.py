@@ -9,8 +9,8 @@ from tfseg.errors import UserError
 
 try:
     import fastapi  # noqa: F401
-    import multipart  # noqa: F401
     import prometheus_client  # noqa: F401
+    import python_multipart  # noqa: F401
     import uvicorn
 except ImportError as error:
     raise UserError(
@@ -34,7 +34,6 @@ def serve(config):
         raise UserError("serve needs --export=FOLDER, as --export=exports/linknet")
     if config.token == "":
         raise UserError("--token= is empty; leave it out to let everybody in")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     devices.select(config.gpu, config.mem_frac)
     listener = _listen(config.host, config.port)
     versions = Versions(config.export)
@@ -50,9 +49,10 @@ def serve(config):
     )
     host, port = listener.getsockname()[:2]
     print(f"{versions.name}, version {versions.current.number}: http://{host}:{port}", flush=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn sends it again when all is done
     try:
         server.run(sockets=[listener])
-    except KeyboardInterrupt:  # uvicorn sends it again when all is done
+    except KeyboardInterrupt:
         pass
     finally:
         versions.stop()

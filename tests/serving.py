@@ -1,0 +1,61 @@
+"""A server in its own process, and requests to it over real sockets."""
+
+import http.client
+import json
+import subprocess
+import sys
+import threading
+
+from conftest import ROOT
+
+
+class Server:
+    """`serve` of a folder of versions, until `stop`; `log` has the lines it wrote."""
+
+    def __init__(self, folder, *flags):
+        command = [sys.executable, "train.py", "serve", f"--export={folder}", "--port=0"]
+        self.folder, self.log = folder, []
+        self.process = subprocess.Popen(
+            [*command, "--gpu=-1", *flags],
+            cwd=ROOT,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        for line in self.process.stdout:
+            self.log.append(line)
+            if "http://127.0.0.1:" in line:
+                break
+        else:
+            raise AssertionError("".join(self.log))
+        self.url = line.split()[-1]
+        self.port = int(self.url.rpartition(":")[2])
+        threading.Thread(target=self._read_on, daemon=True).start()
+
+    def _read_on(self):
+        self.log.extend(self.process.stdout)
+
+    def ask(self, method, path, body=None, **headers):
+        """(status, headers, body) of one request on a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            named = {name.replace("_", "-"): value for name, value in headers.items()}
+            connection.request(method, path, body, named)
+            answer = connection.getresponse()
+            return answer.status, answer.headers, answer.read()
+        finally:
+            connection.close()
+
+    def predict(self, request, path="/v1/models/linknet:predict"):
+        """(status, answer) of a request, a dict or bytes.
+
+        Read as latin-1, for the PNGs that TensorFlow Serving's JSON holds as they are.
+        """
+        body = request if isinstance(request, bytes) else json.dumps(request).encode()
+        status, _, answer = self.ask("POST", path, body)
+        return status, json.loads(answer.decode("latin-1"))
+
+    def stop(self):
+        """SIGTERM; the exit code."""
+        self.process.terminate()
+        return self.process.wait(timeout=60)
