@@ -6,16 +6,27 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras import layers
 from PIL import Image
 
 import tfseg
 from tfseg.cli import main
 from tfseg.config import ExportConfig
 from tfseg.errors import UserError
+from tfseg.evaluation.runtimes import open_export
 from tfseg.export.export import export
+from tfseg.export.folding import fold
+from tfseg.export.formats import write_format
+from tfseg.export.saved_model import write_saved_model
+from tfseg.layers.batch_norm import BatchNormalization
+from tfseg.layers.dilation import DilatedConv2D
+from tfseg.layers.resize import FitLike
+from tfseg.models import unet
+from tfseg.records.example import decode
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +94,7 @@ def test_an_export_carries_names_colours_and_config(run, exported):
 def test_an_export_overwrites_nothing_and_leaves_nothing_behind(run, exported, tmp_path):
     with pytest.raises(UserError, match="exists; choose another"):
         export(ExportConfig(run=run, output=exported))
-    with pytest.raises(UserError, match="x.pth does not exist"):
+    with pytest.raises(UserError, match="does not exist"):
         export(ExportConfig(run=run, output=tmp_path / "1", checkpoint=tmp_path / "x.pth"))
     assert [path.name for path in exported.parent.iterdir()] == ["1"]
     assert list(tmp_path.iterdir()) == []
@@ -92,11 +103,10 @@ def test_an_export_overwrites_nothing_and_leaves_nothing_behind(run, exported, t
 def test_a_public_checkpoint_becomes_a_model_without_a_run(tmp_path):
     network = tfseg.build("enet", 11, normalization="unit")
     network.save_weights(tmp_path / "enet.weights.h5")
-    main(
-        ["export", "--model=enet", f"--checkpoint={tmp_path / 'enet.weights.h5'}"]
-        + ["--dataset=camvid", "--normalization=unit", f"--output={tmp_path / '1'}"]
-        + ["--size=48x64", "--batch=2", "--outputs=logits,mask"]
-    )
+    flags = ["--dataset=camvid", "--normalization=unit", f"--output={tmp_path / '1'}"]
+    flags += ["--size=48x64", "--batch=2", "--outputs=logits,mask"]
+    checkpoint = f"--checkpoint={tmp_path / 'enet.weights.h5'}"
+    main(["export", "--model=enet", checkpoint, *flags])
     labels = json.loads((tmp_path / "1" / "labels.json").read_text())
     assert (labels["dataset"], labels["model"]) == ("camvid", "enet")
     assert labels["classes"][0] == "Sky"
@@ -122,9 +132,14 @@ def test_a_public_checkpoint_becomes_a_model_without_a_run(tmp_path):
         (["--size=20x64"], "--size=20x64: linknet needs 32 a side"),
         (["--model=enet"], "give one of them"),
         (["--batch=0"], "--batch=0: must be 1 or more"),
+        (["--format=savedmodel"], "unknown format 'savedmodel'; did you mean saved_model?"),
+        (["--format=litert,onnx", "--precision=int8"], "--precision=int8: not in ONNX: ONNX Run"),
+        (["--format=openvino", "--precision=bfloat16"], "it turns to bfloat16 when it compiles"),
+        (["--format=onnx"], "--format=onnx needs tf2onnx: python -m pip install 'tfseg[export]'"),
     ],
 )
-def test_mistakes(argv, message, run, tmp_path, capsys):
+def test_mistakes(argv, message, run, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tf2onnx", None)  # as where it is not installed
     with pytest.raises(SystemExit) as stopped:
         main(["export", f"--run={run}", f"--output={tmp_path / '1'}", *argv])
     assert stopped.value.code == 2
@@ -136,10 +151,160 @@ def test_saved_model_cli_runs_it(exported, segmenter, tmp_path):
     image = random_image(40, 52)
     np.save(tmp_path / "image.npy", image[None])
     program = Path(sys.executable).with_name("saved_model_cli")
-    subprocess.run(
-        [program, "run", "--dir", exported, "--tag_set=serve", "--signature_def=serving_default"]
-        + [f"--inputs=images={tmp_path / 'image.npy'}", "--outdir", tmp_path],
-        check=True,
-        capture_output=True,
-    )
+    argv = [program, "run", "--dir", exported, "--tag_set=serve", "--outdir", tmp_path]
+    argv += ["--signature_def=serving_default", f"--inputs=images={tmp_path / 'image.npy'}"]
+    subprocess.run(argv, check=True, capture_output=True)
     np.testing.assert_array_equal(np.load(tmp_path / "mask.npy")[0], segmenter.predict(image))
+
+
+def randomize(network):
+    """Weights none of which is at its start, where zeros and ones would hide mistakes."""
+    rng = np.random.default_rng(0)
+    for variable in network.weights:
+        if variable.path.endswith(("gamma", "moving_variance")):
+            variable.assign(rng.uniform(0.5, 1.5, variable.shape))
+        elif variable.path.endswith(("beta", "bias", "moving_mean", "alpha")):
+            variable.assign(rng.normal(0, 0.1, variable.shape))
+    return network
+
+
+def norms(network):
+    return [layer.name for layer in network.layers if isinstance(layer, layers.BatchNormalization)]
+
+
+def test_folding_keeps_the_outputs_whatever_stands_before_a_batch_norm():
+    pixels = x = keras.Input((None, None, 4))
+    convolutions = (
+        layers.Conv2D(8, 3, padding="same", use_bias=False),
+        layers.Conv2D(6, 3, groups=2),
+        DilatedConv2D(6, 3, dilation_rate=2, padding="same"),
+        layers.DepthwiseConv2D(3, depth_multiplier=2),
+        layers.Conv2DTranspose(5, 3, strides=2, use_bias=False),
+        layers.Conv2D(5, 3, strides=2),
+    )
+    for i, convolution in enumerate(convolutions):
+        norm = layers.BatchNormalization(scale=i != 1, center=i != 2)
+        x = layers.ReLU()(norm(convolution(x)))
+    cut = FitLike(offset=1)(layers.Conv2DTranspose(4, 3, strides=2)(x), pixels)
+    x = BatchNormalization()(layers.Dropout(0.5)(cut))
+    x = layers.PReLU(shared_axes=(1, 2, 3), name="above_one")(x)
+
+    stays = [f"stays{i}" for i in range(5)]
+    seen_twice = layers.Conv2D(4, 1)(x)
+    x = layers.Add()([seen_twice, BatchNormalization(name=stays[0])(seen_twice)])
+    shared = layers.Conv2D(4, 1)
+    x = layers.Concatenate()([BatchNormalization(name=stays[1])(shared(x)), shared(-x)])
+    x = BatchNormalization(name=stays[2])(x)
+    x = BatchNormalization(name=stays[3])(layers.Conv2D(4, 1, activation="relu")(x))
+    filled_up = FitLike(short=9)(layers.Conv2D(4, 5)(x), pixels)
+    x = layers.PReLU(shared_axes=(1, 2))(BatchNormalization(name=stays[4])(filled_up))
+    output = layers.Conv2D(2, 1)(x)
+    network = randomize(keras.Model(pixels, [x, BatchNormalization()(output)]))
+    network.get_layer("above_one").alpha.assign([[[1.5]]])
+
+    folded = fold(network)
+    assert sorted(norms(folded)) == stays
+    images = np.random.default_rng(0).normal(size=(2, 21, 26, 4)).astype("float32")
+    for ours, theirs in zip(folded(images), network(images), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+    assert fold(folded).count_params() == folded.count_params()
+
+
+FILES = {"litert": "model.tflite", "onnx": "model.onnx", "openvino": "model.xml"}
+
+
+def check_formats(network, folder, height=96, width=128):
+    """Every format of a network answers as Keras does, for a picture of any size."""
+    images = picture(height, width)
+    logits = keras.ops.convert_to_numpy(network(images, training=False))
+    folded, asked = fold(network), {"outputs": ("mask", "logits"), "batch": None}
+    write_saved_model(folded, folder, **asked)
+    for name, file in {"saved_model": "", **FILES}.items():
+        if file:
+            write_format(name, folded, folder, **asked, precision="float32", frames=[])
+        results = open_export(folder / file)(images)
+        assert results["mask"].dtype == np.uint8
+        np.testing.assert_array_equal(results["mask"], results["logits"].argmax(-1))
+        largest = np.abs(logits).max()
+        np.testing.assert_allclose(results["logits"], logits, atol=2e-5 * largest, err_msg=name)
+        assert np.mean(results["mask"] != logits.argmax(-1)) < 1e-3  # where two are as likely
+
+
+def picture(height, width):
+    coarse = Image.fromarray(random_image(6, 8)[..., :3])
+    return np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC))[None]
+
+
+@pytest.fixture
+def clients():
+    for package in ("ai_edge_litert", "onnx", "onnxruntime", "openvino", "tf2onnx"):
+        pytest.importorskip(package, reason=f"{package} is not installed: extra export")
+
+
+@pytest.mark.usefixtures("clients")
+def test_one_command_writes_every_format(run, segmenter, tmp_path):
+    output, images = tmp_path / "1", picture(61, 83)
+    formats = "--format=saved_model,litert,onnx,openvino"
+    main(["export", f"--run={run}", f"--output={output}", formats])
+    files = {"assets.extra", "labels.json", "model.bin", "model.onnx", "model.tflite", "model.xml"}
+    assert files <= {path.name for path in output.iterdir()}
+    for file in ("", *FILES.values()):
+        np.testing.assert_array_equal(
+            open_export(output / file)(images)["mask"][0], segmenter.predict(images[0]), file
+        )
+    _openvino_reads_the_saved_model(output, images, segmenter.predict(images[0]))
+
+
+def _openvino_reads_the_saved_model(folder, images, mask):
+    import openvino
+
+    model = openvino.compile_model(folder, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    np.testing.assert_array_equal(model({"images": images})["mask"][0], mask)
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", pytest.param("float16", marks=pytest.mark.slow)])
+def test_a_saved_model_of_half_the_size(precision, run, exported, segmenter, tmp_path):
+    export(ExportConfig(run=run, output=tmp_path / "1", precision=precision))
+    sizes = [(path / "saved_model.pb").stat().st_size for path in (tmp_path / "1", exported)]
+    assert sizes[0] < 0.55 * sizes[1]
+    images = picture(61, 83)
+    mask = open_export(tmp_path / "1")(images)["mask"][0]
+    assert np.mean(mask != segmenter.predict(images[0])) < 0.05
+
+
+@pytest.mark.usefixtures("clients")
+@pytest.mark.parametrize("format", ["litert", pytest.param("openvino", marks=pytest.mark.slow)])
+def test_int8_is_calibrated_with_the_frames_of_the_run(format, run, segmenter, tmp_path):
+    if format == "openvino":
+        pytest.importorskip("nncf")
+    export(ExportConfig(run=run, output=tmp_path / "1", format=(format,), precision="int8"))
+    file = tmp_path / "1" / FILES[format]
+    weights = file.with_suffix(".bin") if format == "openvino" else file
+    parameters = segmenter.model.count_params()
+    assert weights.stat().st_size < 1.2 * parameters  # a byte each, and little beside them
+    split = tfseg.open_records(json.loads((run / "config.json").read_text())["input"]).splits["val"]
+    images = decode(split.read(0), split.info.encoding)[0].numpy()[None]
+    assert np.mean(open_export(file)(images)["mask"][0] != segmenter.predict(images[0])) < 0.1
+
+
+@pytest.mark.usefixtures("clients")
+def test_enet_with_its_indices_is_the_same_in_every_runtime(tmp_path):
+    check_formats(randomize(tfseg.build("enet", 5)), tmp_path, 97, 130)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("clients")
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("linknet", {}),
+        ("segnet_basic", {}),
+        ("segnet_gated", {}),
+        ("unet", {}),
+        ("deeplabv3plus", {}),
+        ("fcn8s", {"encoder": "densenet121"}),
+    ],
+)
+def test_small_networks_are_the_same_in_every_runtime(name, options, tmp_path, monkeypatch):
+    monkeypatch.setattr(unet, "WIDTHS", (8, 16, 24, 32, 40))
+    check_formats(randomize(tfseg.build(name, 5, **options)), tmp_path)

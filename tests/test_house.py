@@ -24,7 +24,7 @@ ARROWS = {
         "data", "devices", "encoders", "evaluation", "losses", "metrics", "models", "records",
         "runs", "schedules", "visualize",
     },
-    "export": {"datasets", "layers", "metrics", "models", "runs"},
+    "export": {"datasets", "layers", "metrics", "models", "records", "runs"},
     "serving": {"devices", "visualize"},
 }  # fmt: skip
 

@@ -162,7 +162,9 @@ class LookConfig(NetworkConfig):
 class TestConfig(LookConfig):
     """Score a network, an export or predicted masks on a split: table, pictures, a report."""
 
-    export: Path = flag(None, "in place of --run: a SavedModel's folder", Path)
+    export: Path = flag(
+        None, "in place of --run: an export's folder, or its .tflite, .onnx or .xml file", Path
+    )
     predictions: Path = flag(
         None, "in place of --run: a folder of masks, PNGs of class indices by the frames' ids", Path
     )
@@ -203,6 +205,17 @@ class ExportConfig(NetworkConfig):
 
     dataset: str = flag(None, "data set that --model was trained on: names and colours")
     output: Path = flag(None, "folder to write, as exports/linknet/1", Path)
+    format: tuple = flag(
+        ("saved_model",), "runtimes: saved_model, litert, onnx, openvino; several as a,b", names
+    )
+    precision: str = flag(
+        "float32",
+        "arithmetic of the exported network",
+        choices=("float32", "bfloat16", "float16", "int8"),
+    )
+    input: Path = flag(
+        None, "records or a raw folder, whose frames int8 is calibrated with; the run's own", Path
+    )
     outputs: tuple = flag(
         ("mask",), "what it answers: mask, probabilities, logits; several as a,b", names
     )

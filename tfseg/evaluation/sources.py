@@ -3,32 +3,37 @@
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 from PIL import Image
 from tqdm import tqdm
 
 from tfseg.errors import UserError
+from tfseg.evaluation.runtimes import open_export
 from tfseg.records.example import decode_about
 
 NO_MASKS = ("_overlay", "_uncertainty")  # what `predict` writes beside them
 
 
 class Export:
-    """An exported SavedModel. Raises `UserError` for a folder that is none."""
+    """An exported network, see `open_export`. Raises `UserError` for what is none."""
 
-    def __init__(self, folder):
-        try:
-            self._model = tf.saved_model.load(str(folder))
-            self._signature = self._model.signatures["serving_default"]
-        except (OSError, KeyError, ValueError) as error:
-            reason = " ".join(str(error).split())[:120]
-            raise UserError(f"--export={folder} is no exported network: {reason}") from None
-        if "mask" not in self._signature.structured_outputs:
-            raise UserError(f"--export={folder} gives no mask; export it with this program")
+    def __init__(self, path):
+        self._path, self._run = path, open_export(path)
 
     def label(self, images, start):
         """Classes uint8 (N, H, W) of images, and None: an export keeps its confidence."""
-        return self._signature(images=images)["mask"].numpy(), None
+        images = np.asarray(images)
+        try:
+            results = self._run(images)
+        except Exception as error:  # every runtime has errors of its own
+            shape, reason = "x".join(map(str, images.shape)), " ".join(str(error).split())[:120]
+            raise UserError(
+                f"--export={self._path} takes no images of {shape}, or its runtime fails: {reason}"
+            ) from None
+        if "mask" not in results:
+            raise UserError(
+                f"--export={self._path} gives no mask; export it with this program, --outputs=mask"
+            )
+        return results["mask"], None
 
 
 class MaskFolder:

@@ -4,10 +4,15 @@ import os
 import shutil
 from dataclasses import asdict
 
+from tqdm import tqdm
+
 from tfseg.datasets import get_dataset
 from tfseg.datasets.palette import palette
 from tfseg.errors import UserError, unknown
-from tfseg.export.graph import OUTPUTS, make_graph
+from tfseg.export.calibration import calibration_frames
+from tfseg.export.folding import fold
+from tfseg.export.formats import FORMATS, check_formats, write_format
+from tfseg.export.graph import OUTPUTS
 from tfseg.export.saved_model import write_saved_model
 from tfseg.models import MODELS
 from tfseg.runs import (
@@ -24,29 +29,29 @@ from tfseg.runs import (
 def export(config):
     """Writes `config.output` (an `ExportConfig`) whole or not at all, and returns it.
 
-    The folder is TensorFlow Serving's `NAME/VERSION`: the SavedModel with its signatures (see
-    `write_saved_model`), `labels.json` with the names and colours of the classes, and both this
-    and the run's `config.json` in `assets.extra`.
+    The folder is TensorFlow Serving's `NAME/VERSION`: the SavedModel (see `write_saved_model`),
+    and beside it `model.tflite`, `model.onnx`, `model.xml` with `model.bin`, as far as
+    `config.format` asks for them. `labels.json` has the names and colours of the classes; it
+    lies in `assets.extra` too, with the run's `config.json`.
     """
     output = _free_folder(config.output)
     for name in config.outputs:
         if name not in OUTPUTS:
             raise unknown("output", name, OUTPUTS)
+    check_formats(config.format, config.precision)
     network, labels, settings = _load(config)
-    network = _at_size(network, settings, config.size)
+    _check_size(network, config.size)
+    frames = calibration_frames(config, settings) if config.precision == "int8" else []
     if network.name == "bayesian_segnet":
-        print("bayesian_segnet is exported without dropout: one look, without samples")
+        print("bayesian_segnet is exported without dropout: one look, no samples")
     partial = output.with_name(f".{output.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)  # of an export that was killed
     try:
         partial.mkdir(parents=True)
-        write_saved_model(
-            make_graph(network),
-            partial,
-            outputs=config.outputs,
-            batch=config.batch,
-            smallest=MODELS[network.name].smallest,
-        )
+        for name in tqdm(config.format, "exporting", unit="format"):
+            policy = FORMATS[name].policies[config.precision]
+            small = fold(_rebuilt(network, settings, config.size, policy))
+            _write(name, small, partial, config, frames)
         _write_labels(partial, labels, settings)
         if output.exists():
             output.rmdir()
@@ -54,6 +59,14 @@ def export(config):
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return output
+
+
+def _write(name, network, folder, config, frames):
+    asked = {"outputs": config.outputs, "batch": config.batch}
+    if name == "saved_model":
+        write_saved_model(network, folder, **asked)
+    else:
+        write_format(name, network, folder, **asked, precision=config.precision, frames=frames)
 
 
 def _free_folder(output):
@@ -80,17 +93,19 @@ def _load(config):
     return network, Labels(config.model, names, palette(count)), config
 
 
-def _at_size(network, settings, size):
-    """The same network for pictures of one size (H, W) alone; None leaves it as it is."""
-    if size is None:
-        return network
+def _check_size(network, size):
     smallest = MODELS[network.name].smallest
-    if min(size) < smallest:
+    if size and min(size) < smallest:
         raise UserError(f"--size={size[0]}x{size[1]}: {network.name} needs {smallest} a side")
-    with precision("float32"):
-        fixed = build_network(settings, network.output_shape[-1], input_shape=(*size, 3))
-    fixed.set_weights(network.get_weights())
-    return fixed
+
+
+def _rebuilt(network, settings, size, policy):
+    """The same network, computing in `policy`, for pictures of `size` (H, W) or any (None)."""
+    shape = (*(size or (None, None)), 3)
+    with precision(policy):
+        copy = build_network(settings, network.output_shape[-1], input_shape=shape)
+    copy.set_weights(network.get_weights())
+    return copy
 
 
 def _write_labels(folder, labels, settings):

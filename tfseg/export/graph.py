@@ -8,7 +8,7 @@ from tfseg.metrics import class_indices
 OUTPUTS = ("mask", "probabilities", "logits")
 
 
-def make_graph(network, outputs=OUTPUTS, batch=None):
+def make_graph(network, outputs, batch=None):
     """A network as a frozen function: uint8 (N, H, W, 3) -> a list of `outputs`, in their order.
 
     "mask" is uint8 (N, H, W), "probabilities" and "logits" are float32 (N, H, W, K). Height and

@@ -2,23 +2,22 @@
 
 import tensorflow as tf
 
-from tfseg.export.graph import OUTPUTS
+from tfseg.export.graph import OUTPUTS, make_graph
 
 
-def write_saved_model(graph, folder, *, outputs, batch, smallest):
-    """Writes `graph` (`make_graph` with all of its outputs, any batch) as a SavedModel.
+def write_saved_model(network, folder, *, outputs, batch):
+    """Writes a Keras network, pixels -> logits, as a SavedModel.
 
     Signatures:
         serving_default: `images` uint8 (N, H, W, 3) -> `outputs`, by name; N is `batch`.
         encoded: `image_bytes` string (N,), JPEG or PNG files of any sizes -> `mask_png` string
             (N,), PNG files of class indices, each at its picture's size. One picture is decoded,
-            labelled and encoded after the other. A graph for one size sees them resized to it.
-
-    `smallest` is the least side of a picture, in pixels; "encoded" refuses smaller ones.
+            labelled and encoded after the other. A network for one size sees them resized to it.
     """
     module = tf.Module()
-    module.graph = graph  # both signatures call it, so its weights are in the file once
-    size = graph.inputs[0].shape[1:3]
+    # Both signatures call one graph, so its weights are in the file once.
+    module.graph = graph = make_graph(network, OUTPUTS)
+    size, smallest = graph.inputs[0].shape[1:3], network.get_layer("size").smallest
 
     @tf.function(input_signature=[tf.TensorSpec((batch, *size, 3), tf.uint8, name="images")])
     def segment(images):

@@ -1,0 +1,32 @@
+"""Frames that tell an int8 export what range its numbers have."""
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from tfseg.errors import UserError
+from tfseg.records.example import decode
+from tfseg.records.reader import open_records
+
+COUNT = 64  # spread evenly over the training split
+
+
+def calibration_frames(config, settings):
+    """A list of frames uint8 (N, H, W, 3) of records, of the `ExportConfig`'s size and batch.
+
+    The records are `config.input`, or the run's own (`settings`). Raises `UserError` where none
+    are named.
+    """
+    given = config if config.input else settings
+    if given.input is None:
+        raise UserError("--precision=int8 is calibrated with frames; give --input=RECORDS")
+    records = open_records(given.input, given.dataset)
+    split = records.splits.get("train") or next(iter(records.splits.values()))
+    count = min(COUNT, len(split))
+    frames = []
+    for i in tqdm(range(count), "reading frames", unit="frame", leave=False):
+        image, _ = decode(split.read(i * len(split) // count), split.info.encoding)
+        if config.size:
+            image = tf.cast(tf.round(tf.image.resize(image, config.size)), tf.uint8)
+        frames.append(np.repeat(image.numpy()[None], config.batch or 1, axis=0))
+    return frames

@@ -1,0 +1,165 @@
+"""The files of other runtimes, each made from the same graph."""
+
+import importlib.util
+import logging
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from tfseg.errors import UserError, unknown
+from tfseg.export.graph import make_graph
+
+
+@dataclass(frozen=True)
+class Format:
+    """A row of `FORMATS`.
+
+    Attributes:
+        title: what its authors call it.
+        packages: what writing it imports, beside TensorFlow.
+        policies: precision -> the Keras policy of the network that is converted. A format that
+            lowers the precision itself takes a network in float32.
+        refusal: why it has none of the other precisions.
+    """
+
+    title: str
+    packages: tuple[str, ...]
+    policies: dict[str, str]
+    refusal: str
+
+
+FLOATS = {"float32": "float32", "float16": "mixed_float16"}
+
+FORMATS = {
+    "saved_model": Format(
+        "a SavedModel",
+        (),
+        {**FLOATS, "bfloat16": "mixed_bfloat16"},
+        "TensorFlow has no convolution for it",
+    ),
+    "litert": Format(
+        "LiteRT",
+        (),
+        dict.fromkeys(("float32", "float16", "int8"), "float32"),
+        "its interpreter has no convolution for it",
+    ),
+    "onnx": Format(
+        "ONNX",
+        ("onnx", "tf2onnx"),
+        FLOATS,
+        "ONNX Runtime has no convolution for bfloat16 on a CPU, and tf2onnx writes no int8",
+    ),
+    "openvino": Format(
+        "OpenVINO",
+        ("openvino",),
+        dict.fromkeys(("float32", "float16", "int8"), "float32"),
+        "it turns to bfloat16 when it compiles a float32 file (INFERENCE_PRECISION_HINT)",
+    ),
+}
+
+
+def check_formats(names, precision):
+    """Raises `UserError` for a format that is unknown, lacks `precision`, or is not installed."""
+    for name in names:
+        if name not in FORMATS:
+            raise unknown("format", name, FORMATS)
+        wanted = FORMATS[name]
+        if precision not in wanted.policies:
+            raise UserError(
+                f"--precision={precision}: not in {wanted.title}: {wanted.refusal}; choose one of "
+                f"{', '.join(wanted.policies)}"
+            )
+        quantizer = ("nncf",) if (name, precision) == ("openvino", "int8") else ()
+        for package in (*wanted.packages, *quantizer):
+            if importlib.util.find_spec(package) is None:
+                raise UserError(
+                    f"--format={name} needs {package}: python -m pip install 'tfseg[export]'"
+                )
+
+
+def write_format(name, network, folder, *, outputs, batch, precision, frames):
+    """Writes one of `FORMATS` but "saved_model" to `folder`: `model.tflite`, `model.onnx`, ...
+
+    Args:
+        network: with the policy that the format asks for.
+        outputs, batch: as in `make_graph`.
+        frames: pictures uint8 (N, H, W, 3) that the ranges of int8 come from.
+    """
+    module = tf.Module()
+    module.graph = graph = make_graph(network, outputs, batch)
+    module.segment = tf.function(
+        lambda images: dict(zip(outputs, graph(images), strict=True)),
+        input_signature=[tf.TensorSpec(graph.inputs[0].shape, tf.uint8, name="images")],
+    )
+    _WRITERS[name](module, folder, precision, frames)
+
+
+@contextmanager
+def _saved(module):
+    """A folder with the SavedModel that LiteRT and OpenVINO read."""
+    with tempfile.TemporaryDirectory() as folder:
+        tf.saved_model.save(module, folder, signatures=module.segment)
+        yield folder
+
+
+def _write_litert(module, folder, precision, frames):
+    with _saved(module) as saved:
+        converter = tf.lite.TFLiteConverter.from_saved_model(saved)
+        if precision != "float32":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if precision == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        if precision == "int8":
+            converter.representative_dataset = lambda: ({"images": frame} for frame in frames)
+        (folder / "model.tflite").write_bytes(converter.convert())
+
+
+def _write_onnx(module, folder, precision, frames):
+    import onnx
+    import tf2onnx
+
+    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+    signature = module.segment.input_signature
+    model, _ = tf2onnx.convert.from_function(module.segment, signature, opset=18)
+    for node in model.graph.node:
+        if node.op_type == "Conv":
+            _pad_alike(node)
+    for value in (*model.graph.input, *model.graph.output):
+        for dim, side in zip(value.type.tensor_type.shape.dim, ("N", "H", "W"), strict=False):
+            if not dim.dim_value:
+                dim.dim_param = side
+    onnx.save(model, folder / "model.onnx")
+
+
+def _pad_alike(conv):
+    """Says a convolution's "same" padding in numbers: ONNX Runtime cannot pad dilated ones."""
+    import onnx
+
+    given = {attribute.name: attribute for attribute in conv.attribute}
+    if "auto_pad" not in given or given["auto_pad"].s != b"SAME_UPPER":
+        return
+    if set(given["strides"].ints) == {1}:
+        sides = zip(given["kernel_shape"].ints, given["dilations"].ints, strict=True)
+        total = [dilation * (side - 1) for side, dilation in sides]
+        before = [pad // 2 for pad in total]
+        after = [pad - first for pad, first in zip(total, before, strict=True)]
+        conv.attribute.remove(given["auto_pad"])
+        conv.attribute.append(onnx.helper.make_attribute("pads", [*before, *after]))
+
+
+def _write_openvino(module, folder, precision, frames):
+    import openvino
+
+    with _saved(module) as saved:
+        model = openvino.Core().read_model(saved)
+        if precision == "int8":
+            import nncf
+
+            dataset = nncf.Dataset(frames, lambda frame: {"images": frame})
+            model = nncf.quantize(model, dataset, subset_size=len(frames))
+        openvino.save_model(model, folder / "model.xml", compress_to_fp16=precision == "float16")
+
+
+_WRITERS = {"litert": _write_litert, "onnx": _write_onnx, "openvino": _write_openvino}
