@@ -3,6 +3,7 @@
 Images are RGB uint8 (H, W, 3), masks class indices uint8 (H, W) with void 255.
 """
 
+import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -20,8 +21,11 @@ def colorize(mask, colors):
 
 def overlay(image, mask, colors, alpha=0.5):
     """The colours of a mask laid over its image; void leaves the image as it is."""
-    blended = np.rint((1 - alpha) * image + alpha * colorize(mask, colors)).astype(np.uint8)
-    return np.where((mask == 255)[..., None], image, blended)
+    # OpenCV's, because floats of a large picture would take gigabytes.
+    blended = cv2.addWeighted(image, 1 - alpha, colorize(mask, colors), alpha, 0)
+    void = mask == 255
+    blended[void] = image[void]
+    return blended
 
 
 def write_mask(path, mask, colors):

@@ -99,6 +99,7 @@ def read_picture(path):
         raise UserError(f"picture {path} does not exist")
     try:
         with Image.open(path) as picture:
-            return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
-    except (OSError, SyntaxError, ValueError) as error:
+            ImageOps.exif_transpose(picture, in_place=True)
+            return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UserError(f"{path} is not a picture that can be read, or damaged: {error}") from None
