@@ -7,7 +7,7 @@ import pytest
 from conftest import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-SHORTER = {"epochs = 10": "epochs = 1"}  # what a test has no time for
+SHORTER = {"epochs = 20": "epochs = 1"}  # what a test has no time for
 
 
 def code(notebook):
