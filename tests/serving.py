@@ -1,12 +1,15 @@
-"""A server in its own process, and requests to it over real sockets."""
+"""A server in its own process, requests to it over real sockets, pictures to send."""
 
 import http.client
+import io
 import json
 import subprocess
 import sys
 import threading
 
+import numpy as np
 from conftest import ROOT
+from PIL import Image
 
 
 class Server:
@@ -59,3 +62,17 @@ class Server:
         """SIGTERM; the exit code."""
         self.process.terminate()
         return self.process.wait(timeout=60)
+
+
+def picture(height=48, width=64, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def file_of(pixels, format="PNG", **options):
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, format, **options)
+    return file.getvalue()
+
+
+def pixels_of(png):
+    return np.asarray(Image.open(io.BytesIO(png)))

@@ -15,31 +15,13 @@ from queue import Full
 import numpy as np
 import pytest
 from PIL import Image
+from serving import Server, file_of, picture, pixels_of
 
 from tfseg.cli import main
 from tfseg.evaluation.sources import Export
-
-pytest.importorskip("uvicorn", reason="serving needs the extra `serve`")
-
-from serving import Server
-
 from tfseg.serving.batcher import Batcher, Job
 
 SERVING = "/v1/models/linknet"
-
-
-def picture(height=48, width=64, seed=0):
-    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
-
-
-def file_of(pixels, format="PNG", **options):
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, format, **options)
-    return file.getvalue()
-
-
-def pixels_of(png):
-    return np.asarray(Image.open(io.BytesIO(png)))
 
 
 def b64(data):
@@ -171,7 +153,7 @@ def test_status_and_metadata(server):
     assert [side["size"] for side in images["tensor_shape"]["dim"]] == ["-1", "-1", "-1", "3"]
     assert error_of(server.ask("GET", "/v1/models/other"))[0] == 404
     assert error_of(server.ask("GET", f"{SERVING}/versions/77"))[0] == 404
-    assert error_of(server.ask("GET", f"{SERVING}/versions/x"))[0] == 400
+    assert error_of(server.ask("GET", f"{SERVING}/versions/{'9' * 5000}"))[0] == 404
 
 
 def newest(server):
@@ -268,6 +250,7 @@ def test_addresses_that_are_none(server):
     assert error_of(server.ask("POST", "/v1/models/other:predict", b"{}"))[0] == 404
     assert error_of(server.ask("POST", f"{SERVING}/versions/77:predict", b"{}"))[0] == 404
     assert error_of(server.ask("GET", "/segment"))[0] == 405
+    assert error_of(server.ask("GET", f"{SERVING}:predict"))[0] == 405
     assert error_of(server.ask("POST", "/segment?output=other", file_of(picture())))[0] == 400
 
 

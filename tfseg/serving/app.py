@@ -51,7 +51,7 @@ def make_app(service, config):
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _failed)
-    _describe(app, config.token)
+    _describe(app, service.versions.name, config.token)
     return app
 
 
@@ -149,12 +149,15 @@ async def _failed(request, error):  # the traceback goes to the log
     return JSONResponse({"error": "internal error"}, 500)
 
 
-def _describe(app, token):
-    """The OpenAPI description as it is here: no 422, and 401 only where a token is asked for."""
+def _describe(app, name, token):
+    """The OpenAPI description as it is here: the one model, no 422, 401 only with a token."""
     whole = app.openapi()
     for path in whole["paths"].values():
         for operation in path.values():
             operation["responses"].pop("422", None)
+            for parameter in operation.get("parameters", ()):
+                if parameter["name"] == "name":
+                    parameter["schema"]["enum"] = [name]
             if not token:
                 operation["responses"].pop("401", None)
             elif "401" in operation["responses"]:

@@ -47,7 +47,7 @@ class Guard:
             await late(scope, exchange.receive, exchange.send)
         finally:
             self.active -= counted
-            path = getattr(scope.get("route"), "path", "other")
+            path = getattr(scope.get("route"), "path_format", "other")
             self.metrics.request(path, exchange.status, time.monotonic() - start)
 
     def _refusal(self, scope, headers):

@@ -4,28 +4,54 @@ import math
 
 from fastapi import APIRouter, HTTPException, Request, Response
 from google.protobuf.json_format import MessageToDict
+from starlette.convertors import IntegerConvertor, StringConvertor, register_url_convertor
 
 from tfseg.serving.pictures import count_pixels
 from tfseg.serving.schemas import POST_ERRORS, PREDICT, PREDICT_ANSWER, STATUS, errors, json_of
 from tfseg.serving.tensors import read_request, write_answer
 
+
+class _Name(StringConvertor):
+    regex = "[^/:]+"
+
+
+class _Number(IntegerConvertor):
+    regex = "[0-9]{1,18}"  # an int64
+
+
+register_url_convertor("name", _Name())
+register_url_convertor("number", _Number())
+LATEST, ONE = "/{name:name}", "/{name:name}/versions/{number:number}"
 router = APIRouter(prefix="/v1/models", tags=["TensorFlow Serving"])
-PREDICTION = {"openapi_extra": PREDICT, "responses": {200: json_of(PREDICT_ANSWER)} | POST_ERRORS}
+FOUND = {"responses": {200: json_of(STATUS)} | errors(404)}
+PREDICTION = {
+    "openapi_extra": PREDICT,
+    "responses": {200: json_of(PREDICT_ANSWER)} | errors(404) | POST_ERRORS,
+}
 
 
-@router.get("/{name}", responses={200: json_of(STATUS)} | errors(404))
-@router.get("/{name}/versions/{number}", responses={200: json_of(STATUS)} | errors(400, 404))
-async def status(request: Request, name: str, number: int | None = None):
-    """The state of every version seen so far, or of one."""
-    versions = request.app.state.service.versions
-    states = dict(versions.states) if name == versions.name else {}
-    if number is not None:
-        states = {key: state for key, state in states.items() if key == number}
+@router.get(LATEST, **FOUND)
+async def status(request: Request, name: str):
+    """The state of every version seen so far."""
+    states = _states(request, name)
     if not states:
-        what = "any versions" if number is None else f"version {number}"
-        raise HTTPException(404, f"Could not find {what} of model {name}")
+        raise HTTPException(404, f"Could not find any versions of model {name}")
     newest_first = sorted(states.items(), reverse=True)
     return {"model_version_status": [_status(number, *state) for number, state in newest_first]}
+
+
+@router.get(ONE, **FOUND)
+async def status_of_version(request: Request, name: str, number: int):
+    """The state of one version."""
+    states = _states(request, name)
+    if number not in states:
+        raise HTTPException(404, f"Could not find version {number} of model {name}")
+    return {"model_version_status": [_status(number, *states[number])]}
+
+
+def _states(request, name):
+    versions = request.app.state.service.versions
+    return dict(versions.states) if name == versions.name else {}
 
 
 def _status(number, state, error):
@@ -34,11 +60,19 @@ def _status(number, state, error):
     return {"version": str(number), "state": state, "status": status}
 
 
-@router.get("/{name}/metadata", responses=errors(404))
-@router.get("/{name}/versions/{number}/metadata", responses=errors(400, 404))
-async def metadata(request: Request, name: str, number: int | None = None):
+@router.get(LATEST + "/metadata", responses=errors(404))
+async def metadata(request: Request, name: str):
     """The signatures: names, dtypes and shapes of inputs and outputs."""
-    version = _version(request, name, number)
+    return _metadata(_version(request, name), name)
+
+
+@router.get(ONE + "/metadata", responses=errors(404))
+async def metadata_of_version(request: Request, name: str, number: int):
+    """The signatures of one version, while it is served."""
+    return _metadata(_version(request, name, number), name)
+
+
+def _metadata(version, name):
     style = {"always_print_fields_with_no_presence": True, "preserving_proto_field_name": True}
     signatures = {
         key: MessageToDict(definition, **style) for key, definition in version.definitions.items()
@@ -49,12 +83,20 @@ async def metadata(request: Request, name: str, number: int | None = None):
     }
 
 
-@router.post("/{name}:predict", **PREDICTION)
-@router.post("/{name}/versions/{number}:predict", **PREDICTION)
-async def predict(request: Request, name: str, number: int | None = None):
+@router.post(LATEST + ":predict", **PREDICTION)
+async def predict(request: Request, name: str):
     """Runs a signature on `instances` (rows) or `inputs` (columns)."""
+    return await _predict(request, _version(request, name))
+
+
+@router.post(ONE + ":predict", **PREDICTION)
+async def predict_by_version(request: Request, name: str, number: int):
+    """The same, of one version, while it is served."""
+    return await _predict(request, _version(request, name, number))
+
+
+async def _predict(request, version):
     service = request.app.state.service
-    version = _version(request, name, number)
     body = await request.body()
     signature, inputs, row = await service.compute(_read, body, version)
     pixels = await service.compute(_count, inputs, service.max_pixels)
@@ -63,7 +105,7 @@ async def predict(request: Request, name: str, number: int | None = None):
     return Response(answer, media_type="application/json")
 
 
-def _version(request, name, number):
+def _version(request, name, number=None):
     versions = request.app.state.service.versions
     version = versions.get(number) if name == versions.name else None
     if version is None:
