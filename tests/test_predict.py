@@ -93,8 +93,8 @@ def test_threads_mix_nothing_up(run, segmenter, tmp_path):
     folder, rng = tmp_path / "in", np.random.default_rng(1)
     folder.mkdir()
     pictures = {}
-    for i in range(9):
-        pictures[f"{i}.png"] = rng.integers(0, 256, (32 + i % 3, 40, 3), np.uint8)
+    for i in range(6):
+        pictures[f"{i}.png"] = rng.integers(0, 256, (32 + i % 2, 40, 3), np.uint8)
         Image.fromarray(pictures[f"{i}.png"]).save(folder / f"{i}.png")
     for workers in (1, 3):
         predict(run, folder, tmp_path / str(workers), "--save=mask", f"--workers={workers}")

@@ -25,6 +25,7 @@ class Engine:
         size: (H, W) that the network sees in place of the picture's own.
         mc_samples: looks with dropout, whose mean counts (Kendall et al. 2015, section 3); 0 looks
             once without. None is 8 for Bayesian SegNet, which is meant so, and 0 for others.
+            Sampling freezes the network's batch normalisation: it trains no more.
         crf: a `tfseg.evaluation.crf.CRF` that refines the mean; it needs the whole picture.
 
     Raises:
