@@ -1,4 +1,4 @@
-"""The files of other runtimes, each made from the same graph."""
+"""The files of other runtimes, each made from the same function."""
 
 import importlib.util
 import logging
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from tfseg.errors import UserError, unknown
-from tfseg.export.graph import make_graph
+from tfseg.export.graph import make_module
 
 
 @dataclass(frozen=True)
@@ -84,15 +84,10 @@ def write_format(name, network, folder, *, outputs, batch, precision, frames):
 
     Args:
         network: with the policy that the format asks for.
-        outputs, batch: as in `make_graph`.
+        outputs, batch: as in `make_module`.
         frames: pictures uint8 (N, H, W, 3) that the ranges of int8 come from.
     """
-    module = tf.Module()
-    module.graph = graph = make_graph(network, outputs, batch)
-    module.segment = tf.function(
-        lambda images: dict(zip(outputs, graph(images), strict=True)),
-        input_signature=[tf.TensorSpec(graph.inputs[0].shape, tf.uint8, name="images")],
-    )
+    module = make_module(network, outputs, batch)
     _WRITERS[name](module, folder, precision, frames)
 
 

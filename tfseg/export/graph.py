@@ -1,20 +1,20 @@
-"""The graph that every format carries: uint8 RGB pixels in, masks out, weights as constants."""
+"""The graph that every format carries: uint8 RGB pixels in, masks out."""
 
 import tensorflow as tf
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from tfseg.metrics import class_indices
 
 OUTPUTS = ("mask", "probabilities", "logits")
 
 
-def make_graph(network, outputs, batch=None):
-    """A network as a frozen function: uint8 (N, H, W, 3) -> a list of `outputs`, in their order.
+def make_module(network, outputs, batch=None):
+    """A `tf.Module` that holds a network's weights and `segment`, the function to export.
 
-    "mask" is uint8 (N, H, W), "probabilities" and "logits" are float32 (N, H, W, K). Height and
-    width are those that the network was built for, N is `batch`; None takes any.
+    `segment` maps `images` uint8 (N, H, W, 3) to a dict of `outputs`: "mask" is uint8 (N, H, W),
+    "probabilities" and "logits" are float32 (N, H, W, K). Height and width are those that the
+    network was built for, N is `batch`; None takes any.
     """
-    height, width = network.input_shape[1:3]
+    pixels = tf.TensorSpec((batch, *network.input_shape[1:]), tf.uint8, name="images")
 
     def segment(images):
         logits = network(tf.cast(images, tf.float32), training=False)
@@ -23,8 +23,9 @@ def make_graph(network, outputs, batch=None):
             "probabilities": lambda: tf.nn.softmax(logits),
             "logits": lambda: logits,
         }
-        return [make[output]() for output in outputs]
+        return {output: make[output]() for output in outputs}
 
-    pixels = tf.TensorSpec((batch, height, width, 3), tf.uint8, name="images")
-    function = tf.function(segment, input_signature=[pixels])
-    return convert_variables_to_constants_v2(function.get_concrete_function())
+    module = tf.Module()
+    module.weights = [variable.value for variable in network.variables]
+    module.segment = tf.function(segment, input_signature=[pixels])
+    return module

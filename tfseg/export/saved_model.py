@@ -1,8 +1,9 @@
-"""A frozen graph as a SavedModel that TensorFlow Serving mounts."""
+"""A network as a SavedModel that TensorFlow Serving mounts."""
 
 import tensorflow as tf
 
-from tfseg.export.graph import OUTPUTS, make_graph
+from tfseg.export.graph import make_module
+from tfseg.metrics import class_indices
 
 
 def write_saved_model(network, folder, *, outputs, batch):
@@ -13,43 +14,47 @@ def write_saved_model(network, folder, *, outputs, batch):
         encoded: `image_bytes` string (N,), JPEG or PNG files of any sizes -> `mask_png` string
             (N,), PNG files of class indices, each at its picture's size. One picture is decoded,
             labelled and encoded after the other. A network for one size sees them resized to it.
+        encoded_rest: the same with `mask_png_bytes`: TensorFlow Serving's REST API writes strings
+            as base64 only under names that end so, and others as they are, which is no JSON.
     """
-    module = tf.Module()
-    # Both signatures call one graph, so its weights are in the file once.
-    module.graph = graph = make_graph(network, OUTPUTS)
-    size, smallest = graph.inputs[0].shape[1:3], network.get_layer("size").smallest
+    module = make_module(network, outputs, batch)
 
-    @tf.function(input_signature=[tf.TensorSpec((batch, *size, 3), tf.uint8, name="images")])
-    def segment(images):
-        results = dict(zip(OUTPUTS, graph(images), strict=True))
-        return {output: results[output] for output in outputs}
+    files = tf.TensorSpec((None,), tf.string, name="image_bytes")
 
-    @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, name="image_bytes")])
-    def segment_files(image_bytes):
-        def one(file):
-            return _segment_file(graph, file, smallest)
+    def one(file):
+        return _segment_file(network, file)
 
+    @tf.function(input_signature=[files])
+    def encoded(image_bytes):
         return {"mask_png": tf.map_fn(one, image_bytes, parallel_iterations=1)}
 
-    module.segment, module.segment_files = segment, segment_files
-    signatures = {"serving_default": segment, "encoded": segment_files}
+    @tf.function(input_signature=[files])
+    def encoded_rest(image_bytes):
+        return {"mask_png_bytes": encoded(image_bytes)["mask_png"]}
+
+    module.encoded, module.encoded_rest = encoded, encoded_rest
+    signatures = {
+        "serving_default": module.segment,
+        "encoded": encoded,
+        "encoded_rest": encoded_rest,
+    }
     tf.saved_model.save(module, str(folder), signatures=signatures)
 
 
-def _segment_file(graph, file, smallest):
+def _segment_file(network, file):
     """One encoded picture -> the PNG of its mask."""
     pixels = _decode(file)
-    shape = tf.shape(pixels)[:2]
-    size = graph.inputs[0].shape[1:3]
-    if size.is_fully_defined():
-        resized = tf.image.resize(pixels[None], size)
-        _, _, logits = graph(tf.cast(tf.round(resized), tf.uint8))
-        mask = tf.cast(tf.argmax(tf.image.resize(logits, shape), axis=-1), tf.uint8)
-    else:
+    shape, size = tf.shape(pixels)[:2], network.input_shape[1:3]
+    if None in size:
+        smallest = network.get_layer("size").smallest
         message = f"a picture needs {smallest} pixels a side"
         with tf.control_dependencies([tf.debugging.assert_greater_equal(shape, smallest, message)]):
-            mask, _, _ = graph(pixels[None])
-    return tf.io.encode_png(tf.reshape(mask, (*tf.unstack(shape), 1)))
+            logits = network(tf.cast(pixels[None], tf.float32), training=False)
+    else:
+        seen = tf.image.resize(pixels[None], size)
+        logits = tf.image.resize(network(seen, training=False), shape)
+    mask = tf.reshape(class_indices(logits), (*tf.unstack(shape), 1))
+    return tf.io.encode_png(tf.cast(mask, tf.uint8))
 
 
 def _decode(file):
