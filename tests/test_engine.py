@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tracemalloc
 
 import cv2
 import keras
@@ -193,6 +194,25 @@ def test_bars_turned_off_change_no_figure(records, monkeypatch):
     source = Starts()
     score(source, split, batch_size=2)
     assert source.seen == [0, 2]
+
+
+def test_memory_does_not_grow_with_the_frames():
+    split = tfseg.open_records(ROOT / "records" / "streets").splits["val"]
+
+    class Nothing:
+        def label(self, images, start):
+            return np.zeros(images.shape[:3], np.uint8), np.ones(images.shape[:3], np.float32)
+
+    def peak(frames):
+        tracemalloc.start()
+        score(Nothing(), split.only([0] * frames), batch_size=2)
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    _, few, many = (peak(frames) for frames in (4, 4, 40))  # the first one warms up
+    mask = np.prod(split.sizes[0])
+    assert many - few < 36 * mask / 4
 
 
 class Steps(keras.layers.Dropout):

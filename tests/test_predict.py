@@ -226,6 +226,7 @@ def test_a_video_cut_short_says_so(run, tmp_path, capsys):
         (["--input=DIR/none.png"], "none.png does not exist"),
         (["--input=DIR/text.png"], "is not a picture that can be read"),
         (["--input=DIR/empty"], "holds no pictures"),
+        (["--input=DIR/photo.png", "--output=DIR/out/mask.png"], "mask.png: of pictures, wanted a"),
         (["--input=DIR/photo.png", "--checkpoint=DIR/x.pth"], "x.pth does not exist"),
         (["--input=DIR/photo.png", "--save=maskk"], "did you mean mask?"),
         (["--input=DIR/photo.png", "--save=mask,,"], "wanted names like"),

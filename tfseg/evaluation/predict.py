@@ -40,6 +40,8 @@ def predict(config):
         label_video(config, capture, load_segmenter(config), camera)
         return
     pictures = _pictures(config.input)
+    if config.output.suffix.lower() in PICTURES | VIDEOS.keys() and not config.output.is_dir():
+        raise UserError(f"--output={config.output}: of pictures, wanted a folder")
     _check_targets(pictures, config.output, config.save)
     select(config.gpu, config.mem_frac)
     segmenter = load_segmenter(config)
