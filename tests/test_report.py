@@ -13,7 +13,7 @@ from conftest import few_streets
 from PIL import Image
 from test_cli import refused
 from test_datasets import Raw, cityscapes_fine
-from test_figures import TRAIN_IDS
+from test_figures import TRAIN_IDS, flat
 
 import tfseg
 from tfseg.cli import main
@@ -189,7 +189,9 @@ def test_an_export_has_the_figures_of_its_network(tested, records, tmp_path):
     flags = [f"--output={tmp_path}", f"--html={tmp_path / 'report.html'}"]
     main(["test", f"--export={export}", f"--input={records}", "--gpu=-1", *flags])
     figures = json.loads((tmp_path / "test-val.json").read_text())
-    assert without_confidence(figures) == without_confidence(tested[1])
+    # Folded batch normalisation computes the same in another order, which may turn a pixel.
+    wanted = pytest.approx(flat(without_confidence(tested[1])), abs=2e-3)
+    assert flat(without_confidence(figures)) == wanted
 
 
 def test_elab_names_come_with_a_warning(tested, records, masks, tmp_path, capsys):

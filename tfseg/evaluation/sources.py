@@ -39,9 +39,9 @@ class Export:
 class MaskFolder:
     """A folder of PNGs, each with the class indices of the frame whose id it is called by.
 
-    `labels[i]` is the mask of a split's frame i. A file may lie in folders of its own, and have
-    more behind its frame's id ("ID_leftImg8bit.png"). `table` (256,) maps what the files hold to
-    class indices. Raises `UserError` where a frame has no file of its own.
+    A file may lie in folders of its own, and have more behind its frame's id
+    ("ID_leftImg8bit.png"). `table` (256,) maps what the files hold to class indices. Raises
+    `UserError` where a frame of the split has no file of its own.
     """
 
     def __init__(self, folder, split, table=None):
