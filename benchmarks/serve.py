@@ -61,8 +61,8 @@ def noise():
 def requests(picture):
     """{title: (path, body)}."""
     encoded = [{"b64": base64.b64encode(picture).decode()}]
-    body = json.dumps({"signature_name": "encoded", "instances": encoded}).encode()
-    return {"/segment": ("/segment", picture), "encoded": ("/v1/models/linknet:predict", body)}
+    body = json.dumps({"signature_name": "encoded_rest", "instances": encoded}).encode()
+    return {"/segment": ("/segment", picture), "encoded_rest": ("/v1/models/linknet:predict", body)}
 
 
 @contextmanager

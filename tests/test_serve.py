@@ -127,6 +127,13 @@ def test_encoded_takes_files_of_different_sizes(server):
         np.testing.assert_array_equal(pixels_of(png_of(prediction)), pixels_of(segmented))
     named = [{"image_bytes": b64(file)} for file in files]
     assert server.predict({"signature_name": "encoded", "instances": named}) == (200, answer)
+    request = {"signature_name": "encoded_rest", "instances": [b64(file) for file in files]}
+    status, readable = server.predict(request)
+    assert status == 200
+    assert [png_of(one) for one in readable["predictions"]] == [
+        png_of(one) for one in answer["predictions"]
+    ]
+    assert readable["predictions"][0].keys() == {"b64"}
     inputs = {"image_bytes": [b64(file) for file in files]}
     columns = server.predict({"signature_name": "encoded", "inputs": inputs})
     assert columns == (200, {"outputs": answer["predictions"]})
@@ -302,6 +309,8 @@ def test_no_request_is_lost_when_the_version_changes(server):
         (str(first), "END"),
     ]
     assert sum(f"version {first + 2} is not used" in line for line in server.log) == 1
+    shutil.rmtree(half)  # the way back
+    wait_for(lambda: newest(server) == first + 1)
 
 
 def wait_for(condition):
@@ -339,7 +348,7 @@ def job(version, value, *shape, images=1):
 
 def test_images_of_a_size_run_together_and_answers_find_their_requests():
     version = Doubling()
-    batcher = Batcher(max_images=4, max_pixels=40, gather=0)
+    batcher = Batcher(max_images=4, max_pixels=40, max_waiting=400, gather=0)
     blocker = batcher.submit(job(version, 0, 1))
     wait_for(lambda: len(batcher) == 0)
     futures = [batcher.submit(job(version, value, 2, 2)) for value in range(1, 6)]
@@ -354,7 +363,7 @@ def test_images_of_a_size_run_together_and_answers_find_their_requests():
 
 def test_a_failing_picture_spares_its_neighbours_and_the_queue_is_bounded():
     version = Doubling()
-    batcher = Batcher(max_images=8, max_pixels=10, gather=0)
+    batcher = Batcher(max_images=8, max_pixels=10, max_waiting=80, gather=0)
     batcher.submit(job(version, 0, 1))
     wait_for(lambda: len(batcher) == 0)
     futures = [batcher.submit(job(version, value, 2, 1)) for value in (1, 7, 2)]

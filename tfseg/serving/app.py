@@ -88,11 +88,11 @@ async def _image(request):
     """The image file's bytes, from the body or the form's field `image`."""
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         return await request.body()
-    form = await request.form(max_files=1, max_fields=8)
-    upload = form.get("image")
-    if upload is None or isinstance(upload, str):
-        raise HTTPException(400, "the form has no file in its field 'image'")
-    return await upload.read()
+    async with request.form(max_files=1, max_fields=8) as form:
+        upload = form.get("image")
+        if upload is None or isinstance(upload, str):
+            raise HTTPException(400, "the form has no file in its field 'image'")
+        return await upload.read()
 
 
 @router.get("/", response_class=HTMLResponse)

@@ -8,8 +8,6 @@ from queue import Full
 
 import numpy as np
 
-WAITING_PIXELS = 8  # pictures of the largest size allowed that may wait, in memory, at once
-
 
 @dataclass(eq=False)
 class Job:
@@ -36,14 +34,15 @@ class Batcher:
 
     Args:
         max_images: images of equal size that run together.
-        max_pixels: pixels of a batch; so it takes no more memory than the largest picture.
+        max_pixels: most pixels of a batch of several jobs.
+        max_waiting: most pixels that wait.
         gather: seconds that a job waits for others of its kind while the network is idle.
         observe: called with the number of images and the seconds of every batch.
     """
 
-    def __init__(self, max_images, max_pixels, gather, observe=lambda images, seconds: None):
-        self._max_images, self._max_pixels, self._gather = max_images, max_pixels, gather
-        self._observe = observe
+    def __init__(self, max_images, max_pixels, max_waiting, gather, observe=lambda *_: None):
+        self._max_images, self._max_pixels, self._max_waiting = max_images, max_pixels, max_waiting
+        self._gather, self._observe = gather, observe
         self._waiting, self._closed = [], False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._work, name="network", daemon=True)
@@ -53,7 +52,7 @@ class Batcher:
         """Queues a job and returns its future. Raises `queue.Full`."""
         with self._changed:
             waiting = sum(other.pixels for other in self._waiting)
-            if waiting + job.pixels > WAITING_PIXELS * self._max_pixels:
+            if waiting + job.pixels > self._max_waiting:
                 raise Full
             self._waiting.append(job)
             self._changed.notify()

@@ -13,7 +13,7 @@ DRAIN = 2.0  # seconds that a refused body is read and dropped, so that its send
 
 
 class Guard:
-    """ASGI middleware.
+    """ASGI middleware: refuses what it can before the body is read.
 
     Args:
         token: bearer token that requests must bear, or None.
@@ -34,15 +34,15 @@ class Guard:
             await self.app(scope, receive, send)
             return
         exchange = _Exchange(scope, receive, send, self.max_bytes)
-        start, counted = time.monotonic(), scope["method"] == "POST"
-        app = self._refusal(scope, exchange.headers) or self.app
+        start, refusal = time.monotonic(), self._refusal(scope, exchange.headers)
+        counted = scope["method"] == "POST" and not refusal
         self.active += counted
         try:
             async with asyncio.timeout(self.timeout):
-                await app(scope, exchange.receive, exchange.send)
+                await (refusal or self.app)(scope, exchange.receive, exchange.send)
         except TimeoutError:
-            if exchange.status:  # it reads its answer too slowly
-                raise
+            if exchange.status:  # it reads its answer too slowly; the connection is closed
+                return
             late = _error(504, "Deadline exceeded") if exchange.whole else _error(408, "Too slow")
             await late(scope, exchange.receive, exchange.send)
         finally:
@@ -56,9 +56,9 @@ class Guard:
             return _error(401, "wanted the token: Authorization: Bearer TOKEN", _BEARER)
         length = headers.get(b"content-length", b"")
         if length.isdigit() and int(length) > self.max_bytes:
-            return too_large(self.max_bytes)
+            return _error(413, _too_large(self.max_bytes))
         if scope["method"] == "POST" and self.active >= self.queue:
-            return overloaded()
+            return _error(503, "overloaded; try again", {"Retry-After": RETRY_AFTER})
         return None
 
     def _bears_token(self, headers):
@@ -69,12 +69,8 @@ class Guard:
 _BEARER = {"WWW-Authenticate": "Bearer"}
 
 
-def too_large(max_bytes):
-    return _error(413, f"the body is larger than {max_bytes} bytes, the most this server takes")
-
-
-def overloaded():
-    return _error(503, "overloaded; try again", {"Retry-After": RETRY_AFTER})
+def _too_large(max_bytes):
+    return f"the body is larger than {max_bytes} bytes, the most this server takes"
 
 
 def _error(status, message, headers=None):
@@ -95,7 +91,7 @@ class _Exchange:
         self.whole = not message.get("more_body", False)
         self._bytes += len(message.get("body", b""))
         if self._bytes > self._max_bytes:
-            raise HTTPException(413, f"the body is larger than {self._max_bytes} bytes")
+            raise HTTPException(413, _too_large(self._max_bytes))
         return message
 
     async def send(self, message):

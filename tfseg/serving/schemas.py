@@ -65,7 +65,7 @@ PREDICT_REQUEST = {
     "properties": {
         "signature_name": {
             "type": "string",
-            "description": "`serving_default` (uint8 pixels) or `encoded` (JPEG or PNG files)",
+            "description": "`serving_default` (uint8 pixels) or `encoded_rest` (JPEG or PNG files)",
         },
         "instances": {
             "type": "array",
@@ -75,7 +75,7 @@ PREDICT_REQUEST = {
         "inputs": {"description": "All images: pixels (N, H, W, 3), or a list of `b64` objects"},
     },
     "oneOf": [{"required": ["instances"]}, {"required": ["inputs"]}],
-    "example": {"signature_name": "encoded", "instances": [{"b64": "iVBORw0KGgo="}]},
+    "example": {"signature_name": "encoded_rest", "instances": [{"b64": "iVBORw0KGgo="}]},
 }
 PREDICT = {
     "requestBody": {"required": True, "content": {"application/json": {"schema": PREDICT_REQUEST}}}

@@ -44,6 +44,7 @@ def serve(config):
             lifespan="off",
             log_config=None,
             access_log=False,
+            server_header=False,
             timeout_graceful_shutdown=int(config.timeout) + 1,
         )
     )

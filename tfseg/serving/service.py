@@ -11,6 +11,8 @@ from fastapi import HTTPException
 from tfseg.serving.batcher import Batcher, Job
 from tfseg.serving.guard import RETRY_AFTER
 
+CPU_BATCH_PIXELS = 2**17  # larger images run quicker one by one where there is no GPU
+WAITING = 8  # requests of the largest size that may wait, decoded, at once
 STATUS = {  # of TensorFlow's errors, as TensorFlow Serving has them
     tf.errors.InvalidArgumentError: 400,
     tf.errors.FailedPreconditionError: 400,
@@ -31,9 +33,14 @@ class Service:
 
     def __init__(self, versions, config, metrics):
         self.versions, self.metrics = versions, metrics
+        on_gpu = bool(tf.config.get_visible_devices("GPU"))
         self.max_bytes, self.max_pixels = config.max_bytes, config.max_pixels
         self.batcher = Batcher(
-            config.batch_size, config.max_pixels, config.gather / 1000, metrics.batch
+            config.batch_size,
+            max_pixels=config.max_pixels if on_gpu else CPU_BATCH_PIXELS,
+            max_waiting=WAITING * config.max_pixels,
+            gather=config.gather / 1000,
+            observe=metrics.batch,
         )
         metrics.watch(lambda: len(self.batcher), lambda: versions.current.number)
         self._threads = anyio.CapacityLimiter(os.cpu_count() or 1)
