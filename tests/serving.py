@@ -1,11 +1,13 @@
 """A server in its own process, requests to it over real sockets, pictures to send."""
 
+import base64
 import http.client
 import io
 import json
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 from conftest import ROOT
@@ -76,3 +78,35 @@ def file_of(pixels, format="PNG", **options):
 
 def pixels_of(png):
     return np.asarray(Image.open(io.BytesIO(png)))
+
+
+def b64(data):
+    return {"b64": base64.b64encode(data).decode()}
+
+
+def form(file, name="image"):
+    head = f'--b\r\nContent-Disposition: form-data; name="{name}"; filename="a.png"\r\n\r\n'
+    body = head.encode() + file + b"\r\n--b--\r\n"
+    return body, {"Content_Type": "multipart/form-data; boundary=b"}
+
+
+def error_of(answer):
+    """The one line that an error's JSON holds."""
+    status, _, body = answer
+    parsed = json.loads(body)
+    assert parsed.keys() == {"error"}
+    assert parsed["error"]
+    assert "\n" not in parsed["error"]
+    return status, parsed["error"]
+
+
+def newest(server):
+    return json.loads(server.ask("GET", "/healthz")[2])["version"]
+
+
+def wait_for(condition):
+    for _ in range(600):
+        if condition():
+            return
+        time.sleep(0.1)
+    raise AssertionError("waited in vain")

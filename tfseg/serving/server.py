@@ -48,8 +48,9 @@ def serve(config):
             timeout_graceful_shutdown=int(config.timeout) + 1,
         )
     )
-    host, port = listener.getsockname()[:2]
-    print(f"{versions.name}, version {versions.current.number}: http://{host}:{port}", flush=True)
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    address = f"http://{host}:{listener.getsockname()[1]}"
+    print(f"{versions.name}, version {versions.current.number}: {address}", flush=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn sends it again when all is done
     try:
         server.run(sockets=[listener])
@@ -68,5 +69,5 @@ def _listen(host, port):
     except OSError as error:
         raise UserError(
             f"--host={host} --port={port}: cannot listen there ({error.strerror or error}); "
-            "choose another port"
+            "choose another"
         ) from None

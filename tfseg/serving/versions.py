@@ -13,7 +13,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tfseg.errors import UserError
 
 POLL = 1.0  # seconds between two looks at the folder
-WARM_SIDE = 256  # pixels a side of the picture that a new version sees first
+WARM_SIDE = 256  # pixels a side of the image that a new version sees first
 
 
 class Version:
@@ -34,12 +34,12 @@ class Version:
         self._model = tf.saved_model.load(str(folder))
         self._functions = dict(self._model.signatures)
         self.signatures = {
-            name: {spec.name: spec for spec in function.structured_input_signature[1].values()}
+            name: dict(function.structured_input_signature[1])
             for name, function in self._functions.items()
         }
         self.definitions = _definitions(folder)
         self.size, self.single = self._shape()
-        self.run("serving_default", {"images": np.zeros(self._warm_shape(), np.uint8)})
+        self._warm_up()
 
     def run(self, signature, inputs):
         """{output: array} of {input: array}, both by the names of the signature."""
@@ -59,8 +59,13 @@ class Version:
             raise ValueError(f"exported with --batch={batch}; the server gathers its own batches")
         return (height, width) if height and width else None, batch == 1
 
-    def _warm_shape(self):
-        return 1, *(self.size or (WARM_SIDE, WARM_SIDE)), 3
+    def _warm_up(self):
+        """Runs every signature once: the first run prepares the graph, which takes its time."""
+        image = np.zeros((*(self.size or (WARM_SIDE, WARM_SIDE)), 3), np.uint8)
+        file = np.array([tf.io.encode_png(image).numpy()], object)
+        inputs = {"images": image[None], "image_bytes": file}
+        for name, specs in self.signatures.items():
+            self.run(name, {key: inputs[key] for key in specs})
 
 
 def _definitions(folder):
