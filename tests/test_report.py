@@ -145,8 +145,25 @@ def test_runs_side_by_side(tested, other, tmp_path):
     assert "<td><b>98.7</b></td>" in page.source
 
 
+def test_runs_of_one_name_are_told_apart_by_their_folders(tested, other, tmp_path):
+    folder, figures, _ = tested
+    twin = tmp_path / folder.name
+    shutil.copytree(other, twin)
+    path = tmp_path / "report.html"
+    flags = [f"--html={path}", f"--compare={twin}", f"--output={tmp_path}"]
+    main(["test", f"--run={folder}", "--gpu=-1", *flags])
+    page = Page(path)
+    assert ["", str(folder), str(twin)] in page.rows
+    assert page.row("mIoU") == ["mIoU", percent(figures["miou"]), "98.7"]
+
+
 def test_a_run_that_was_not_tested_cannot_be_compared(run, tested, tmp_path, capsys):
     (tmp_path / "new").mkdir()
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd" / "test-val.json").write_text("[1]")
+    argv = ["test", f"--run={tested[0]}", "--gpu=-1", f"--compare={tmp_path / 'odd'}"]
+    assert "odd has no test-val.json" in refused(capsys, *argv, f"--html={tmp_path / 'r.html'}")
+    assert "that is a folder" in refused(capsys, *argv, f"--html={tmp_path}")
     argv = ["test", f"--run={tested[0]}", "--gpu=-1", f"--compare={tmp_path / 'new'}"]
     error = refused(capsys, *argv, f"--html={tmp_path / 'report.html'}")
     assert "new has no test-val.json; test --run=" in error

@@ -11,6 +11,7 @@ from tfseg.flags import (
     gpus,
     names,
     numbers,
+    page_file,
     size,
     span,
     switch,
@@ -177,7 +178,7 @@ class TestConfig(LookConfig):
     output: Path = flag(
         None, "folder for figures and pictures; the run by default, or runs/<dataset>-<model>", Path
     )
-    html: Path = flag(None, "file for all of it as one page", Path)
+    html: Path = flag(None, "file for all of it as one page", page_file)
     compare: tuple = flag(None, "runs, tested before, to show beside it there", folders)
     elab_names: bool = flag(False, "print e-lab's two figures by their names too", switch)
 
@@ -278,7 +279,7 @@ class InspectConfig(Config):
     input: Path = flag(Path("records"), _INPUT, Path)
     dataset: str = flag(None, _DATASET)
     output: Path = flag(None, "PNG for a sheet of labelled samples", Path)
-    html: Path = flag(None, "file for all of it as one page", Path)
+    html: Path = flag(None, "file for all of it as one page", page_file)
     verify: bool = flag(False, "check instead that records are what was written", switch)
     augment: str = flag(
         None, "show instead what training with this --augment sees, in --output (augment.png)"

@@ -58,6 +58,13 @@ def folders(text):
     return every
 
 
+def page_file(text):
+    """Text like "report.html" -> its path, which no folder has."""
+    if Path(text).is_dir():
+        raise ValueError("a file like report.html, and that is a folder")
+    return Path(text)
+
+
 def numbers(text):
     """Text like "2,0.5" -> (2.0, 0.5)."""
     try:

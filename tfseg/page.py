@@ -1,7 +1,9 @@
 """One HTML page that needs nothing but itself: its style and pictures are inside it."""
 
 import base64
+import os
 from html import escape
+from pathlib import Path
 
 STYLE = """
 :root { color-scheme: light; --ink: #1d2430; --dim: #5b6472; --line: #dfe3e8; --pale: #f5f7f9;
@@ -74,8 +76,17 @@ figcaption { margin-top: .2rem; color: var(--dim); font-size: .82rem; }
 """
 
 
-def page(title, body):
-    """A whole HTML page; `body` is HTML, `title` plain text."""
+def write_page(path, title, body):
+    """Writes a whole page, or nothing; `body` is HTML, `title` plain text."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}")
+    partial.write_text(_page(title, body))
+    os.replace(partial, path)
+    print(f"wrote {path}")
+
+
+def _page(title, body):
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'

@@ -35,15 +35,15 @@ def inspect(data, *, output=None, html=None, workers=1):
     print(report.text(subject, surveys, found))
     samples = montage.samples(subject) if output or html else []
     if output and samples:
-        _write(output, montage.sheet(samples, subject.classes, subject.colors))
+        _write_sheet(output, montage.sheet(samples, subject.classes, subject.colors))
     elif output:
         print(f"no frame can be shown, so {output} was not written")
     if html:
-        _write(html, report.html(subject, surveys, found, samples).encode())
+        report.write(html, subject, surveys, found, samples)
     return any(finding.spoils for finding in found)
 
 
-def _write(path, data):
+def _write_sheet(path, data):
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)

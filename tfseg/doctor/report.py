@@ -6,7 +6,7 @@ from html import escape
 from pathlib import PurePath
 
 from tfseg.losses import class_weights
-from tfseg.page import bar, figure, page, swatch
+from tfseg.page import bar, figure, swatch, write_page
 from tfseg.records.example import encode_png
 
 SCHEMES = ("enet", "linknet", "median")
@@ -88,8 +88,8 @@ def _class_table(subject, found):
     return [*lines, f"{'void':<{width}}  {void:8.2f}"]
 
 
-def html(subject, surveys, findings, samples):
-    """The report as a page, with the samples of `montage`."""
+def write(path, subject, surveys, findings, samples):
+    """Writes the report as a page, with the samples of `montage`."""
     parts = [
         f'<h1>{escape(subject.name)}</h1>\n<p class="dim">{escape(subject.heading)}</p>',
         _verdict(findings),
@@ -98,7 +98,7 @@ def html(subject, surveys, findings, samples):
         *(_classes(subject, split, found) for split, found in surveys.items()),
         _samples(subject, samples),
     ]
-    return page(f"{subject.name}: what is in it", "\n".join(parts))
+    write_page(path, f"{subject.name}: what is in it", "\n".join(parts))
 
 
 def _verdict(findings):

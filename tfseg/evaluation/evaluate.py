@@ -93,7 +93,6 @@ def test(config):
     print(f"wrote {path} and pictures in {folder}")
     if config.html:
         report.write(config.html, subject, scored, others)
-        print(f"wrote {config.html}")
 
 
 @dataclass(frozen=True)

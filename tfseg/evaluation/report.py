@@ -9,7 +9,7 @@ import numpy as np
 
 from tfseg.errors import UserError
 from tfseg.evaluation.figures import COLUMNS, SUMMARY
-from tfseg.page import bar, figure, page, swatch
+from tfseg.page import bar, figure, swatch, write_page
 from tfseg.records.example import encode_png
 from tfseg.visualize import colorize, confusion_picture
 
@@ -19,13 +19,14 @@ WRONG = (230, 30, 30)
 
 
 def others(runs, split):
-    """{name: results} of runs that were tested on a split before. Raises `UserError`."""
-    found = {}
+    """[(folder, results)] of runs that were tested on a split before. Raises `UserError`."""
+    found = []
     for run in runs or ():
         path = Path(run) / f"test-{split}.json"
         try:
-            found[Path(run).name] = json.loads(path.read_text())
-        except (OSError, ValueError):
+            found.append((str(run), json.loads(path.read_text())))
+            found[-1][1]["iou"].keys()
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
             raise UserError(f"--compare={run} has no {path.name}; test --run={run} first") from None
     return found
 
@@ -40,14 +41,12 @@ def write(path, subject, scored, others):
         f'<p class="dim">{escape(about)}</p>',
         _tiles(results),
         _classes(results, labels),
-        _compare(subject.name, results, others, labels) if others else "",
+        _compare([(subject.name, results), *others], labels) if others else "",
         _confusion(scored.tally.matrix, labels),
         _frames(subject, scored.frames),
         _calibration(results) if "calibration" in results else "",
     ]
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page(f"{labels.dataset}: {subject.split.name}", "\n".join(parts)))
+    write_page(path, f"{labels.dataset}: {subject.split.name}", "\n".join(parts))
 
 
 def _tiles(results):
@@ -73,16 +72,18 @@ def _classes(results, labels):
     return f'<h2>Classes</h2><table class="bars">{"".join(lines)}</table>'
 
 
-def _compare(name, results, others, labels):
-    """This test and others, a column each; the best of a line is bold."""
-    columns = {Path(name).name: results} | others
-    heads = "".join(f"<th>{escape(title)}</th>" for title in columns)
+def _compare(tests, labels):
+    """[(folder, results)], a column each, the test itself first; the best of a line is bold."""
+    folders, columns = zip(*tests, strict=True)
+    names = [Path(folder).name for folder in folders]
+    names = names if len(set(names)) == len(names) else folders
+    heads = "".join(f"<th>{escape(name)}</th>" for name in names)
     rows = [
-        (title, [found.get(key) for found in columns.values()])
+        (title, [found.get(key) for found in columns])
         for key, title in SUMMARY.items()
-        if key in results and key != "ece"
+        if key in columns[0] and key != "ece"
     ] + [
-        (f"IoU of {label}", [found["iou"].get(label) for found in columns.values()])
+        (f"IoU of {label}", [found["iou"].get(label) for found in columns])
         for label in labels.classes
     ]
     lines = [f"<tr><th></th>{heads}</tr>"]
