@@ -165,11 +165,14 @@ def report_change(port, request, versions):
     while not whole.is_set():
         every += load(port, request, 8, 50)[0]
     copying.join()
+    every += load(port, request, 8, 50)[0]
     counts = {}
     for _, _, version in every:
         counts[version] = counts.get(version, 0) + 1
     answered = ", ".join(f"{count} by version {version}" for version, count in counts.items())
+    memory = figure(port, "process_resident_memory_bytes") / 2**20
     print(f"\nthree changes of version: {len(every)} requests, {answered}; {lost(every)} lost")
+    print(f"resident memory after them, MiB: {memory:.0f}")
 
 
 if __name__ == "__main__":
