@@ -1,6 +1,7 @@
 """An exported network at work in the runtime that its file is for."""
 
 import importlib.util
+import os
 from pathlib import Path
 
 from tfseg.errors import UserError
@@ -41,7 +42,7 @@ def _saved_model(folder):
 def _litert(file):
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(str(file))
+    interpreter = Interpreter(str(file), num_threads=os.cpu_count())
     pixels = interpreter.get_input_details()[0]["index"]
 
     def run(images):

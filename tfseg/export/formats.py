@@ -6,10 +6,11 @@ import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 import tensorflow as tf
 
 from tfseg.errors import UserError, unknown
-from tfseg.export.graph import make_module
+from tfseg.export.graph import answers, make_module, pixels
 
 
 @dataclass(frozen=True)
@@ -87,20 +88,20 @@ def write_format(name, network, folder, *, outputs, batch, precision, frames):
         outputs, batch: as in `make_module`.
         frames: pictures uint8 (N, H, W, 3) that the ranges of int8 come from.
     """
-    module = make_module(network, outputs, batch)
-    _WRITERS[name](module, folder, precision, frames)
+    _WRITERS[name](network, folder, outputs, batch, precision, frames)
 
 
 @contextmanager
-def _saved(module):
+def _saved(network, outputs, batch):
     """A folder with the SavedModel that LiteRT and OpenVINO read."""
+    module = make_module(network, outputs, batch)
     with tempfile.TemporaryDirectory() as folder:
         tf.saved_model.save(module, folder, signatures=module.segment)
         yield folder
 
 
-def _write_litert(module, folder, precision, frames):
-    with _saved(module) as saved:
+def _write_litert(network, folder, outputs, batch, precision, frames):
+    with _saved(network, outputs, batch) as saved:
         converter = tf.lite.TFLiteConverter.from_saved_model(saved)
         if precision != "float32":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -111,13 +112,41 @@ def _write_litert(module, folder, precision, frames):
         (folder / "model.tflite").write_bytes(converter.convert())
 
 
-def _write_onnx(module, folder, precision, frames):
+def _write_openvino(network, folder, outputs, batch, precision, frames):
+    import openvino
+
+    with _saved(network, outputs, batch) as saved:
+        model = openvino.Core().read_model(saved)
+        if precision == "int8":
+            import nncf
+
+            dataset = nncf.Dataset(frames, lambda frame: {"images": frame})
+            model = nncf.quantize(model, dataset, subset_size=len(frames))
+        openvino.save_model(model, folder / "model.xml", compress_to_fp16=precision == "float16")
+
+
+def _write_onnx(network, folder, outputs, batch, precision, frames):
+    """The weights are filled in last: tf2onnx keeps every step's copy of the constants it sees."""
     import onnx
     import tf2onnx
 
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
-    signature = module.segment.input_signature
-    model, _ = tf2onnx.convert.from_function(module.segment, signature, opset=18)
+    trainable = len(network.trainable_variables)
+    variables = [*network.trainable_variables, *network.non_trainable_variables]
+    weights = {f"weight{i}": variable.numpy() for i, variable in enumerate(variables)}
+    specs = [tf.TensorSpec(array.shape, array.dtype, name) for name, array in weights.items()]
+    signature = [pixels(network, batch), *specs]
+
+    @tf.function(input_signature=signature)
+    def segment(images, *given):
+        images = tf.cast(images, tf.float32)
+        logits, _ = network.stateless_call(
+            given[:trainable], given[trainable:], images, training=False
+        )
+        return answers(logits, outputs)
+
+    model, _ = tf2onnx.convert.from_function(segment, signature, opset=18)
+    _fill_in(model.graph, weights)
     for node in model.graph.node:
         if node.op_type == "Conv":
             _pad_alike(node)
@@ -126,6 +155,23 @@ def _write_onnx(module, folder, precision, frames):
             if not dim.dim_value:
                 dim.dim_param = side
     onnx.save(model, folder / "model.onnx")
+
+
+def _fill_in(graph, weights):
+    """Makes constants of the inputs of an ONNX graph that stand for `weights`, name -> array."""
+    from onnx.numpy_helper import from_array
+
+    for node in list(graph.node):
+        if node.op_type == "Transpose" and node.input[0] in weights:
+            order = next(iter(node.attribute)).ints
+            array = np.ascontiguousarray(weights[node.input[0]].transpose(order))
+            graph.initializer.append(from_array(array, node.output[0]))
+            graph.node.remove(node)
+    used = {name for node in graph.node for name in node.input} & weights.keys()
+    graph.initializer.extend(from_array(weights[name], name) for name in sorted(used))
+    for value in list(graph.input):
+        if value.name in weights:
+            graph.input.remove(value)
 
 
 def _pad_alike(conv):
@@ -142,19 +188,6 @@ def _pad_alike(conv):
         after = [pad - first for pad, first in zip(total, before, strict=True)]
         conv.attribute.remove(given["auto_pad"])
         conv.attribute.append(onnx.helper.make_attribute("pads", [*before, *after]))
-
-
-def _write_openvino(module, folder, precision, frames):
-    import openvino
-
-    with _saved(module) as saved:
-        model = openvino.Core().read_model(saved)
-        if precision == "int8":
-            import nncf
-
-            dataset = nncf.Dataset(frames, lambda frame: {"images": frame})
-            model = nncf.quantize(model, dataset, subset_size=len(frames))
-        openvino.save_model(model, folder / "model.xml", compress_to_fp16=precision == "float16")
 
 
 _WRITERS = {"litert": _write_litert, "onnx": _write_onnx, "openvino": _write_openvino}

@@ -14,18 +14,26 @@ def make_module(network, outputs, batch=None):
     "probabilities" and "logits" are float32 (N, H, W, K). Height and width are those that the
     network was built for, N is `batch`; None takes any.
     """
-    pixels = tf.TensorSpec((batch, *network.input_shape[1:]), tf.uint8, name="images")
 
     def segment(images):
-        logits = network(tf.cast(images, tf.float32), training=False)
-        make = {
-            "mask": lambda: tf.cast(class_indices(logits), tf.uint8),
-            "probabilities": lambda: tf.nn.softmax(logits),
-            "logits": lambda: logits,
-        }
-        return {output: make[output]() for output in outputs}
+        return answers(network(tf.cast(images, tf.float32), training=False), outputs)
 
     module = tf.Module()
     module.weights = [variable.value for variable in network.variables]
-    module.segment = tf.function(segment, input_signature=[pixels])
+    module.segment = tf.function(segment, input_signature=[pixels(network, batch)])
     return module
+
+
+def pixels(network, batch):
+    """What an exported function takes first."""
+    return tf.TensorSpec((batch, *network.input_shape[1:]), tf.uint8, name="images")
+
+
+def answers(logits, outputs):
+    """Logits (N, H, W, K) as a dict of `outputs`."""
+    make = {
+        "mask": lambda: tf.cast(class_indices(logits), tf.uint8),
+        "probabilities": lambda: tf.nn.softmax(logits),
+        "logits": lambda: logits,
+    }
+    return {output: make[output]() for output in outputs}

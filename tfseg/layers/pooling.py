@@ -92,7 +92,8 @@ class BinAverage(keras.layers.Layer):
     def _weights(self, side, dtype):
         """Share of each of `side` rows in each bin, (bins, side)."""
         first = ops.arange(self.bins) * side // self.bins
-        last = -(-(ops.arange(self.bins) + 1) * side // self.bins)
+        # Rounded up without a negative number, which ONNX would round the other way.
+        last = ((ops.arange(self.bins) + 1) * side + self.bins - 1) // self.bins
         row = ops.arange(side)[None]
         inside = ops.cast((row >= first[:, None]) & (row < last[:, None]), "float32")
         return ops.cast(inside / ops.sum(inside, axis=1, keepdims=True), dtype)

@@ -1,0 +1,179 @@
+"""How fast exported networks are in every runtime, in one run: `python -m benchmarks.inference`.
+
+LinkNet and ENet, one picture at a time. Ours take uint8 pixels and answer with classes: casting,
+normalising and argmax are in the time. What stands beside them takes float32 pixels and answers
+with logits ("plain": `model.export` as Keras has it), but for PyTorch, which does as ours do.
+Every contender runs in its own process, because thread pools would fight in one; they take turns
+over several rounds, and what is printed is each one's median and its ratio to plain. PyTorch is
+left out where it is not installed, and it has no ENet here.
+"""
+
+import importlib.util
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+NETWORKS, SIZES, CLASSES = ("linknet", "enet"), ((360, 480), (512, 1024)), 11
+ROUNDS, RUNS, WARM_UP = 9, 4, 4
+
+
+def exported(folder, size):
+    import numpy as np
+
+    from tfseg.evaluation.runtimes import open_export
+
+    run, images = open_export(folder), np.zeros((1, *size, 3), "uint8")
+    return lambda: run(images)
+
+
+def plain(folder, size):
+    import tensorflow as tf
+
+    model, images = tf.saved_model.load(str(folder)), tf.zeros((1, *size, 3))
+    return lambda: model.serve(images).numpy()
+
+
+def openvino(file, size, precision, dtype):
+    import numpy as np
+    import openvino
+
+    model = openvino.Core().read_model(file)
+    model.reshape([1, *size, 3])
+    model = openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": precision})
+    images = np.zeros((1, *size, 3), dtype)
+    return lambda: model(images)
+
+
+def torch_linknet(size, bfloat16):
+    """Channels last, for heights and widths that 32 divides: the picture is padded."""
+    import torch
+
+    from benchmarks.torch_linknet import LinkNet
+
+    network = LinkNet(CLASSES).to(memory_format=torch.channels_last).eval()
+    images = torch.zeros((1, *(-(-side // 32) * 32 for side in size), 3), dtype=torch.uint8)
+    mean = torch.tensor([123.675, 116.28, 103.53]).view(1, 3, 1, 1)
+    deviation = torch.tensor([58.395, 57.12, 57.375]).view(1, 3, 1, 1)
+
+    def run():
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+            return network((images.permute(0, 3, 1, 2).float() - mean) / deviation).argmax(1)
+
+    return run
+
+
+# name -> (the export it runs, how)
+CONTENDERS = {
+    "SavedModel, plain": ("plain", plain),
+    "SavedModel": ("float32", exported),
+    "SavedModel, bfloat16": ("bfloat16", exported),
+    "LiteRT": ("fixed/model.tflite", exported),
+    "ONNX Runtime": ("fixed/model.onnx", exported),
+    "OpenVINO": ("fixed/model.xml", lambda file, size: openvino(file, size, "f32", "uint8")),
+    "OpenVINO, bfloat16": (
+        "fixed/model.xml",
+        lambda file, size: openvino(file, size, "bf16", "uint8"),
+    ),
+    "OpenVINO of plain": ("plain", lambda file, size: openvino(file, size, "f32", "float32")),
+    "OpenVINO of plain, bfloat16": (
+        "plain",
+        lambda file, size: openvino(file, size, "bf16", "float32"),
+    ),
+    "PyTorch": ("", lambda _, size: torch_linknet(size, bfloat16=False)),
+    "PyTorch, bfloat16": ("", lambda _, size: torch_linknet(size, bfloat16=True)),
+}
+
+
+def write_exports(name, size, folder):
+    """All that the contenders run."""
+    import tfseg
+    from benchmarks.exports import FILES, random_network, write
+    from tfseg.export.folding import fold
+    from tfseg.runs import precision
+
+    def copy(policy, shape=(None, None)):
+        with precision(policy):
+            copied = tfseg.build(name, CLASSES, input_shape=(*shape, 3))
+        copied.set_weights(network.get_weights())
+        return fold(copied)
+
+    network = random_network(name)
+    network.export(folder / "plain", verbose=False)
+    write(fold(network), "saved_model", folder / "float32", outputs=("mask",))
+    write(copy("mixed_bfloat16"), "saved_model", folder / "bfloat16", outputs=("mask",))
+    (folder / "fixed").mkdir()
+    for format in FILES:
+        write(copy("float32", size), format, folder / "fixed", outputs=("mask",), batch=1)
+
+
+def serve(name, folder, size):
+    """The process of one contender: warms up, then times RUNS runs at every line it reads."""
+    file, make = CONTENDERS[name]
+    run = make(Path(folder) / file, tuple(map(int, size.split("x"))))
+    for _ in range(WARM_UP):
+        run()
+    print("ready", flush=True)
+    for _ in sys.stdin:
+        start = time.perf_counter()
+        for _ in range(RUNS):
+            run()
+        print((time.perf_counter() - start) / RUNS, flush=True)
+
+
+def start(name, folder, size):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.inference", name, folder, f"{size[0]}x{size[1]}"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"},
+    )
+    line = process.stdout.readline()
+    while line and line.strip() != "ready":  # what a runtime says about itself
+        line = process.stdout.readline()
+    return process if line else None
+
+
+def measure(network, size):
+    """Contender -> median seconds a picture; None for one that did not start."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_exports(network, size, Path(folder))
+        has_torch = network == "linknet" and importlib.util.find_spec("torch")
+        names = [name for name in CONTENDERS if has_torch or not name.startswith("PyTorch")]
+        processes = {name: start(name, folder, size) for name in names}
+        times = {name: [] for name in names}
+        for _ in range(ROUNDS):
+            for name, process in processes.items():
+                if process:
+                    process.stdin.write("\n")
+                    process.stdin.flush()
+                    times[name].append(float(process.stdout.readline()))
+        for process in filter(None, processes.values()):
+            process.stdin.close()
+            process.wait()
+    return {name: statistics.median(every) if every else None for name, every in times.items()}
+
+
+def main():
+    from tqdm import tqdm
+
+    cases = [(network, size) for network in NETWORKS for size in SIZES]
+    results = {case: measure(*case) for case in tqdm(cases, unit="case")}
+    heads = (f"{network} {height}×{width}" for network, (height, width) in cases)
+    print(f"ms a picture (ratio to plain), {os.cpu_count()} CPU cores\n")
+    print(f"| | {' | '.join(heads)} |\n|---{'|--:' * len(cases)}|")
+    for name in CONTENDERS:
+        cells = []
+        for medians in results.values():
+            seconds, base = medians.get(name), medians["SavedModel, plain"]
+            cells.append(f"{1000 * seconds:.1f} ({seconds / base:.2f})" if seconds else "")
+        print(f"| {name} | {' | '.join(cells)} |")
+
+
+if __name__ == "__main__":
+    serve(*sys.argv[1:]) if len(sys.argv) == 4 else main()
