@@ -33,7 +33,7 @@ def main():
     arguments.add_argument("--rounds", type=int, default=5)
     arguments.add_argument("--iterations", type=int, default=5)
     options = arguments.parse_args()
-    crf = CRF(iterations=options.iterations)
+    crf = CRF(options.iterations, 3, 3, 80, 13, 10)  # as in pydensecrf's example
     frames = list(images_and_labels(options.source if options.source.is_dir() else None))
     print(f"{len(frames)} frames, {SIZE[1]}×{SIZE[0]}, {crf.iterations} iterations\n")
     print("classes   tfseg ms  pydensecrf ms  ratio   max |ΔQ|       equal")
