@@ -15,7 +15,7 @@ try:
 except ImportError as error:
     raise UserError(
         f"serve needs a package that is not installed ({error.name}); "
-        "pip install fastapi uvicorn python-multipart prometheus-client"
+        "python -m pip install 'tfseg[serve]'"
     ) from None
 
 from tfseg.serving.app import make_app
