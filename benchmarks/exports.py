@@ -16,14 +16,13 @@ import numpy as np
 from tqdm import tqdm
 
 import tfseg
+from tfseg.config import ExportConfig
 from tfseg.evaluation.runtimes import open_export
 from tfseg.export.folding import fold
-from tfseg.export.formats import FORMATS, write_format
-from tfseg.export.saved_model import write_saved_model
+from tfseg.export.formats import FORMATS
 from tfseg.models import MODELS
 
 CLASSES = 11
-OUTPUTS = ("mask", "logits")
 
 
 def random_network(name, seed=0, **options):
@@ -49,18 +48,6 @@ def picture(height, width, seed=0):
     return np.clip(fine, 0, 255).astype("uint8")
 
 
-FILES = {"litert": "model.tflite", "onnx": "model.onnx", "openvino": "model.xml"}
-
-
-def write(network, name, folder, **options):
-    """One format of a folded network."""
-    asked = {"outputs": OUTPUTS, "batch": None, **options}
-    if name == "saved_model":
-        write_saved_model(network, folder, **asked)
-    else:
-        write_format(name, network, folder, **asked, precision="float32", frames=[])
-
-
 def difference(results, logits):
     """(largest difference of a logit, relative to the largest; share of other classes)."""
     apart = np.abs(results["logits"] - logits).max() / np.abs(logits).max()
@@ -71,8 +58,8 @@ def cell(network, name, images, logits):
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         try:
-            write(network, name, folder)
-            apart, other = difference(open_export(folder / FILES.get(name, ""))(images), logits)
+            FORMATS[name].write(network, folder, ExportConfig(outputs=("mask", "logits")), [])
+            apart, other = difference(open_export(folder / FORMATS[name].file)(images), logits)
         except Exception as error:  # what a runtime cannot do belongs in the table
             return " ".join(f"{type(error).__name__}: {error}".split())[:150]
     return f"{apart:.0e}" + (f", {other:.2%} other" if other else "")

@@ -91,23 +91,25 @@ CONTENDERS = {
 def write_exports(name, size, folder):
     """All that the contenders run."""
     import tfseg
-    from benchmarks.exports import FILES, random_network, write
+    from benchmarks.exports import random_network
+    from tfseg.config import ExportConfig
     from tfseg.export.folding import fold
+    from tfseg.export.formats import FORMATS
     from tfseg.runs import precision
 
-    def copy(policy, shape=(None, None)):
+    def write(format, folder, policy="float32", shape=(None, None), **config):
         with precision(policy):
-            copied = tfseg.build(name, CLASSES, input_shape=(*shape, 3))
-        copied.set_weights(network.get_weights())
-        return fold(copied)
+            copy = tfseg.build(name, CLASSES, input_shape=(*shape, 3))
+        copy.set_weights(network.get_weights())
+        folder.mkdir(exist_ok=True)
+        FORMATS[format].write(fold(copy), folder, ExportConfig(**config), [])
 
     network = random_network(name)
     network.export(folder / "plain", verbose=False)
-    write(fold(network), "saved_model", folder / "float32", outputs=("mask",))
-    write(copy("mixed_bfloat16"), "saved_model", folder / "bfloat16", outputs=("mask",))
-    (folder / "fixed").mkdir()
-    for format in FILES:
-        write(copy("float32", size), format, folder / "fixed", outputs=("mask",), batch=1)
+    write("saved_model", folder / "float32")
+    write("saved_model", folder / "bfloat16", "mixed_bfloat16")
+    for format in ("litert", "onnx", "openvino"):
+        write(format, folder / "fixed", shape=size, batch=1)
 
 
 def serve(name, folder, size):

@@ -20,8 +20,7 @@ from tfseg.errors import UserError
 from tfseg.evaluation.runtimes import open_export
 from tfseg.export.export import export
 from tfseg.export.folding import fold
-from tfseg.export.formats import write_format
-from tfseg.export.saved_model import write_saved_model
+from tfseg.export.formats import FORMATS
 from tfseg.layers.batch_norm import BatchNormalization
 from tfseg.layers.dilation import DilatedConv2D
 from tfseg.layers.resize import FitLike
@@ -212,19 +211,14 @@ def test_folding_keeps_the_outputs_whatever_stands_before_a_batch_norm():
     assert fold(folded).count_params() == folded.count_params()
 
 
-FILES = {"litert": "model.tflite", "onnx": "model.onnx", "openvino": "model.xml"}
-
-
 def check_formats(network, folder, height=96, width=128):
     """Every format of a network answers as Keras does, for a picture of any size."""
     images = picture(height, width)
     logits = keras.ops.convert_to_numpy(network(images, training=False))
-    folded, asked = fold(network), {"outputs": ("mask", "logits"), "batch": None}
-    write_saved_model(folded, folder, **asked)
-    for name, file in {"saved_model": "", **FILES}.items():
-        if file:
-            write_format(name, folded, folder, **asked, precision="float32", frames=[])
-        results = open_export(folder / file)(images)
+    folded, config = fold(network), ExportConfig(outputs=("mask", "logits"))
+    for name, format in FORMATS.items():
+        format.write(folded, folder, config, [])
+        results = open_export(folder / format.file)(images)
         assert results["mask"].dtype == np.uint8
         np.testing.assert_array_equal(results["mask"], results["logits"].argmax(-1))
         largest = np.abs(logits).max()
@@ -250,10 +244,9 @@ def test_one_command_writes_every_format(run, segmenter, tmp_path):
     main(["export", f"--run={run}", f"--output={output}", formats])
     files = {"assets.extra", "labels.json", "model.bin", "model.onnx", "model.tflite", "model.xml"}
     assert files <= {path.name for path in output.iterdir()}
-    for file in ("", *FILES.values()):
-        np.testing.assert_array_equal(
-            open_export(output / file)(images)["mask"][0], segmenter.predict(images[0]), file
-        )
+    for name, format in FORMATS.items():
+        mask = open_export(output / format.file)(images)["mask"][0]
+        np.testing.assert_array_equal(mask, segmenter.predict(images[0]), name)
     _openvino_reads_the_saved_model(output, images, segmenter.predict(images[0]))
 
 
@@ -281,7 +274,7 @@ def test_int8_is_calibrated_with_the_frames_of_the_run(format, run, segmenter, t
     if format == "openvino":
         pytest.importorskip("nncf")
     export(ExportConfig(run=run, output=tmp_path / "1", format=(format,), precision="int8"))
-    file = tmp_path / "1" / FILES[format]
+    file = tmp_path / "1" / FORMATS[format].file
     weights = file.with_suffix(".bin") if format == "openvino" else file
     parameters = segmenter.model.count_params()
     assert weights.stat().st_size < 1.2 * parameters  # a byte each, and little beside them

@@ -11,9 +11,8 @@ from tfseg.datasets.palette import palette
 from tfseg.errors import UserError, unknown
 from tfseg.export.calibration import calibration_frames
 from tfseg.export.folding import fold
-from tfseg.export.formats import FORMATS, check_formats, write_format
+from tfseg.export.formats import FORMATS, check_formats
 from tfseg.export.graph import OUTPUTS
-from tfseg.export.saved_model import write_saved_model
 from tfseg.models import MODELS
 from tfseg.runs import (
     Labels,
@@ -50,8 +49,8 @@ def export(config):
         partial.mkdir(parents=True)
         for name in tqdm(config.format, "exporting", unit="format"):
             policy = FORMATS[name].policies[config.precision]
-            small = fold(_rebuilt(network, settings, config.size, policy))
-            _write(name, small, partial, config, frames)
+            folded = fold(_rebuilt(network, settings, config.size, policy))
+            FORMATS[name].write(folded, partial, config, frames)
         _write_labels(partial, labels, settings)
         if output.exists():
             output.rmdir()
@@ -59,14 +58,6 @@ def export(config):
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return output
-
-
-def _write(name, network, folder, config, frames):
-    asked = {"outputs": config.outputs, "batch": config.batch}
-    if name == "saved_model":
-        write_saved_model(network, folder, **asked)
-    else:
-        write_format(name, network, folder, **asked, precision=config.precision, frames=frames)
 
 
 def _free_folder(output):

@@ -3,6 +3,7 @@
 import importlib.util
 import logging
 import tempfile
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ import tensorflow as tf
 
 from tfseg.errors import UserError, unknown
 from tfseg.export.graph import answers, make_module, pixels
+from tfseg.export.saved_model import write_saved_model
 
 
 @dataclass(frozen=True)
@@ -18,114 +20,62 @@ class Format:
     """A row of `FORMATS`.
 
     Attributes:
+        write: (network, folder, config, frames): writes a folded network, with the policy that
+            the format asks for, as an `ExportConfig` says. `frames` (N, H, W, 3) are pictures
+            that the ranges of int8 come from.
         title: what its authors call it.
+        file: its name in the folder; a SavedModel is the folder itself.
         packages: what writing it imports, beside TensorFlow.
         policies: precision -> the Keras policy of the network that is converted. A format that
             lowers the precision itself takes a network in float32.
         refusal: why it has none of the other precisions.
     """
 
+    write: Callable
     title: str
+    file: str
     packages: tuple[str, ...]
     policies: dict[str, str]
     refusal: str
 
 
-FLOATS = {"float32": "float32", "float16": "mixed_float16"}
-
-FORMATS = {
-    "saved_model": Format(
-        "a SavedModel",
-        (),
-        {**FLOATS, "bfloat16": "mixed_bfloat16"},
-        "TensorFlow has no convolution for it",
-    ),
-    "litert": Format(
-        "LiteRT",
-        (),
-        dict.fromkeys(("float32", "float16", "int8"), "float32"),
-        "its interpreter has no convolution for it",
-    ),
-    "onnx": Format(
-        "ONNX",
-        ("onnx", "tf2onnx"),
-        FLOATS,
-        "ONNX Runtime has no convolution for bfloat16 on a CPU, and tf2onnx writes no int8",
-    ),
-    "openvino": Format(
-        "OpenVINO",
-        ("openvino",),
-        dict.fromkeys(("float32", "float16", "int8"), "float32"),
-        "it turns to bfloat16 when it compiles a float32 file (INFERENCE_PRECISION_HINT)",
-    ),
-}
-
-
-def check_formats(names, precision):
-    """Raises `UserError` for a format that is unknown, lacks `precision`, or is not installed."""
-    for name in names:
-        if name not in FORMATS:
-            raise unknown("format", name, FORMATS)
-        wanted = FORMATS[name]
-        if precision not in wanted.policies:
-            raise UserError(
-                f"--precision={precision}: not in {wanted.title}: {wanted.refusal}; choose one of "
-                f"{', '.join(wanted.policies)}"
-            )
-        quantizer = ("nncf",) if (name, precision) == ("openvino", "int8") else ()
-        for package in (*wanted.packages, *quantizer):
-            if importlib.util.find_spec(package) is None:
-                raise UserError(
-                    f"--format={name} needs {package}: python -m pip install 'tfseg[export]'"
-                )
-
-
-def write_format(name, network, folder, *, outputs, batch, precision, frames):
-    """Writes one of `FORMATS` but "saved_model" to `folder`: `model.tflite`, `model.onnx`, ...
-
-    Args:
-        network: with the policy that the format asks for.
-        outputs, batch: as in `make_module`.
-        frames: pictures uint8 (N, H, W, 3) that the ranges of int8 come from.
-    """
-    _WRITERS[name](network, folder, outputs, batch, precision, frames)
-
-
 @contextmanager
-def _saved(network, outputs, batch):
+def _saved(network, config):
     """A folder with the SavedModel that LiteRT and OpenVINO read."""
-    module = make_module(network, outputs, batch)
+    module = make_module(network, config.outputs, config.batch)
     with tempfile.TemporaryDirectory() as folder:
         tf.saved_model.save(module, folder, signatures=module.segment)
         yield folder
 
 
-def _write_litert(network, folder, outputs, batch, precision, frames):
-    with _saved(network, outputs, batch) as saved:
+def _write_litert(network, folder, config, frames):
+    with _saved(network, config) as saved:
         converter = tf.lite.TFLiteConverter.from_saved_model(saved)
-        if precision != "float32":
+        if config.precision != "float32":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        if precision == "float16":
+        if config.precision == "float16":
             converter.target_spec.supported_types = [tf.float16]
-        if precision == "int8":
+        if config.precision == "int8":
             converter.representative_dataset = lambda: ({"images": frame} for frame in frames)
         (folder / "model.tflite").write_bytes(converter.convert())
 
 
-def _write_openvino(network, folder, outputs, batch, precision, frames):
+def _write_openvino(network, folder, config, frames):
     import openvino
 
-    with _saved(network, outputs, batch) as saved:
+    with _saved(network, config) as saved:
         model = openvino.Core().read_model(saved)
-        if precision == "int8":
+        if config.precision == "int8":
             import nncf
 
             dataset = nncf.Dataset(frames, lambda frame: {"images": frame})
             model = nncf.quantize(model, dataset, subset_size=len(frames))
-        openvino.save_model(model, folder / "model.xml", compress_to_fp16=precision == "float16")
+        openvino.save_model(
+            model, folder / "model.xml", compress_to_fp16=config.precision == "float16"
+        )
 
 
-def _write_onnx(network, folder, outputs, batch, precision, frames):
+def _write_onnx(network, folder, config, frames):
     """The weights are filled in last: tf2onnx keeps every step's copy of the constants it sees."""
     import onnx
     import tf2onnx
@@ -135,7 +85,7 @@ def _write_onnx(network, folder, outputs, batch, precision, frames):
     variables = [*network.trainable_variables, *network.non_trainable_variables]
     weights = {f"weight{i}": variable.numpy() for i, variable in enumerate(variables)}
     specs = [tf.TensorSpec(array.shape, array.dtype, name) for name, array in weights.items()]
-    signature = [pixels(network, batch), *specs]
+    signature = [pixels(network, config.batch), *specs]
 
     @tf.function(input_signature=signature)
     def segment(images, *given):
@@ -143,7 +93,7 @@ def _write_onnx(network, folder, outputs, batch, precision, frames):
         logits, _ = network.stateless_call(
             given[:trainable], given[trainable:], images, training=False
         )
-        return answers(logits, outputs)
+        return answers(logits, config.outputs)
 
     model, _ = tf2onnx.convert.from_function(segment, signature, opset=18)
     _fill_in(model.graph, weights)
@@ -190,4 +140,58 @@ def _pad_alike(conv):
         conv.attribute.append(onnx.helper.make_attribute("pads", [*before, *after]))
 
 
-_WRITERS = {"litert": _write_litert, "onnx": _write_onnx, "openvino": _write_openvino}
+FLOATS = {"float32": "float32", "float16": "mixed_float16"}
+
+FORMATS = {
+    "saved_model": Format(
+        write_saved_model,
+        "a SavedModel",
+        "",
+        (),
+        {**FLOATS, "bfloat16": "mixed_bfloat16"},
+        "TensorFlow has no convolution for it",
+    ),
+    "litert": Format(
+        _write_litert,
+        "LiteRT",
+        "model.tflite",
+        (),
+        dict.fromkeys(("float32", "float16", "int8"), "float32"),
+        "its interpreter has no convolution for it",
+    ),
+    "onnx": Format(
+        _write_onnx,
+        "ONNX",
+        "model.onnx",
+        ("onnx", "tf2onnx"),
+        FLOATS,
+        "ONNX Runtime has no convolution for bfloat16 on a CPU, and tf2onnx writes no int8",
+    ),
+    "openvino": Format(
+        _write_openvino,
+        "OpenVINO",
+        "model.xml",
+        ("openvino",),
+        dict.fromkeys(("float32", "float16", "int8"), "float32"),
+        "it turns to bfloat16 when it compiles a float32 file (INFERENCE_PRECISION_HINT)",
+    ),
+}
+
+
+def check_formats(names, precision):
+    """Raises `UserError` for a format that is unknown, lacks `precision`, or is not installed."""
+    for name in names:
+        if name not in FORMATS:
+            raise unknown("format", name, FORMATS)
+        wanted = FORMATS[name]
+        if precision not in wanted.policies:
+            raise UserError(
+                f"--precision={precision}: not in {wanted.title}: {wanted.refusal}; choose one of "
+                f"{', '.join(wanted.policies)}"
+            )
+        quantizer = ("nncf",) if (name, precision) == ("openvino", "int8") else ()
+        for package in (*wanted.packages, *quantizer):
+            if importlib.util.find_spec(package) is None:
+                raise UserError(
+                    f"--format={name} needs {package}: python -m pip install 'tfseg[export]'"
+                )

@@ -6,18 +6,18 @@ from tfseg.export.graph import make_module
 from tfseg.metrics import class_indices
 
 
-def write_saved_model(network, folder, *, outputs, batch):
+def write_saved_model(network, folder, config, frames=None):
     """Writes a Keras network, pixels -> logits, as a SavedModel.
 
     Signatures:
-        serving_default: `images` uint8 (N, H, W, 3) -> `outputs`, by name; N is `batch`.
+        serving_default: `images` uint8 (N, H, W, 3) -> `config.outputs`, by name.
         encoded: `image_bytes` string (N,), JPEG or PNG files of any sizes -> `mask_png` string
             (N,), PNG files of class indices, each at its picture's size. One picture is decoded,
             labelled and encoded after the other. A network for one size sees them resized to it.
         encoded_rest: the same with `mask_png_bytes`: TensorFlow Serving's REST API writes strings
             as base64 only under names that end so, and others as they are, which is no JSON.
     """
-    module = make_module(network, outputs, batch)
+    module = make_module(network, config.outputs, config.batch)
 
     files = tf.TensorSpec((None,), tf.string, name="image_bytes")
 
