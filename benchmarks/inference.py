@@ -19,6 +19,7 @@ from pathlib import Path
 
 NETWORKS, SIZES, CLASSES = ("linknet", "enet"), ((360, 480), (512, 1024)), 11
 ROUNDS, RUNS, WARM_UP = 9, 4, 4
+PAUSE = 0.5  # seconds until the threads of the one before have stopped spinning
 
 
 def exported(folder, size):
@@ -120,6 +121,7 @@ def serve(name, folder, size):
         run()
     print("ready", flush=True)
     for _ in sys.stdin:
+        run()  # its own data into the caches
         start = time.perf_counter()
         for _ in range(RUNS):
             run()
@@ -152,6 +154,7 @@ def measure(network, size):
         for _ in range(ROUNDS):
             for name, process in processes.items():
                 if process:
+                    time.sleep(PAUSE)
                     process.stdin.write("\n")
                     process.stdin.flush()
                     times[name].append(float(process.stdout.readline()))
