@@ -163,8 +163,8 @@ def test_many_unknown_colours_are_refused_before_the_end(tmp_path, monkeypatch):
 def start(tmp_path, *flags):
     """A conversion of a low priority: who is to stop it must not come too late."""
     command = [
-        "nice", "-n", "19", sys.executable, "train.py", "convert", "--dataset=streets", f"--output={tmp_path}",
-        "--size=288x384", *flags,
+        "nice", "-n", "19", sys.executable, "train.py", "convert", "--dataset=streets",
+        f"--output={tmp_path}", "--size=288x384", *flags,
     ]  # fmt: skip
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
