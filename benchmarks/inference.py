@@ -2,7 +2,8 @@
 
 LinkNet and ENet, one picture at a time. Ours take uint8 pixels and answer with classes: casting,
 normalising and argmax are in the time. What stands beside them takes float32 pixels and answers
-with logits ("plain": `model.export` as Keras has it), but for PyTorch, which does as ours do.
+with logits ("plain": `model.export`, with the batch normalisation that Keras has), but for PyTorch,
+which does as ours do.
 Every contender runs in its own process, because thread pools would fight in one; they take turns
 over several rounds, and what is printed is each one's median and its ratio to plain. PyTorch is
 left out where it is not installed, and it has no ENet here.
@@ -106,11 +107,27 @@ def write_exports(name, size, folder):
         FORMATS[format].write(fold(copy), folder, ExportConfig(**config), [])
 
     network = random_network(name)
-    network.export(folder / "plain", verbose=False)
+    with_keras_norm(network).export(folder / "plain", verbose=False)
     write("saved_model", folder / "float32")
     write("saved_model", folder / "bfloat16", "mixed_bfloat16")
     for format in ("litert", "onnx", "openvino"):
         write(format, folder / "fixed", shape=size, batch=1)
+
+
+def with_keras_norm(network):
+    """The same network with Keras' own batch normalisation in place of the fused one."""
+    import keras
+
+    from tfseg.layers.batch_norm import BatchNormalization
+
+    def clone(layer):
+        fused = isinstance(layer, BatchNormalization)
+        kind = keras.layers.BatchNormalization if fused else type(layer)
+        return kind.from_config(layer.get_config())
+
+    copy = keras.models.clone_model(network, clone_function=clone)
+    copy.set_weights(network.get_weights())
+    return copy
 
 
 def serve(name, folder, size):
