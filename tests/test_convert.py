@@ -161,10 +161,12 @@ def test_many_unknown_colours_are_refused_before_the_end(tmp_path, monkeypatch):
 
 
 def start(tmp_path, *flags):
-    """A conversion of a low priority: who is to stop it must not come too late."""
+    """A conversion in a process of its own."""
+    # Where tests run in the background, Ctrl-C is ignored, and what they start would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     command = [
-        "nice", "-n", "19", sys.executable, "train.py", "convert", "--dataset=streets",
-        f"--output={tmp_path}", "--size=288x384", *flags,
+        sys.executable, "train.py", "convert", "--dataset=streets", f"--output={tmp_path}",
+        "--size=288x384", *flags,
     ]  # fmt: skip
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
