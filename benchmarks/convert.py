@@ -19,7 +19,7 @@ import numpy as np
 
 from tfseg.datasets import get_dataset
 from tfseg.datasets.coding import Colors
-from tfseg.datasets.palette import palette
+from tfseg.labels import palette
 from tfseg.records.convert import convert
 from tfseg.records.frames import read_label
 

@@ -19,7 +19,7 @@ import pydensecrf.densecrf as densecrf
 from pydensecrf.utils import unary_from_softmax
 
 from tfseg.datasets import get_dataset
-from tfseg.evaluation.crf import CRF
+from tfseg.prediction.crf import CRF
 from tfseg.records.frames import read_image, read_label
 
 SIZE = (360, 480)

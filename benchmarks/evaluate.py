@@ -22,8 +22,9 @@ from PIL import Image
 
 from tfseg.datasets import get_dataset
 from tfseg.evaluation.boundary import Boundaries
-from tfseg.evaluation.counts import VOID, pair_counts
 from tfseg.evaluation.figures import Tally
+from tfseg.labels import VOID
+from tfseg.metrics import pair_counts
 from tfseg.records.frames import read_label
 
 LARGE = (1024, 2048)

@@ -17,9 +17,8 @@ from tqdm import tqdm
 
 import tfseg
 from tfseg.config import ExportConfig
-from tfseg.evaluation.runtimes import open_export
-from tfseg.export.folding import fold
-from tfseg.export.formats import FORMATS
+from tfseg.exporting.folding import fold
+from tfseg.exporting.formats import FORMATS, open_export
 from tfseg.models import MODELS
 
 CLASSES = 11

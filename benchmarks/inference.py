@@ -26,7 +26,7 @@ PAUSE = 0.5  # seconds until the threads of the one before have stopped spinning
 def exported(folder, size):
     import numpy as np
 
-    from tfseg.evaluation.runtimes import open_export
+    from tfseg.exporting.formats import open_export
 
     run, images = open_export(folder), np.zeros((1, *size, 3), "uint8")
     return lambda: run(images)
@@ -95,9 +95,9 @@ def write_exports(name, size, folder):
     import tfseg
     from benchmarks.exports import random_network
     from tfseg.config import ExportConfig
-    from tfseg.export.folding import fold
-    from tfseg.export.formats import FORMATS
-    from tfseg.runs import precision
+    from tfseg.exporting.folding import fold
+    from tfseg.exporting.formats import FORMATS
+    from tfseg.networks import precision
 
     def write(format, folder, policy="float32", shape=(None, None), **config):
         with precision(policy):

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from tfseg.evaluation.crf import CRF
-from tfseg.evaluation.engine import Engine
 from tfseg.evaluation.figures import Tally
+from tfseg.prediction.crf import CRF
+from tfseg.prediction.engine import Engine
 from tfseg.records.example import decode
 from tfseg.records.reader import open_records
 from tfseg.runs import RunFolder, load_network

@@ -16,8 +16,8 @@ from tqdm import tqdm
 
 import tfseg
 from tfseg.catalog import flops, parameters
-from tfseg.evaluation.engine import Engine
 from tfseg.models import MODELS
+from tfseg.prediction.engine import Engine
 
 CLASSES = 19
 SIZES = ((360, 480), (360, 640), (720, 1280))  # the last two are the LinkNet paper's

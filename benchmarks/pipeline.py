@@ -159,8 +159,8 @@ def report(rows, speeds, source):
 
 def draw(folder, count=128):
     """A raw folder in CamVid's layout: sample street scenes, enlarged, with a camera's noise."""
-    from tfseg.datasets.coding import VOID
     from tfseg.datasets.streets import spec
+    from tfseg.labels import VOID
 
     rng = np.random.default_rng(0)
     (folder / "train").mkdir(parents=True)

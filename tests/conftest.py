@@ -11,7 +11,7 @@ import cv2
 import pytest
 
 from tfseg.datasets import streets
-from tfseg.datasets.coding import VOID
+from tfseg.labels import VOID
 
 ROOT = Path(__file__).parents[1]
 CAMVID = ROOT.parent / "shared" / "camvid"  # real frames, where they lie beside the checkout
@@ -70,7 +70,7 @@ def server(run, tmp_path_factory):
     from serving import Server
 
     from tfseg.config import ExportConfig
-    from tfseg.export.export import export
+    from tfseg.exporting.export import export
 
     folder = tmp_path_factory.mktemp("exports") / "linknet"
     export(ExportConfig(run=run, output=folder / "1"))

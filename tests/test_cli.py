@@ -22,7 +22,7 @@ def test_help_names_every_flag_and_default(command, capsys):
 
     main([command, "--help"])
     text = capsys.readouterr().out
-    for field in dataclasses.fields(COMMANDS[command][0]):
+    for field in dataclasses.fields(COMMANDS[command].config):
         assert f"--{field.name}=" in text
     assert "None" not in text
 
@@ -83,8 +83,8 @@ def test_mistakes_end_in_one_line(argv, message, capsys):
 
 
 def test_flags_reach_the_config_as_typed():
-    parsed = config.TrainConfig.parse(
-        {"gpu": "0,1", "resume": "2024", "crop_size": "360x480", "keep": "all", "ema": "0.99"}
+    parsed = config.TrainConfig.of(
+        **{"gpu": "0,1", "resume": "2024", "crop_size": "360x480", "keep": "all", "ema": "0.99"}
     )
     assert parsed.gpu == (0, 1)
     assert str(parsed.resume) == "2024"
@@ -94,6 +94,6 @@ def test_flags_reach_the_config_as_typed():
 
 
 def test_config_round_trip(tmp_path):
-    first = config.TrainConfig.parse({"gpu": "-1", "scale": "0.5,2", "input": "x", "keep": "3"})
+    first = config.TrainConfig.of(**{"gpu": "-1", "scale": "0.5,2", "input": "x", "keep": "3"})
     first.save(tmp_path / "config.json")
     assert config.TrainConfig.load(tmp_path / "config.json") == first

@@ -14,10 +14,11 @@ from conftest import ROOT, few_streets
 from test_records import digest, first, pixels
 
 from tfseg.datasets import camvid, get_dataset
-from tfseg.datasets.coding import VOID, Colors, Values, indices
+from tfseg.datasets.coding import Colors, Values, indices
 from tfseg.datasets.files import pair_folders
 from tfseg.datasets.spec import DatasetSpec
 from tfseg.errors import UserError
+from tfseg.labels import VOID
 from tfseg.records.convert import convert
 from tfseg.records.example import serialize
 from tfseg.records.reader import open_records
@@ -89,7 +90,7 @@ def test_shards_hold_everything_in_order(tmp_path):
     assert len(list(cut.glob("*val.tfrecord-*-of-00002"))) == 2  # no more than frames
     train = [open_records(folder).splits["train"] for folder in (whole, cut)]
     assert [train[0].read(i) for i in range(7)] == [train[1].read(i) for i in range(7)]
-    with pytest.raises(UserError, match="--shards=3 is for --format=tfrecord"):
+    with pytest.raises(UserError, match="shards=3 is for format=tfrecord"):
         convert(few_streets(2, 1), None, tmp_path, format="lmdb", shards=3)
 
 
@@ -155,7 +156,7 @@ def test_many_unknown_colours_are_refused_before_the_end(tmp_path, monkeypatch):
     made = []
     real = module.make_example
     monkeypatch.setattr(module, "make_example", lambda *a, **k: made.append(a) or real(*a, **k))
-    with pytest.raises(UserError, match="--allow_unknown"):
+    with pytest.raises(UserError, match="allow_unknown"):
         convert(spec, tmp_path / "raw", tmp_path / "out", shards=10)
     assert len(made) == 1
 

@@ -8,8 +8,8 @@ import pytest
 from conftest import CAMVID
 
 from tfseg.errors import UserError
-from tfseg.evaluation.crf import CRF, Kernel, features, mean_field, tune
-from tfseg.evaluation.lattice import Lattice
+from tfseg.prediction.crf import CRF, Kernel, features, mean_field, tune
+from tfseg.prediction.lattice import Lattice
 
 SIZE = (60, 83)  # no multiple of anything
 STRONG = CRF(5, 3, 3, 80, 13, 10)  # as in pydensecrf's example

@@ -12,8 +12,8 @@ from PIL import Image
 
 from tfseg.cli import main
 from tfseg.config import TrainConfig
+from tfseg.curves import Curves, draw, legend_names, read_curves
 from tfseg.errors import UserError
-from tfseg.evaluation.curves import Curves, draw, legend_names, read_curves
 
 
 def write_events(folder, split, points):

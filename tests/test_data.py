@@ -27,9 +27,10 @@ from tfseg.data.augment import (
 )
 from tfseg.data.examples import TILE, augment_sheet
 from tfseg.data.pipeline import evaluation_batches, training_batches
-from tfseg.datasets.coding import VOID, indices
+from tfseg.datasets.coding import indices
 from tfseg.datasets.spec import DatasetSpec, Frame
 from tfseg.errors import UserError
+from tfseg.labels import VOID
 from tfseg.records.convert import convert
 from tfseg.records.reader import open_records
 

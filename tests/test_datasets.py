@@ -10,8 +10,8 @@ from scipy.io import savemat
 from test_records import pixels
 
 from tfseg.datasets import DATASETS, camvid, cityscapes, coco, get_dataset, recognise
-from tfseg.datasets.coding import VOID
 from tfseg.errors import UserError
+from tfseg.labels import VOID
 from tfseg.records.convert import convert
 from tfseg.records.example import decode_about
 from tfseg.records.reader import open_records

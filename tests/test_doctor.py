@@ -10,14 +10,15 @@ from PIL import Image
 
 from tfseg import cli
 from tfseg.datasets import camvid
-from tfseg.datasets.coding import VOID, Colors, indices
+from tfseg.datasets.coding import Colors, indices
 from tfseg.datasets.files import pair_folders
 from tfseg.datasets.spec import DatasetSpec
 from tfseg.doctor import inspect, report
-from tfseg.doctor.faults import Faults
+from tfseg.doctor.inputs import RawInput, RecordsInput
+from tfseg.doctor.issues import Issues
 from tfseg.doctor.leakage import nearest, twins
-from tfseg.doctor.subject import RawSubject, RecordsSubject
 from tfseg.doctor.survey import survey, thumbnail
+from tfseg.labels import VOID
 from tfseg.records.convert import convert
 from tfseg.records.histogram import class_histogram
 from tfseg.records.reader import open_records
@@ -315,13 +316,13 @@ def test_masks_of_colours(tmp_path, capsys):
 
 
 def surveyed(subject):
-    return survey(subject, Faults().add)
+    return survey(subject, Issues().add)
 
 
 def test_raw_and_records_say_the_same(raw_camvid, tmp_path, capsys):
     records = open_records(convert(camvid.spec(), raw_camvid, tmp_path / "records"))
-    raw = RawSubject(camvid.spec(), raw_camvid, Faults().add)
-    both = RecordsSubject(records)
+    raw = RawInput(camvid.spec(), raw_camvid, Issues().add)
+    both = RecordsInput(records)
     for split, found in surveyed(raw).items():
         other = surveyed(both)[split]
         histogram = class_histogram(records.splits[split])
@@ -392,8 +393,8 @@ def test_pictures_and_the_page(tmp_path, capsys):
         assert picture.size[0] == 4 * 2 * SIZE[1]  # 4 training frames beside their labels
         assert picture.size[1] > SIZE[0]
     text = page.read_text()
-    found = surveyed(RawSubject(odd, folder, Faults().add))["train"]
-    for row in report.rows(RawSubject(odd, folder, Faults().add), found):
+    found = surveyed(RawInput(odd, folder, Issues().add))["train"]
+    for row in report.rows(RawInput(odd, folder, Issues().add), found):
         assert f"<td>{100 * row.share:.2f}</td>" in text
         assert f"<td>{row.weights[2]:.2f}</td>" in text
     assert text.count('src="data:image/png;base64,') == 4

@@ -17,12 +17,12 @@ from test_cli import refused
 import tfseg
 from tfseg.cli import main
 from tfseg.errors import UserError
-from tfseg.evaluation.crf import CRF
-from tfseg.evaluation.engine import Engine, uncertainty
-from tfseg.evaluation.evaluate import score
-from tfseg.evaluation.tiles import blended
+from tfseg.evaluation.score import score
 from tfseg.layers.batch_norm import BatchNormalization
 from tfseg.layers.preprocess import AtLeast
+from tfseg.prediction.crf import CRF
+from tfseg.prediction.engine import Engine, uncertainty
+from tfseg.prediction.tiles import blended
 
 CLASSES = 4
 HALF = 2e-3  # what half precision leaves of probabilities
@@ -286,7 +286,7 @@ def test_bayesian_segnet_is_sampled_unless_told_otherwise():
 
 
 def test_samples_need_dropout():
-    with pytest.raises(UserError, match="--mc_samples: small has no dropout to sample from"):
+    with pytest.raises(UserError, match="mc_samples: small has no dropout to sample from"):
         Engine(network(), mc_samples=4)
     with pytest.raises(UserError, match="no dropout"):
         Engine(network(1, keras.layers.Dropout(0)), mc_samples=4)
@@ -329,7 +329,7 @@ def test_a_scale_or_size_that_is_large_enough_will_do():
 
 
 def test_tile_and_size_exclude_each_other():
-    with pytest.raises(UserError, match="--size=64x32 beside --tile=16; give one of them"):
+    with pytest.raises(UserError, match="size=64x32 beside tile=16; give one of them"):
         Engine(network(), size=(64, 32), tile=16)
 
 
@@ -384,7 +384,7 @@ MEASURE = """
 import resource, sys
 import numpy as np
 import tfseg
-from tfseg.evaluation.engine import Engine
+from tfseg.prediction.engine import Engine
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

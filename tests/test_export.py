@@ -17,10 +17,9 @@ import tfseg
 from tfseg.cli import main
 from tfseg.config import ExportConfig
 from tfseg.errors import UserError
-from tfseg.evaluation.runtimes import open_export
-from tfseg.export.export import export
-from tfseg.export.folding import fold
-from tfseg.export.formats import FORMATS
+from tfseg.exporting.export import export
+from tfseg.exporting.folding import fold
+from tfseg.exporting.formats import FORMATS, open_export
 from tfseg.layers.batch_norm import BatchNormalization
 from tfseg.layers.dilation import DilatedConv2D
 from tfseg.layers.resize import FitLike

@@ -13,8 +13,8 @@ from PIL import Image
 import tfseg
 from tfseg.cli import main
 from tfseg.config import TrainConfig
-from tfseg.encoders import is_encoder_layer
-from tfseg.runs import RunFolder, load_network
+from tfseg.networks import load_checkpoint, load_run
+from tfseg.runs import RunFolder
 from tfseg.training.fit import resume, train
 
 sys.path.insert(0, str(ROOT / "tests" / "parity"))
@@ -32,7 +32,7 @@ def public(tmp_path_factory):
 
 def trained(records, folder, **changes):
     settings = {**SMALL, "epochs": 1, "optimizer": "adamw", "weight_decay": 0.1, **changes}
-    return load_network(RunFolder(train(TrainConfig(input=records, savedir=folder, **settings))))
+    return load_run(train(TrainConfig(input=records, savedir=folder, **settings))).model
 
 
 def changed(one, two, which):
@@ -54,7 +54,6 @@ def is_batch_norm(layer):
 
 @pytest.fixture(scope="module")
 def start(public):
-    from tfseg.runs import load_checkpoint
 
     network = tfseg.build("linknet", 11)
     load_checkpoint(network, public)
@@ -65,8 +64,8 @@ def start(public):
 def test_the_encoder_stays(records, public, start, tmp_path, flags):
     """Its learning rate of 0 keeps its weights, decay included; freezing its statistics too."""
     network = trained(records, tmp_path / "run", checkpoint=public, **flags)
-    assert not changed(start, network, is_encoder_layer)
-    assert changed(start, network, lambda layer: not is_encoder_layer(layer))
+    assert not changed(start, network, lambda layer: layer.name in network.encoder_layers)
+    assert changed(start, network, lambda layer: layer.name not in network.encoder_layers)
     moved = not np.array_equal(
         start.get_layer("bn1").moving_mean, network.get_layer("bn1").moving_mean
     )
@@ -149,9 +148,9 @@ def test_an_auxiliary_head_trains_and_resumes(records, tmp_path):
     """The best checkpoint is the network without it; the run goes on with it."""
     settings = {**SMALL, "model": "fcn", "aux": True, "epochs": 1, "checkpoint": None}
     folder = train(TrainConfig(input=records, savedir=tmp_path / "run", **settings))
-    network = load_network(RunFolder(folder))
+    network = load_run(folder).model
     assert not any(layer.name.startswith("aux") for layer in network.layers)
-    resume(TrainConfig(resume=folder, epochs=2), {"resume", "epochs"})
+    resume(TrainConfig.of(resume=folder, epochs=2))
     assert RunFolder(folder).last()["step"] == 6
 
 

@@ -6,8 +6,8 @@ from PIL import Image
 from test_records import pixels
 
 from tfseg.datasets import get_dataset, recognise
-from tfseg.datasets.coding import VOID
 from tfseg.errors import UserError
+from tfseg.labels import VOID
 from tfseg.records.convert import convert
 from tfseg.records.reader import open_records
 

@@ -17,7 +17,7 @@ import tfseg
 from tfseg.catalog import parameters
 from tfseg.errors import UserError
 from tfseg.models import MODELS
-from tfseg.runs import precision
+from tfseg.networks import precision
 from tfseg.weights import load_state_dict
 
 sys.path.insert(0, str(ROOT / "tests" / "parity"))

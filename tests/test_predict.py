@@ -11,8 +11,8 @@ from test_cli import refused
 import tfseg
 from tfseg.cli import main
 from tfseg.config import PredictConfig
-from tfseg.evaluation.engine import uncertainty
-from tfseg.evaluation.video import label_video, open_video
+from tfseg.prediction.engine import uncertainty
+from tfseg.prediction.video import label_video, open_video
 from tfseg.visualize import colorize, overlay
 
 

@@ -14,7 +14,7 @@ from tfseg.data.pipeline import training_batches
 from tfseg.datasets import camvid
 from tfseg.errors import UserError
 from tfseg.records.convert import convert
-from tfseg.records.damage import without_damage
+from tfseg.records.corrupt import without_corrupt
 from tfseg.records.reader import open_records
 from tfseg.records.verify import changed_shards
 
@@ -58,7 +58,7 @@ def test_a_raw_folder_that_says_nothing_needs_dataset(raw_camvid, tmp_path):
     with pytest.raises(UserError, match="holds no records"):
         open_records(raw_camvid.parent)
     (raw_camvid / "classes.csv").write_text("name,r,g,b\na,1,2,3\nb,4,5,6\n")
-    with pytest.raises(UserError, match="--dataset=camvid or --dataset=folder"):
+    with pytest.raises(UserError, match="dataset=camvid or dataset=folder"):
         open_records(raw_camvid)
 
 
@@ -116,11 +116,11 @@ def test_data_sets_that_disagree_are_refused(two, records):
     convert(other, None, two, size=(32, 32))
     with pytest.raises(UserError, match="have different classes"):
         open_records(f"{two}/a,{two}/c")
-    with pytest.raises(UserError, match="--dataset=a beside several"):
+    with pytest.raises(UserError, match="dataset=a beside several"):
         open_records(f"{two}/a,{two}/b", "a")
     with pytest.raises(UserError, match="names 3 weights for 2"):
         open_records(f"{two}/a,{two}/b", weights=(1, 2, 3))
-    with pytest.raises(UserError, match="--input_weights is for several"):
+    with pytest.raises(UserError, match="input_weights is for several"):
         open_records(two / "a", weights=(1, 2))
 
 
@@ -155,7 +155,7 @@ def test_damaged_examples_are_skipped_and_counted(tmp_path, capsys):
     for index in (1, 3):
         spoil(shard, index)
     damaged = open_records(tmp_path).splits["train"]
-    sound = without_damage(damaged)
+    sound = without_corrupt(damaged)
     said = capsys.readouterr().out
     assert "train: skipped 2 damaged of 5 examples" in said
     assert f"{shard.name}, example 1 " in said
@@ -164,7 +164,7 @@ def test_damaged_examples_are_skipped_and_counted(tmp_path, capsys):
     for index in (0, 2, 4):
         spoil(shard, index)
     with pytest.raises(UserError, match="every example of train is damaged"):
-        without_damage(open_records(tmp_path).splits["train"])
+        without_corrupt(open_records(tmp_path).splits["train"])
 
 
 def test_damaged_files_of_a_raw_folder_are_skipped(raw_camvid, capsys):
@@ -175,8 +175,8 @@ def test_damaged_files_of_a_raw_folder_are_skipped(raw_camvid, capsys):
     path.write_bytes(path.read_bytes()[:-3000])
     cv2.imwrite(str(first(raw_camvid, "trainannot")), np.full((144, 192), 77, np.uint8))
     records = open_records(raw_camvid)
-    assert len(without_damage(records.splits["train"])) == 2
-    assert len(without_damage(records.splits["val"])) == 1
+    assert len(without_corrupt(records.splits["train"])) == 2
+    assert len(without_corrupt(records.splits["val"])) == 1
     assert "label value 77 is no class" in capsys.readouterr().out
 
 

@@ -14,8 +14,8 @@ import tensorflow_datasets as tfds
 from conftest import CAMVID, ROOT, few_streets
 
 from tfseg.datasets import camvid, get_dataset
-from tfseg.datasets.coding import VOID
 from tfseg.errors import UserError
+from tfseg.labels import VOID
 from tfseg.records.convert import convert
 from tfseg.records.example import decode
 from tfseg.records.histogram import class_histogram
@@ -151,15 +151,15 @@ def test_which_data_set_is_meant(raw_camvid, tmp_path):
     assert open_records(tmp_path / "camvid").name == "camvid"
     assert open_records(tmp_path / "camvid" / "1.0.0").name == "camvid"
     convert(camvid.spec(), raw_camvid, tmp_path, format="lmdb")
-    with pytest.raises(UserError, match="--dataset=camvid or --dataset=camvid_lmdb"):
+    with pytest.raises(UserError, match="dataset=camvid or dataset=camvid_lmdb"):
         open_records(tmp_path)
-    with pytest.raises(UserError, match="--dataset=x is not in"):
+    with pytest.raises(UserError, match="dataset=x is not in"):
         open_records(tmp_path, "x")
 
 
 def test_no_records_says_how_to_make_some(tmp_path):
     for folder in (tmp_path, tmp_path / "missing"):
-        with pytest.raises(UserError, match="convert --dataset=streets --output="):
+        with pytest.raises(UserError, match="convert dataset=streets output="):
             open_records(folder)
 
 
@@ -249,7 +249,7 @@ def test_finished_records_are_kept_unless_overwritten(raw_camvid, tmp_path, caps
     convert(camvid.spec(), raw_camvid, tmp_path)
     assert "is there already" in capsys.readouterr().out
     assert digest(folder) == before
-    with pytest.raises(UserError, match="holds another conversion; --overwrite replaces it"):
+    with pytest.raises(UserError, match="holds another conversion; overwrite replaces it"):
         convert(camvid.spec(), raw_camvid, tmp_path, size=(72, 96))
     write_label(raw_camvid, np.full((144, 192), 77, np.uint8))
     with pytest.raises(UserError, match="label value 77"):

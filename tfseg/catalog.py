@@ -8,6 +8,7 @@ from itertools import groupby
 from keras import layers
 from tqdm import tqdm
 
+from tfseg.encoders import ENCODERS
 from tfseg.errors import UserError
 from tfseg.models import MODELS, build
 from tfseg.visualize import hourglass, write_picture
@@ -60,7 +61,7 @@ SIZELESS = (None, None, 3)
 
 def _shortened(encoders):
     """("resnet18", "resnet34", "vgg16") -> "resnet18|34, vgg16"."""
-    grouped = groupby(encoders, lambda name: re.match(r"[a-z]+", name)[0])
+    grouped = groupby(encoders, lambda name: ENCODERS[name].family)
     return ", ".join(
         stem + "|".join(name.removeprefix(stem) for name in names) for stem, names in grouped
     )
@@ -75,7 +76,7 @@ def flops(layer):
     """Multiplications and additions of a convolution at its layer's static size, else 0."""
     if isinstance(layer, layers.Conv2DTranspose):  # spreads every pixel that comes in
         pixels = layer.input
-    elif isinstance(layer, layers.Conv2D):  # gathers every pixel that goes out
+    elif isinstance(layer, layers.Conv2D | layers.DepthwiseConv2D):  # gathers what goes out
         pixels = layer.output
     else:
         return 0

@@ -55,24 +55,6 @@ def read_state_dict(path):
     }
 
 
-def imagenet_file(encoder):
-    """The file with torchvision's ImageNet weights of an encoder, fetched once and then cached.
-
-    It comes from the timm organisation's repositories on the Hugging Face hub.
-    """
-    from huggingface_hub import hf_hub_download  # imports slowly, and is seldom needed
-
-    repository = f"timm/{encoder}.tv_in1k"
-    try:
-        return hf_hub_download(repository, "model.safetensors")
-    except Exception as error:  # the hub's, its HTTP library's, the system's: all say "no file"
-        reason = str(error).strip().splitlines()[0][:120].rstrip(" .")
-        raise UserError(
-            f"encoder_weights=imagenet: {repository} cannot be fetched ({reason}); "
-            f"offline, give the path of its model.safetensors instead"
-        ) from None
-
-
 def _read_safetensors(path):
     from safetensors import SafetensorError, deserialize
 
@@ -98,7 +80,7 @@ def _read_pth(path):
             with archive.open(name) as file:
                 return _Unpickler(file, archive, name.removesuffix("data.pkl")).load()
     except UserError as error:
-        raise UserError(f"checkpoint {path}: {error}") from None
+        raise UserError(f"checkpoint {path}: {error.typed}") from None
     except zipfile.BadZipFile:
         raise UserError(
             f"checkpoint {path} is damaged, or from before PyTorch 1.6; where PyTorch is "

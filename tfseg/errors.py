@@ -1,16 +1,41 @@
-"""What a user got wrong, in one line: the value, the file or flag, and the mend."""
+"""What a user got wrong, in one line: the value, the file or option, and the mend."""
 
 import difflib
+import re
+from collections.abc import Iterable
+from typing import Any
+
+_OPTION = re.compile(r"--(?=[a-z])")
 
 
-class UserError(Exception):
-    """Ends a command with its message on one line and exit code 2, no traceback."""
+class UserError(ValueError):
+    """A user's mistake. It ends a command with one line and exit code 2, no traceback.
+
+    Messages are written with options as they are typed in a shell, `--size=8x8`. A Python user
+    passes them as keyword arguments, so that `str(error)` says `size=8x8`.
+
+    Attributes:
+        typed: the message for the command line.
+        option: the first option that the message names, as "size"; None where it names none.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(_OPTION.sub("", message))
+        self.typed = message
+        found = re.search(r"--([a-z_]\w*)", message)
+        self.option = found[1] if found else None
+
+    def __reduce__(self):
+        return type(self), (self.typed,)  # across processes, with its dashes
 
 
-def unknown(kind: str, name: str, known) -> UserError:
+def unknown(kind: str, name: Any, known: Iterable[str]) -> UserError:
     """The error for a name that is in no table, with the nearest ones that are.
 
-    `kind` is what was asked for ("network", "flag"), `known` the names there are.
+    Args:
+        kind: what was asked for: "network", "flag".
+        name: what was given.
+        known: the names there are.
     """
     known = sorted(known)
     near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5)

@@ -1,14 +1,20 @@
-"""Flags as fields of frozen dataclasses: read from text, checked on creation, saved as JSON."""
+"""Flags as fields of frozen dataclasses: read from text, checked on creation, saved as JSON.
+
+Every fact about a flag is on the flag: its help, how its text is read, its bounds, the group it
+belongs to, and what may be done with it.
+"""
 
 import dataclasses
 import json
 import math
-import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
-from tfseg.errors import UserError
+from tfseg import atomic
+from tfseg.errors import UserError, unknown
 
 
 def size(text):
@@ -52,17 +58,22 @@ def names(text):
 
 def folders(text):
     """Text like "runs/a,runs/b" -> their paths."""
-    every = tuple(map(Path, text.split(",")))
+    every = tuple(map(path, text.split(",")))
     if not all(text.split(",")) or len(set(every)) < len(every):
         raise ValueError("folders like runs/a,runs/b, each once")
     return every
 
 
+def path(text):
+    """Text like "~/photos" -> its path."""
+    return Path(text).expanduser()
+
+
 def page_file(text):
     """Text like "report.html" -> its path, which no folder has."""
-    if Path(text).is_dir():
+    if path(text).is_dir():
         raise ValueError("a file like report.html, and that is a folder")
-    return Path(text)
+    return path(text)
 
 
 def numbers(text):
@@ -90,31 +101,68 @@ def switch(text):
     return text.lower() == "true"
 
 
-_WANTED = {int: "a whole number", float: "a number", Path: "a path", str: "a word"}
+_WANTED = {int: "a whole number", float: "a number", str: "a word"}
+_PATHS = (path, page_file, folders)
 
 
-def flag(default, help, parse=str, *, choices=None, low=None, high=None):
-    """A dataclass field that a flag fills: `parse` reads its text, the bounds are inclusive."""
-    extra = {"help": help, "parse": parse, "choices": choices, "low": low, "high": high}
-    return dataclasses.field(default=default, metadata=extra)
+def flag(
+    default: Any,
+    help: str,
+    parse: Callable[[str], Any] = str,
+    *,
+    choices: tuple | None = None,
+    table: str | None = None,
+    low: float | None = None,
+    high: float | None = None,
+    group: str | None = None,
+    resumable: bool = False,
+    silent: bool = False,
+) -> Any:
+    """A dataclass field that a flag fills.
+
+    Args:
+        default: its value where it is not given.
+        help: a line on it.
+        parse: reads its text; a `ValueError` says what was wanted.
+        choices: the values it may have.
+        table: where the names in `choices` come from, as "tfseg.losses:LOSSES"; a test compares.
+        low, high: its bounds, inclusive.
+        group: what it belongs to, see `Config.group`.
+        resumable: it may change when a run goes on: where data lies or how it runs.
+        silent: it does not tell runs apart, as where they lie.
+    """
+    facts = {
+        "help": help, "parse": parse, "choices": choices, "table": table, "low": low, "high": high,
+        "group": group, "resumable": resumable, "silent": silent,
+    }  # fmt: skip
+    return dataclasses.field(default=default, metadata=facts)
 
 
 @dataclass(frozen=True)
 class Config:
     """Shared by the commands: reading flags, checking values, JSON."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            _check(field, getattr(self, field.name))
+            _check(field.name, field, getattr(self, field.name))
 
     @classmethod
-    def parse(cls, flags):
-        """Flags as text, name -> value, to a config. Raises `UserError` for a value that is off."""
+    def of(cls, **values: Any) -> Self:
+        """A config from flags as text or as Python values; None stands for the default.
+
+        Raises `UserError` for an unknown flag and a value that is off.
+        """
         fields = {field.name: field for field in dataclasses.fields(cls)}
-        return cls(**{name: _parse(fields[name], text) for name, text in flags.items()})
+        for name in values:
+            if name not in fields:
+                raise unknown("option", f"--{name}", [f"--{known}" for known in fields])
+        given = {name: value for name, value in values.items() if value is not None}
+        config = cls(**{name: read(name, fields[name], value) for name, value in given.items()})
+        object.__setattr__(config, "_given", frozenset(given))
+        return config
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: Path) -> Self:
         """The config saved at `path`. Raises `UserError` where it is not one."""
         try:
             values = json.loads(Path(path).read_text())
@@ -124,40 +172,75 @@ class Config:
             raise UserError(
                 f"{Path(path).parent} is not a run: it has no {Path(path).name}"
             ) from None
+        except UserError as error:
+            raise UserError(f"{path}: {error.typed}") from None
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"{path} is not a run's config: {error!r}") from None
 
-    def save(self, path):
+    def save(self, path: Path) -> None:
         """Writes JSON, whole or not at all."""
-        partial = Path(path).with_name(f".{Path(path).name}")
-        partial.write_text(json.dumps(dataclasses.asdict(self), indent=2, default=str) + "\n")
-        os.replace(partial, path)
+        atomic.write_json(path, dataclasses.asdict(self))
+
+    @property
+    def given(self) -> frozenset[str]:
+        """Names of the flags that were given, also where they say what the default says."""
+        return vars(self).get("_given", frozenset(self.changed()))
+
+    def changed(self) -> dict[str, Any]:
+        """Name -> value of the flags that do not have their defaults."""
+        fields = ((f.name, f.default) for f in dataclasses.fields(self))
+        return {name: getattr(self, name) for name, usual in fields if getattr(self, name) != usual}
+
+    def group(self, group: str) -> dict[str, Any]:
+        """Name -> value of the flags of a group."""
+        return {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if field.metadata["group"] == group
+        }
+
+    @classmethod
+    def having(cls, fact: str) -> set[str]:
+        """Names of the flags that have a fact: "resumable", "silent"."""
+        return {field.name for field in dataclasses.fields(cls) if field.metadata[fact]}
 
 
-def _parse(field, text):
-    parse = field.metadata["parse"]
+def read(name: str, field: dataclasses.Field, value: Any) -> Any:
+    """The value of a flag, given as text or as a Python value. Raises `UserError`."""
+    text, parse = spell(field, value), field.metadata["parse"]
     try:
-        return parse(str(text))
+        value = parse(text)
     except ValueError as error:
         wanted = _WANTED.get(parse, str(error))
-        raise UserError(f"--{field.name}={text}: wanted {wanted}") from None
+        raise UserError(f"--{name}={text}: wanted {wanted}") from None
+    _check(name, field, value)
+    return value
+
+
+def spell(field: dataclasses.Field, value: Any) -> str:
+    """A flag's value as it is typed."""
+    if isinstance(value, list | tuple):
+        if not value and field.metadata["parse"] is gpus:
+            return "-1"
+        return ("x" if field.metadata["parse"] is size else ",").join(map(str, value))
+    return str(value)
 
 
 def _from_json(field, value):
     if isinstance(value, list):
         return tuple(value)
-    return Path(value) if field.metadata["parse"] is Path and value is not None else value
+    return Path(value) if field.metadata["parse"] in _PATHS and value is not None else value
 
 
-def _check(field, value):
+def _check(name, field, value):
     choices, low, high = (field.metadata[key] for key in ("choices", "low", "high"))
     if value is None:
         return
     if isinstance(value, float) and not math.isfinite(value):
-        raise UserError(f"--{field.name}={value}: must be a finite number")
+        raise UserError(f"--{name}={value}: must be a finite number")
     if choices and value not in choices:
-        raise UserError(f"--{field.name}={value}: choose one of {', '.join(map(str, choices))}")
+        raise UserError(f"--{name}={value}: choose one of {', '.join(map(str, choices))}")
     if low is not None and value < low:
-        raise UserError(f"--{field.name}={value}: must be {low} or more")
+        raise UserError(f"--{name}={value}: must be {low} or more")
     if high is not None and value > high:
-        raise UserError(f"--{field.name}={value}: must be {high} or less")
+        raise UserError(f"--{name}={value}: must be {high} or less")

@@ -5,14 +5,17 @@ weights (K,), and gives a float32 scalar, exactly 0 where every pixel is void.
 """
 
 import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from keras import ops
 
 from tfseg.errors import UserError, unknown
+from tfseg.labels import VOID
 
 
-def cross_entropy(labels, logits, ignore=255, weights=None):
+def cross_entropy(labels: Any, logits: Any, ignore: int = VOID, weights: Any = None) -> Any:
     """Softmax cross-entropy; the mean divides by the weights of the valid pixels."""
     valid, safe, logits = _masked(labels, logits, ignore)
     pixel_weights = _pixel_weights(valid, safe, weights)
@@ -20,7 +23,9 @@ def cross_entropy(labels, logits, ignore=255, weights=None):
     return _ratio(ops.sum(loss), ops.sum(pixel_weights))
 
 
-def focal(labels, logits, ignore=255, weights=None, gamma=2.0):
+def focal(
+    labels: Any, logits: Any, ignore: int = VOID, weights: Any = None, gamma: float = 2.0
+) -> Any:
     """Focal loss (Lin et al. 2017, arXiv 1708.02002, eq. 4): easy pixels count less."""
     valid, safe, logits = _masked(labels, logits, ignore)
     pixel_weights = _pixel_weights(valid, safe, weights)
@@ -29,7 +34,7 @@ def focal(labels, logits, ignore=255, weights=None, gamma=2.0):
     return _ratio(ops.sum(hardness * loss * pixel_weights), ops.sum(pixel_weights))
 
 
-def dice(labels, logits, ignore=255, weights=None):
+def dice(labels: Any, logits: Any, ignore: int = VOID, weights: Any = None) -> Any:
     """Soft Dice loss over the batch: 1 - 2 sum(p g) / (sum(p) + sum(g)), mean over classes present.
 
     Milletari et al. 2016 (arXiv 1606.04797, section 3) with plain sums below the line in place of
@@ -43,7 +48,7 @@ def dice(labels, logits, ignore=255, weights=None):
     return _class_mean(1 - 2 * _ratio(overlap, total), truth, weights)
 
 
-def lovasz(labels, logits, ignore=255, weights=None):
+def lovasz(labels: Any, logits: Any, ignore: int = VOID, weights: Any = None) -> Any:
     """Lovász-softmax (Berman et al. 2018, arXiv 1705.08790, section 3), per batch.
 
     The mean over the classes that are present. Void pixels get error 0, which sorts last and adds
@@ -72,26 +77,60 @@ def _jaccard_steps(truth):
     return ops.stop_gradient(jaccard - before)
 
 
-LOSSES = {"cross_entropy": cross_entropy, "dice": dice, "focal": focal, "lovasz": lovasz}
+class Loss(NamedTuple):
+    """A row of `LOSSES`: (labels, logits, ignore, weights) -> scalar; whether XLA speeds it up."""
+
+    function: Callable
+    compiles: bool = True
 
 
-def make_loss(text, ignore=255, weights=None):
+LOSSES = {
+    "cross_entropy": Loss(cross_entropy),
+    "dice": Loss(dice),
+    "focal": Loss(focal),
+    "lovasz": Loss(lovasz, compiles=False),  # XLA sorts slowly
+}
+
+
+def make_loss(text: str, ignore: int = VOID, weights: Any = None) -> Callable[[Any, Any], Any]:
     """The loss that `text` spells, as `model.compile` takes it.
 
-    "cross_entropy+0.5*dice" adds losses of `LOSSES`, each with its factor. `weights` (K,) are the
-    class weights or None. Raises `UserError` for what is no such sum.
+    Args:
+        text: a sum of `LOSSES`, each with its factor, as "cross_entropy+0.5*dice".
+        ignore: the label of void pixels.
+        weights: class weights (K,), or None.
+
+    Returns:
+        A function (labels, logits) -> float32 scalar.
+
+    Raises:
+        UserError: for what is no such sum.
+
+    Example:
+        >>> model.compile("adam", loss=tfseg.losses.make_loss("cross_entropy+dice"))
     """
+    terms = _terms(text)
+
+    def loss(labels, logits):
+        return sum(factor * row.function(labels, logits, ignore, weights) for factor, row in terms)
+
+    return loss
+
+
+def compiles(text: str) -> bool:
+    """Whether XLA runs all losses of a sum faster."""
+    return all(row.compiles for _, row in _terms(text))
+
+
+def _terms(text):
+    """(factor, `Loss`) of every term of a sum."""
     terms = []
     for term in text.split("+"):
         factor, star, name = term.strip().rpartition("*")
         if name not in LOSSES:
             raise unknown("loss", name, LOSSES)
         terms.append((_factor(factor, text) if star else 1.0, LOSSES[name]))
-
-    def loss(labels, logits):
-        return sum(factor * function(labels, logits, ignore, weights) for factor, function in terms)
-
-    return loss
+    return terms
 
 
 def _factor(factor, text):
@@ -104,7 +143,26 @@ def _factor(factor, text):
     return number
 
 
-def class_weights(pixels, scheme, *, void=0, present=None):
+def _enet(pixels, void, present):
+    return 1 / np.log(1.02 + pixels / (pixels.sum() + void))
+
+
+def _linknet(pixels, void, present):
+    return 1 / np.log(1.02 + pixels / pixels.max())
+
+
+def _median(pixels, void, present):
+    there = pixels > 0
+    frequency = pixels[there] / np.asarray(present, np.float64)[there]
+    result = np.zeros_like(pixels)
+    result[there] = np.median(frequency) / frequency
+    return result
+
+
+CLASS_WEIGHTS = {"enet": _enet, "linknet": _linknet, "median": _median}
+
+
+def class_weights(pixels: Any, scheme: str, *, void: int = 0, present: Any = None) -> np.ndarray:
     """Weights (K,) float32 against rare classes, from a split's pixel counts.
 
     Args:
@@ -118,19 +176,10 @@ def class_weights(pixels, scheme, *, void=0, present=None):
 
     A class without a pixel has weight 0 under "median", its formula's value otherwise.
     """
+    if scheme not in CLASS_WEIGHTS:
+        raise unknown("class weighting", scheme, CLASS_WEIGHTS)
     pixels = np.asarray(pixels, np.float64)
-    if scheme == "enet":
-        result = 1 / np.log(1.02 + pixels / (pixels.sum() + void))
-    elif scheme == "linknet":
-        result = 1 / np.log(1.02 + pixels / pixels.max())
-    elif scheme == "median":
-        there = pixels > 0
-        frequency = pixels[there] / np.asarray(present, np.float64)[there]
-        result = np.zeros_like(pixels)
-        result[there] = np.median(frequency) / frequency
-    else:
-        raise unknown("class weighting", scheme, ("enet", "linknet", "median"))
-    return result.astype(np.float32)
+    return CLASS_WEIGHTS[scheme](pixels, void, present).astype(np.float32)
 
 
 def _masked(labels, logits, ignore):

@@ -1,9 +1,9 @@
 """One HTML page that needs nothing but itself: its style and pictures are inside it."""
 
 import base64
-import os
 from html import escape
-from pathlib import Path
+
+from tfseg import atomic
 
 STYLE = """
 :root { color-scheme: light; --ink: #1d2430; --dim: #5b6472; --line: #dfe3e8; --pale: #f5f7f9;
@@ -78,11 +78,7 @@ figcaption { margin-top: .2rem; color: var(--dim); font-size: .82rem; }
 
 def write_page(path, title, body):
     """Writes a whole page, or nothing; `body` is HTML, `title` plain text."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}")
-    partial.write_text(_page(title, body))
-    os.replace(partial, path)
+    atomic.write_text(path, _page(title, body))
     print(f"wrote {path}")
 
 

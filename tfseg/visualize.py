@@ -3,9 +3,14 @@
 Images are RGB uint8 (H, W, 3), masks class indices uint8 (H, W) with void 255.
 """
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+
+from tfseg import atomic
+from tfseg.labels import VOID
 
 INK, PAPER = (40, 40, 40), (255, 255, 255)
 FONT_SIZE = 15  # pixels
@@ -23,7 +28,7 @@ def overlay(image, mask, colors, alpha=0.5):
     """The colours of a mask laid over its image; void leaves the image as it is."""
     # OpenCV's, because floats of a large picture would take gigabytes.
     blended = cv2.addWeighted(image, 1 - alpha, colorize(mask, colors), alpha, 0)
-    void = mask == 255
+    void = mask == VOID
     blended[void] = image[void]
     return blended
 
@@ -34,12 +39,21 @@ def write_mask(path, mask, colors):
     palette[: len(colors)] = colors
     picture = Image.fromarray(mask)
     picture.putpalette(palette.tobytes())  # makes it mode P, values as they are
-    picture.save(path, format="PNG")
+    _write_png(path, picture)
 
 
 def write_picture(path, picture):
-    """Writes RGB pixels as a PNG; unlike OpenCV's, it raises where it cannot."""
-    Image.fromarray(picture).save(path, format="PNG")
+    """Writes RGB pixels as a PNG, whole or not at all."""
+    _write_png(path, Image.fromarray(picture))
+
+
+def _write_png(path, picture):
+    """`path` may be an open file too."""
+    if isinstance(path, str | Path):
+        with atomic.file(path) as partial:
+            picture.save(partial, format="PNG")
+    else:
+        picture.save(path, format="PNG")
 
 
 def triptych(image, truth, prediction, classes, colors):

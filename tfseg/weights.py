@@ -1,5 +1,8 @@
 """Public PyTorch checkpoints -> Keras: one function for every network."""
 
+from collections.abc import Mapping
+
+import keras
 import numpy as np
 
 from tfseg.encoders import ENCODERS
@@ -7,7 +10,12 @@ from tfseg.layers.state_dict import fill, named_variables, rename, torch_shape
 from tfseg.models import MODELS
 
 
-def load_state_dict(model, mapping, strict=True, skip_head=False):
+def load_state_dict(
+    model: keras.Model,
+    mapping: Mapping[str, np.ndarray],
+    strict: bool = True,
+    skip_head: bool = False,
+) -> list[str]:
     """Fills a network with a PyTorch state dict, or raises `UserError` and changes nothing.
 
     Args:
@@ -22,6 +30,14 @@ def load_state_dict(model, mapping, strict=True, skip_head=False):
 
     Returns:
         What was left out, one line a key; nothing where all of it fits.
+
+    Raises:
+        UserError: for keys that are missing or unexpected, and shapes that differ.
+
+    Example:
+        >>> model = tfseg.build("unet", 11, encoder="resnet34")
+        >>> tfseg.weights.load_state_dict(model, read_state_dict("unet-resnet34.pth"))
+        []
     """
     found, wanted = _renamed(model, mapping), named_variables(model)
     spare = ("fc.", "classifier.", "pre_logits.", "head.") if model.name in ENCODERS else ("aux",)
@@ -29,14 +45,14 @@ def load_state_dict(model, mapping, strict=True, skip_head=False):
     return fill(wanted, found, model.name, strict=strict, skip_head=skip_head)
 
 
-def count_classes(model, mapping):
+def count_classes(model: keras.Model, mapping: Mapping[str, np.ndarray]) -> int:
     """How many classes a state dict was trained on; `model` is its network, built for one."""
     found = _renamed(model, mapping)
     ratios = [
         side // one
-        for key, (_, variable) in named_variables(model).items()
+        for key, (layer, variable) in named_variables(model).items()
         if key in found and np.ndim(found[key]) == len(variable.shape)
-        for side, one in zip(np.shape(found[key]), torch_shape(variable.shape), strict=True)
+        for side, one in zip(np.shape(found[key]), torch_shape(layer, variable.shape), strict=True)
     ]
     return max(ratios, default=1)
 

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from tfseg.datasets.coding import VOID
 from tfseg.errors import UserError, unknown
+from tfseg.labels import VOID
 
 # Around small frames: the mean of ImageNet, which is zero to a network after normalisation.
 PADDING = (124, 116, 104)

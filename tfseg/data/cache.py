@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tfseg.errors import UserError
-from tfseg.records.damage import naming_damage
+from tfseg.records.corrupt import naming_corrupt
 
 GB = 1e9
 
@@ -24,7 +24,7 @@ def cached_frames(dataset, split, cache, cache_dir=None):
     """
     if cache == "none":
         return None
-    with naming_damage(split):
+    with naming_corrupt(split):
         if cache == "memory":
             # Four fifths of what is free: training needs memory too.
             _check_room(split, 0.8 * _free_memory(), "--cache=memory", "use --cache=disk")

@@ -1,42 +1,72 @@
-"""What each data set means. A new one is a file here and a name in DATASETS.
+"""What each data set means. A new one is a file here and a row in DATASETS.
 
-Each file has `spec(**options)`, which gives its `DatasetSpec`, and `MARKS`, glob patterns of
-which a raw folder of that data set has one and others have none.
+The file bears the row's name. It has `spec(**options)`, which gives the `DatasetSpec`, and `MARKS`,
+glob patterns of which a raw folder of that data set matches one and others match none. Where
+patterns do not decide, `confirm(source)` looks into the files.
+
+Rooms it may use: `labels`, `flags`, `errors`. Nothing here knows how records lie on disk.
 """
 
+import dataclasses
+import importlib
 import inspect
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
-from tfseg.datasets import (
-    ade20k,
-    camseq01,
-    camvid,
-    cityscapes,
-    coco,
-    folder,
-    gta5,
-    streets,
-    vkitti,
-    voc2012,
-)
 from tfseg.errors import UserError, unknown
+from tfseg.flags import flag, read, switch
 
-DATASETS = {
-    "camvid": camvid,
-    "camseq01": camseq01,
-    "cityscapes": cityscapes,
-    "vkitti": vkitti,
-    "ade20k": ade20k,
-    "coco": coco,
-    "voc2012": voc2012,
-    "gta5": gta5,
-    "folder": folder,
-    "streets": streets,
+
+@dataclass(frozen=True)
+class DataSet:
+    """A row of `DATASETS`: what the data set can be told, option -> `flag`."""
+
+    options: dict[str, dataclasses.Field] = field(default_factory=dict)
+
+
+_CAMVID = {
+    "classes": flag(None, "11, 12 with void as a class, or 32", int, choices=(11, 12, 32)),
+    "mapping": flag(None, "how 32 colours become 11 classes", choices=("segnet", "elab")),
 }
 
 
-def get_dataset(name, source=None, **options):
-    """The spec of a data set.
+def _scene(text):
+    """Text like "20" or "Scene20" -> 20."""
+    return int(text.lower().removeprefix("scene"))
+
+
+DATASETS = {
+    "camvid": DataSet(_CAMVID),
+    "camseq01": DataSet(_CAMVID),
+    "cityscapes": DataSet(
+        {
+            "classes": flag(None, "19, or 20 with ignored pixels as 0", int, choices=(19, 20)),
+            "labels": flag(None, "which annotations", choices=("fine", "coarse")),
+        }
+    ),
+    "vkitti": DataSet(
+        {"val_scene": flag(None, "scene held out", _scene, choices=(1, 2, 6, 18, 20))}
+    ),
+    "ade20k": DataSet(),
+    "coco": DataSet(
+        {"classes": flag(None, "171, or 133 from panoptic labels", int, choices=(171, 133))}
+    ),
+    "voc2012": DataSet({"sbd": flag(None, "train on SBD's frames too", switch)}),
+    "gta5": DataSet(),
+    "folder": DataSet(),
+    "streets": DataSet(),
+}
+
+
+def load_module(name: str) -> ModuleType:
+    """The file of a data set. Imported on use, because the table itself must cost nothing."""
+    return importlib.import_module(f"tfseg.datasets.{name}")
+
+
+def get_dataset(name: str, source: Path | None = None, **options: Any):
+    """The `DatasetSpec` of a data set.
 
     Args:
         name: its name in `DATASETS`.
@@ -48,21 +78,41 @@ def get_dataset(name, source=None, **options):
     """
     if name not in DATASETS:
         raise unknown("dataset", name, DATASETS)
-    known = inspect.signature(DATASETS[name].spec).parameters
+    row, module = DATASETS[name], load_module(name)
     given = {option: value for option, value in options.items() if value is not None}
-    for option in sorted(given.keys() - known.keys()):
-        its = ", ".join(f"--{key}" for key in known if key != "source") or "none"
-        raise UserError(f"--{option} is no option of --dataset={name}; its own: {its}")
-    if "source" in known:
+    for option, value in given.items():
+        if option not in row.options:
+            known = ", ".join(f"--{key}" for key in row.options) or "none"
+            raise UserError(f"--{option} is no option of --dataset={name}; its own: {known}")
+        given[option] = read(option, row.options[option], value)
+    if "source" in inspect.signature(module.spec).parameters:
         given["source"] = source
-    return DATASETS[name].spec(**given)
+    return module.spec(**given)
 
 
-def recognise(source):
+def recognise(source: Path) -> list[str]:
     """Names of the data sets whose marks a folder bears."""
-    source = Path(source)
-    return [
-        name
-        for name, module in DATASETS.items()
-        if any(next(source.glob(mark), None) for mark in module.MARKS)
-    ]
+    source, found = Path(source), []
+    for name in DATASETS:
+        module = load_module(name)
+        marked = any(next(source.glob(mark), None) for mark in module.MARKS)
+        if marked and getattr(module, "confirm", lambda source: True)(source):
+            found.append(name)
+    return found
+
+
+def option_flags() -> dict[str, dataclasses.Field]:
+    """Every option of every data set as one `flag`, whose help says which data set takes what."""
+    merged: dict[str, list] = {}
+    for name, row in DATASETS.items():
+        for option, own in row.options.items():
+            merged.setdefault(option, []).append((name, own))
+    return {option: _merged(owners) for option, owners in merged.items()}
+
+
+def _merged(owners):
+    texts: dict[str, list[str]] = {}
+    for name, own in owners:
+        texts.setdefault(own.metadata["help"], []).append(name)
+    parts = [f"{text} ({', '.join(names)})" for text, names in texts.items()]
+    return flag(None, "; ".join(parts), owners[0][1].metadata["parse"], group="dataset")

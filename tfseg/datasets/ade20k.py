@@ -1,8 +1,9 @@
 """MIT Scene Parsing (Zhou et al. 2017, ADE20K): 150 classes in pictures of any size."""
 
-from tfseg.datasets.coding import VOID, Values
+from tfseg.datasets.coding import Values
 from tfseg.datasets.files import not_here, pair_folders
 from tfseg.datasets.spec import DatasetSpec
+from tfseg.labels import VOID
 
 MARKS = ("annotations/training", "ADEChallengeData2016/annotations/training")
 WHERE = (

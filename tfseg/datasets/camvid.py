@@ -7,11 +7,12 @@ folders `train`, `train_labels`, ... with `class_dict.csv`.
 
 from functools import partial
 
-from tfseg.datasets.coding import VOID, Colors, Values
+from tfseg.datasets.coding import Colors, Values
 from tfseg.datasets.download import fetch_commit
-from tfseg.datasets.files import choose, not_here, pair_folders
+from tfseg.datasets.files import not_here, pair_folders
 from tfseg.datasets.spec import DatasetSpec
 from tfseg.errors import UserError
+from tfseg.labels import VOID
 
 MARKS = ("trainannot", "CamVid/trainannot", "701_StillsRaw_full")
 
@@ -103,8 +104,6 @@ def spec(classes=11, mapping="segnet"):
 
 def class_table(classes, mapping):
     """({class: colour}, {name of the 32: class index or VOID})."""
-    choose("classes", classes, (11, 12, 32))
-    choose("mapping", mapping, ("segnet", "elab"))
     if classes == 32:
         if mapping != "segnet":
             raise UserError(f"--mapping={mapping} is for 11 or 12 classes, not --classes=32")

@@ -3,9 +3,10 @@
 from functools import partial
 from typing import NamedTuple
 
-from tfseg.datasets.coding import VOID, Values
-from tfseg.datasets.files import choose, not_here, pictures
+from tfseg.datasets.coding import Values
+from tfseg.datasets.files import not_here, pictures
 from tfseg.datasets.spec import DatasetSpec, Frame
+from tfseg.labels import VOID
 
 MARKS = ("leftImg8bit",)
 WHERE = (
@@ -69,8 +70,6 @@ TRAINED = sorted((label for label in LABELS if label.train_id != VOID), key=lamb
 
 def spec(classes=19, labels="fine"):
     """`classes`: 19, or e-lab's 20, where 0 is what is ignored; `labels`: fine or coarse."""
-    choose("classes", classes, (19, 20))
-    choose("labels", labels, ("fine", "coarse"))
     shown = {label.name: label.color for label in TRAINED}
     if classes == 20:
         shown = {"unlabeled": (0, 0, 0)} | shown

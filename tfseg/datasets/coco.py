@@ -3,12 +3,12 @@
 import json
 from functools import partial
 
-from tfseg.datasets.coding import VOID, Colors, Values
+from tfseg.datasets.coding import Colors, Values
 from tfseg.datasets.download import fetch_archives, unpack
-from tfseg.datasets.files import choose, not_here, pair_folders, pictures
-from tfseg.datasets.palette import palette
+from tfseg.datasets.files import not_here, pair_folders, pictures
 from tfseg.datasets.spec import DatasetSpec, Frame
 from tfseg.errors import UserError
+from tfseg.labels import VOID, palette
 
 MARKS = ("stuffthingmaps*", "annotations/panoptic_*2017.json")
 WHERE = (
@@ -55,7 +55,6 @@ building-other rock wall-other rug
 
 def spec(classes=171):
     """`classes`: 171 (stuff and thing maps) or 133 (panoptic)."""
-    choose("classes", classes, (171, 133))
     names = category_names(classes)
     frames = partial(_maps if classes == 171 else _panoptic, indices=list(names))
     return DatasetSpec(

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-VOID = 255  # on records and in batches; nowhere else is void a number
-MOST_CLASSES = 254
+from tfseg.labels import VOID
 
 # Tables hold class index XOR 254, so that 0, which fresh memory holds, is what nothing is known of.
 _MASK = 254

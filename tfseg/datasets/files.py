@@ -49,10 +49,3 @@ def pictures(folder, report, end="", end_not=None):
 def not_here(source, name, wanted):
     """The error for a folder that is not the data set `name`; `wanted` should be in it."""
     return UserError(f"--source={source} is not {name}: it should hold {wanted}")
-
-
-def choose(flag, value, choices):
-    """`value`, if it is one of `choices`; else raises `UserError` naming the flag."""
-    if value not in choices:
-        raise UserError(f"--{flag}={value}: choose one of {', '.join(map(str, choices))}")
-    return value

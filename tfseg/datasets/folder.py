@@ -23,11 +23,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from tfseg.datasets.coding import VOID, Colors, Values
+from tfseg.datasets.coding import Colors, Values
 from tfseg.datasets.files import not_here, pair_folders
-from tfseg.datasets.palette import palette
 from tfseg.datasets.spec import DatasetSpec, Frame
 from tfseg.errors import UserError
+from tfseg.labels import VOID, palette
 
 TABLES = ("dataset.toml", "classes.csv", "class_dict.csv")
 MARKS = TABLES

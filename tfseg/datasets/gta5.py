@@ -3,10 +3,11 @@
 from PIL import Image
 
 from tfseg.datasets import cityscapes
-from tfseg.datasets.coding import VOID, Values
+from tfseg.datasets.coding import Values
 from tfseg.datasets.files import not_here, pair_folders
 from tfseg.datasets.spec import DatasetSpec
 from tfseg.errors import UserError
+from tfseg.labels import VOID
 
 MARKS = ("images/00001.png",)
 WHERE = (

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tfseg.datasets.coding import MOST_CLASSES, Colors, Values
+from tfseg.datasets.coding import Colors, Values
 from tfseg.errors import UserError
+from tfseg.labels import MOST_CLASSES
 
 Pixels = Path | Callable[[], np.ndarray]  # a picture file, or a function that draws uint8 pixels
 

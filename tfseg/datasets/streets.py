@@ -10,8 +10,9 @@ from functools import partial
 import numpy as np
 
 from tfseg.datasets.camvid import PALETTE
-from tfseg.datasets.coding import VOID, indices
+from tfseg.datasets.coding import indices
 from tfseg.datasets.spec import DatasetSpec, Frame
+from tfseg.labels import VOID
 
 HEIGHT, WIDTH = 144, 192
 TRAIN, VAL = 64, 16

@@ -7,9 +7,9 @@ import numpy as np
 from tfseg.datasets.coding import indices
 from tfseg.datasets.download import fetch_archives
 from tfseg.datasets.files import not_here, pictures
-from tfseg.datasets.palette import palette
 from tfseg.datasets.spec import DatasetSpec, Frame
 from tfseg.errors import UserError
+from tfseg.labels import palette
 
 MARKS = ("VOC2012/SegmentationClass", "VOCdevkit/VOC2012", "SegmentationClass")
 WHERE = (

@@ -1,14 +1,20 @@
-"""What is wrong with a raw folder or a set of records.
+"""What is wrong with a raw folder or a set of records: the `inspect` command.
 
-A subject (raw or records) is surveyed frame by frame, rules turn the survey into findings, and a
+An input (raw or records) is surveyed frame by frame, rules turn the survey into findings, and a
 report shows all of it.
+
+Modules are imported where they are used: the processes that examine frames import this package,
+and shall start without TensorFlow.
 """
 
 from pathlib import Path
 
+from tfseg import atomic
+from tfseg.errors import UserError
+
 
 def inspect(data, *, output=None, html=None, workers=1):
-    """Prints what a data set holds and what is wrong with it; True when that spoils training.
+    """Prints what a data set holds and what is wrong with it; returns the findings.
 
     Args:
         data: opened `Records`, or a `DatasetSpec` and its raw folder (None where it is drawn).
@@ -19,32 +25,57 @@ def inspect(data, *, output=None, html=None, workers=1):
     Raises:
         UserError: for a folder that is not the data set at all.
     """
-    # Imported here: the processes that examine frames import this package, and no TensorFlow.
     from tfseg.doctor import montage, report
-    from tfseg.doctor.faults import Faults
     from tfseg.doctor.findings import find
-    from tfseg.doctor.subject import RawSubject, RecordsSubject
+    from tfseg.doctor.inputs import RawInput, RecordsInput
+    from tfseg.doctor.issues import Issues
     from tfseg.doctor.survey import survey
 
-    faults = Faults()
+    issues = Issues()
     raw = isinstance(data, tuple)
-    subject = RawSubject(*data, faults.add) if raw else RecordsSubject(data)
-    surveys = survey(subject, faults.add, workers)
-    found = faults.findings() + find(subject, surveys)
+    data = RawInput(*data, issues.add) if raw else RecordsInput(data)
+    surveys = survey(data, issues.add, workers)
+    found = issues.findings() + find(data, surveys)
     found.sort(key=lambda finding: not finding.spoils)
-    print(report.text(subject, surveys, found))
-    samples = montage.samples(subject) if output or html else []
+    print(report.text(data, surveys, found))
+    samples = montage.samples(data) if output or html else []
     if output and samples:
-        _write_sheet(output, montage.sheet(samples, subject.classes, subject.colors))
+        atomic.write_bytes(output, montage.sheet(samples, data.classes, data.colors))
+        print(f"wrote {output}")
     elif output:
         print(f"no frame can be shown, so {output} was not written")
     if html:
-        report.write(html, subject, surveys, found, samples)
-    return any(finding.spoils for finding in found)
+        report.write(html, data, surveys, found, samples)
+    return found
 
 
-def _write_sheet(path, data):
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
+def verify(config):
+    """Prints whether records are what was written; returns a finding for every changed shard."""
+    from tfseg.doctor.issues import Finding
+    from tfseg.records.reader import find_raw, open_records
+    from tfseg.records.verify import changed_shards
+
+    if find_raw(config.input, config.dataset):
+        raise UserError(f"--verify is for records; {config.input} is a raw folder")
+    records = open_records(config.input, config.dataset)
+    changed = changed_shards(records)
+    print("\n".join(changed) or f"{records.path}: every shard is what was written")
+    return [Finding(True, line) for line in changed]
+
+
+def show_augmentation(config):
+    """Writes a sheet of what training with `config.augment` makes of the first frame."""
+    from tfseg.config import TrainConfig
+    from tfseg.data.augment import parse_augment
+    from tfseg.data.examples import augment_sheet
+    from tfseg.records.example import decode
+    from tfseg.records.reader import open_records
+    from tfseg.visualize import write_picture
+
+    augment = parse_augment(config.augment)
+    split = next(iter(open_records(config.input, config.dataset).splits.values()))
+    image, label = (array.numpy() for array in decode(split.read(0), split.info.encoding))
+    sheet = augment_sheet(image, label, split.info.colors, augment, scale=TrainConfig().scale)
+    path = config.output or Path("augment.png")
+    write_picture(path, sheet)
     print(f"wrote {path}")

@@ -1,8 +1,9 @@
 """What is wrong with a data set as a whole: rules, each with its findings in plain words."""
 
-from tfseg.datasets.coding import VOID, Values
-from tfseg.doctor.faults import NOTE, SPOILS, Finding
+from tfseg.datasets.coding import Values
+from tfseg.doctor.issues import NOTE, SPOILS, Finding
 from tfseg.doctor.leakage import twins
+from tfseg.labels import VOID
 
 RARE = 0.001  # share of the labelled pixels
 MOST_NAMED = 8  # classes or values in one finding
@@ -12,13 +13,13 @@ MOST_TRAIN_IDS = 20  # classes of tables that number Cityscapes' 19 in order
 LABEL_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
 
 
-def find(subject, surveys):
+def find(data, surveys):
     """The findings of every rule about a data set as a whole."""
     rules = (splits, black_and_white, unknown, void, classes, rare, sizes, leaks)
-    return [finding for rule in rules for finding in rule(subject, surveys)]
+    return [finding for rule in rules for finding in rule(data, surveys)]
 
 
-def splits(subject, surveys):
+def splits(data, surveys):
     """Splits that are missing, or have no frame."""
     if "train" not in surveys:
         there = ", ".join(surveys) or "none"
@@ -30,12 +31,12 @@ def splits(subject, surveys):
             yield Finding(SPOILS, f"{split} has no frames; fill it or take its folder away")
 
 
-def black_and_white(subject, surveys):
+def black_and_white(data, surveys):
     """Masks of two classes that hold 0 and 255, of which 255 is void."""
-    file = _half_is_void(subject, surveys)
+    file = _half_is_void(data, surveys)
     if file:
-        (first, second), color = subject.classes, ",".join(map(str, subject.colors[1]))
-        again = ", and convert again" if subject.kind == "records" else ""
+        (first, second), color = data.classes, ",".join(map(str, data.colors[1]))
+        again = ", and convert again" if data.kind == "records" else ""
         yield Finding(
             SPOILS,
             f"labels hold 0 and 255 alone, and 255 is void: {second} never occurs (the first: "
@@ -44,23 +45,23 @@ def black_and_white(subject, surveys):
         )
 
 
-def _half_is_void(subject, surveys):
+def _half_is_void(data, surveys):
     """The first label with void, where those of two classes hold nothing but 0 and void 255."""
-    if len(subject.classes) != 2 or not isinstance(subject.coding, Values):
+    if len(data.classes) != 2 or not isinstance(data.coding, Values):
         return None
-    if _seen(surveys) != [0, VOID] or dict(subject.coding.table).get(VOID, VOID) != VOID:
+    if _seen(surveys) != [0, VOID] or dict(data.coding.table).get(VOID, VOID) != VOID:
         return None
     return next(found.with_void for found in surveys.values() if found.with_void)
 
 
-def unknown(subject, surveys):
+def unknown(data, surveys):
     """Label pixels in no class, and the likeliest cause."""
     first = next((found for found in surveys.values() if found.unknown_in), None)
     if first is None:
         return
     first = f"the first: {first.example} in {first.unknown_in[0]}"
-    if _are_label_ids(subject, surveys):
-        last = len(subject.classes) - 1
+    if _are_label_ids(data, surveys):
+        last = len(data.classes) - 1
         yield Finding(
             SPOILS,
             f"labels look like Cityscapes' labelIds where trainIds, 0 to {last}, are wanted: they "
@@ -73,19 +74,19 @@ def unknown(subject, surveys):
     share = pixels / sum(found.pixels.sum() for found in surveys.values())
     files = sum(len(found.unknown_in) for found in surveys.values())
     mend = "or convert --allow_unknown makes them void"
-    if subject.kind == "records":
+    if data.kind == "records":
         mend = "and convert again"
     yield Finding(
-        SPOILS if isinstance(subject.coding, Values) or share > _most_unknown() else NOTE,
+        SPOILS if isinstance(data.coding, Values) or share > _most_unknown() else NOTE,
         f"{pixels} of the label pixels ({share:.2%}), in {files} of the labels, are in no class "
-        f"({_which(subject, surveys)}{first}); complete the table of classes, {mend}",
+        f"({_which(data, surveys)}{first}); complete the table of classes, {mend}",
     )
 
 
-def _which(subject, surveys):
+def _which(data, surveys):
     """What is known of unknown pixels besides the first."""
-    if isinstance(subject.coding, Values):
-        known = dict(subject.coding.table)
+    if isinstance(data.coding, Values):
+        known = dict(data.coding.table)
         outside = [str(value) for value in _seen(surveys) if value not in known]
         return f"values {_listed(outside)}; "
     gray = any(kind in ("1", "L") for found in surveys.values() for kind in found.kinds)
@@ -98,19 +99,19 @@ def _most_unknown():
     return MOST_UNKNOWN
 
 
-def _are_label_ids(subject, surveys):
+def _are_label_ids(data, surveys):
     """Whether Cityscapes' trainIds are wanted and its labelIds are there.
 
     TrainIds are the classes' own places in a table of about 19. No trainId is above 18, so several
     labelIds that are beyond the table tell, if nothing but void lies above 33, and if there is
     more of 7 than of 0: as trainIds these are traffic sign and road, as labelIds road and nothing.
     """
-    if not isinstance(subject.coding, Values) or len(subject.classes) > MOST_TRAIN_IDS:
+    if not isinstance(data.coding, Values) or len(data.classes) > MOST_TRAIN_IDS:
         return False
-    if any(index not in (value, VOID) for value, index in subject.coding.table):
+    if any(index not in (value, VOID) for value, index in data.coding.table):
         return False
     values, seen = _values(surveys), _seen(surveys)
-    beyond = [value for value in LABEL_IDS if value >= len(subject.classes) and value in seen]
+    beyond = [value for value in LABEL_IDS if value >= len(data.classes) and value in seen]
     return len(beyond) >= 3 and not values[34:VOID].any() and values[7] > values[0]
 
 
@@ -122,7 +123,7 @@ def _seen(surveys):
     return _values(surveys).nonzero()[0].tolist()
 
 
-def void(subject, surveys):
+def void(data, surveys):
     """Labels, and splits, with too little to learn from."""
     for split, found in surveys.items():
         if found.void_in:
@@ -141,13 +142,13 @@ def void(subject, surveys):
             )
 
 
-def classes(subject, surveys):
+def classes(data, surveys):
     """Classes without a pixel: nothing to learn from in train, nothing to measure elsewhere."""
-    if _half_is_void(subject, surveys) or _are_label_ids(subject, surveys):
+    if _half_is_void(data, surveys) or _are_label_ids(data, surveys):
         return  # which has been said
     for split, found in surveys.items():
-        counts = found.pixels[: len(subject.classes)]
-        missing = [name for name, pixels in zip(subject.classes, counts, strict=True) if not pixels]
+        counts = found.pixels[: len(data.classes)]
+        missing = [name for name, pixels in zip(data.classes, counts, strict=True) if not pixels]
         read = found.pixels if split == "train" else counts
         if not missing or not read.any():
             continue
@@ -161,13 +162,13 @@ def classes(subject, surveys):
         )
 
 
-def rare(subject, surveys):
+def rare(data, surveys):
     if "train" not in surveys:
         return
-    counts = surveys["train"].pixels[: len(subject.classes)]
+    counts = surveys["train"].pixels[: len(data.classes)]
     few = [
         f"{name} ({pixels / counts.sum():.3%})"
-        for name, pixels in zip(subject.classes, counts, strict=True)
+        for name, pixels in zip(data.classes, counts, strict=True)
         if 0 < pixels < RARE * counts.sum()
     ]
     if few:
@@ -178,7 +179,7 @@ def rare(subject, surveys):
         )
 
 
-def sizes(subject, surveys):
+def sizes(data, surveys):
     """Frames of several sizes are cropped to the smallest for training."""
     found = list(surveys["train"].sizes) if "train" in surveys else []
     if len(found) > 1:
@@ -190,7 +191,7 @@ def sizes(subject, surveys):
         )
 
 
-def leaks(subject, surveys):
+def leaks(data, surveys):
     """Frames that are in train and elsewhere too."""
     train = surveys.get("train")
     for split, found in surveys.items():
@@ -202,7 +203,7 @@ def leaks(subject, surveys):
             yield Finding(
                 SPOILS,
                 f"{len(pairs)} of {found.frames} frames of {split} are in train too, or nearly "
-                f"(the nearest: {subject.where(split, index)} and {subject.where('train', twin)}, "
+                f"(the nearest: {data.where(split, index)} and {data.where('train', twin)}, "
                 f"{distance:.1f} gray levels apart): figures on {split} would flatter; take them "
                 f"out of one of the two",
             )

@@ -21,25 +21,25 @@ class Sample:
     pair: np.ndarray
 
 
-def samples(subject):
+def samples(data):
     """Frames spread over the first split that has some, scaled to one size."""
-    split = next((name for name, frames in subject.sizes.items() if frames), None)
+    split = next((name for name, frames in data.sizes.items() if frames), None)
     if split is None:
         return []
-    found, frames, size = [], subject.sizes[split], None
+    found, frames, size = [], data.sizes[split], None
     count = min(MOST, frames)
     for i in range(count):
         index = i * frames // count
         try:
-            image, label = subject.load(split, index)
+            image, label = data.load(split, index)
         except UserError:
             continue  # the findings have it
         if image.shape[:2] != label.shape:
             continue
-        pair = np.concatenate([image, overlay(image, label, subject.colors, alpha=0.7)], axis=1)
+        pair = np.concatenate([image, overlay(image, label, data.colors, alpha=0.7)], axis=1)
         size = size or _tile(*label.shape)
         pair = ImageOps.pad(Image.fromarray(pair), size, color="white")
-        found.append(Sample(subject.where(split, index), np.asarray(pair)))
+        found.append(Sample(data.where(split, index), np.asarray(pair)))
     return found
 
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import PurePath
 
-from tfseg.losses import class_weights
+from tfseg.losses import CLASS_WEIGHTS, class_weights
 from tfseg.page import bar, figure, swatch, write_page
 from tfseg.records.example import encode_png
 
-SCHEMES = ("enet", "linknet", "median")
+SCHEMES = tuple(CLASS_WEIGHTS)
 MOST_SIZES = 4
 CLEAN = "nothing found that would spoil training"
 
@@ -24,25 +24,25 @@ class Row:
     weights: tuple[float, ...]
 
 
-def rows(subject, found):
+def rows(data, found):
     """The classes of a split, in the order of their indices; none where no label has any."""
-    pixels = found.pixels[: len(subject.classes)]
+    pixels = found.pixels[: len(data.classes)]
     if not pixels.any():
         return []
-    present = found.present[: len(subject.classes)]
+    present = found.present[: len(data.classes)]
     weights = [
         class_weights(pixels, scheme, void=found.void, present=present) for scheme in SCHEMES
     ]
     shares = pixels / found.pixels.sum()
-    columns = (subject.classes, subject.colors, shares, zip(*weights, strict=True))
+    columns = (data.classes, data.colors, shares, zip(*weights, strict=True))
     return [Row(*row) for row in zip(*columns, strict=True)]
 
 
-def text(subject, surveys, findings):
+def text(data, surveys, findings):
     """The report for a terminal."""
-    lines = [subject.heading]
+    lines = [data.heading]
     for split, found in surveys.items():
-        lines += ["", f"{split}: {_frames(found)}{_sizes(found)}", *_class_table(subject, found)]
+        lines += ["", f"{split}: {_frames(found)}{_sizes(found)}", *_class_table(data, found)]
     lines += ["", *(f"{_severity(finding)}: {finding.text}" for finding in findings)]
     if not any(finding.spoils for finding in findings):
         lines.append(CLEAN)
@@ -74,11 +74,11 @@ def _by(size):
     return "x".join(map(str, size))
 
 
-def _class_table(subject, found):
-    table = rows(subject, found)
+def _class_table(data, found):
+    table = rows(data, found)
     if not table:
         return ["no label holds a pixel of any class"]
-    width = max(map(len, (*subject.classes, "void")))
+    width = max(map(len, (*data.classes, "void")))
     lines = [f"{'class':<{width}}  pixels %" + "".join(f"{scheme:>9}" for scheme in SCHEMES)]
     for row in table:
         weights = "".join(f"{weight:9.2f}" for weight in row.weights)
@@ -88,17 +88,17 @@ def _class_table(subject, found):
     return [*lines, f"{'void':<{width}}  {void:8.2f}"]
 
 
-def write(path, subject, surveys, findings, samples):
+def write(path, data, surveys, findings, samples):
     """Writes the report as a page, with the samples of `montage`."""
     parts = [
-        f'<h1>{escape(subject.name)}</h1>\n<p class="dim">{escape(subject.heading)}</p>',
+        f'<h1>{escape(data.name)}</h1>\n<p class="dim">{escape(data.heading)}</p>',
         _verdict(findings),
         _tiles(surveys),
         _findings(findings),
-        *(_classes(subject, split, found) for split, found in surveys.items()),
-        _samples(subject, samples),
+        *(_classes(data, split, found) for split, found in surveys.items()),
+        _samples(data, samples),
     ]
-    write_page(path, f"{subject.name}: what is in it", "\n".join(parts))
+    write_page(path, f"{data.name}: what is in it", "\n".join(parts))
 
 
 def _verdict(findings):
@@ -134,9 +134,9 @@ def _prose(text):
     return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
-def _classes(subject, split, found):
+def _classes(data, split, found):
     """Bars in class colours, the longest over the whole width; shares and weights beside them."""
-    table = rows(subject, found)
+    table = rows(data, found)
     if not table:
         return f"<h2>Classes in {escape(split)}</h2><p>No label holds a pixel of any class.</p>"
     void = found.void / found.pixels.sum()
@@ -162,10 +162,10 @@ def _line(name, color, share, longest, weights):
     )
 
 
-def _samples(subject, samples):
+def _samples(data, samples):
     if not samples:
         return ""
-    names = zip(subject.classes, subject.colors, strict=True)
+    names = zip(data.classes, data.colors, strict=True)
     legend = "".join(f"<span>{swatch(color)}{escape(name)}</span>" for name, color in names)
     figures = (
         figure(

@@ -12,8 +12,9 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from tfseg.datasets.coding import VOID, Colors
+from tfseg.datasets.coding import Colors
 from tfseg.errors import UserError
+from tfseg.labels import VOID
 from tfseg.records.frames import read_image, read_raw_label
 
 SIDE = 16  # pixels of a thumbnail
@@ -49,8 +50,8 @@ def examine(frame):
         try:
             look(frame, facts)
         except UserError as error:
-            mend = "" if ";" in str(error) else "; replace the file, or take the frame out"
-            facts.problems += (f"{error}{mend}",)
+            mend = "" if ";" in error.typed else "; replace the file, or take the frame out"
+            facts.problems += (f"{error.typed}{mend}",)
     if facts.image_size and facts.label_size and facts.image_size != facts.label_size:
         facts.problems += (mismatch(facts),)
     return facts
@@ -146,12 +147,12 @@ class Survey:
         return int(self.pixels[VOID])
 
 
-def survey(subject, report, workers=1):
+def survey(data, report, workers=1):
     """{split: `Survey`} of every frame; what could not be read goes to `report`."""
-    found = {split: Survey(frames) for split, frames in subject.sizes.items()}
-    places = ((split, i) for split, frames in subject.sizes.items() for i in range(frames))
+    found = {split: Survey(frames) for split, frames in data.sizes.items()}
+    places = ((split, i) for split, frames in data.sizes.items() for i in range(frames))
     every = tqdm(
-        subject.facts(workers), "examining", sum(subject.sizes.values()), unit="frame", leave=False
+        data.facts(workers), "examining", sum(data.sizes.values()), unit="frame", leave=False
     )
     for (split, index), facts in zip(places, every, strict=True):
         found[split].add(index, facts)

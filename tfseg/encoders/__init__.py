@@ -1,46 +1,97 @@
-"""Encoders: normalised pixels -> features at strides 1 to 32. A new one is a line in ENCODERS."""
+"""Encoders: normalised pixels -> features at strides 1 to 32. A new one is a row in ENCODERS, a new
+family a file here and its rows.
 
-import inspect
-import re
+Rooms it may use: `layers`, and `checkpoints` for files of weights.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import keras
 
-from tfseg.checkpoints import imagenet_file, read_state_dict
 from tfseg.encoders.densenet import densenet
 from tfseg.encoders.resnet import basic_block, bottleneck, resnet
 from tfseg.encoders.vgg import vgg
+from tfseg.encoders.weights import Weights, fetch, load_weights
 from tfseg.errors import UserError, unknown
 from tfseg.layers.preprocess import Normalize
-from tfseg.layers.state_dict import fill, named_variables, rename
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A row of `ENCODERS`.
+
+    Attributes:
+        build: (x, **options) -> features by name: "stride2", ..., "stride32", what else it has.
+        family: what it is one of; families share their options and layout.
+        channels: of "stride2" to "stride32".
+        dilates: whether it takes `output_stride` 8 and 16.
+        normalization: the pixels its ImageNet weights were trained on.
+        weights: where those are; None where there are none.
+        center: decoders of U-Net's kind want two convolutions of their own behind it, because it
+            ends in a pool.
+        preactivated: its features at strides 4 to 16 are not yet normalised and rectified.
+    """
+
+    build: Callable[..., dict[str, Any]]
+    family: str
+    channels: tuple[int, ...]
+    dilates: bool = False
+    normalization: str = "imagenet"
+    weights: Weights | None = None
+    center: bool = False
+    preactivated: bool = False
+
+
+def _resnet(block, depths, *weights):
+    widths = (64, *(width * (4 if block is bottleneck else 1) for width in (64, 128, 256, 512)))
+    build = partial(resnet, block=block, depths=depths)
+    return Encoder(build, "resnet", widths, dilates=True, weights=Weights(*weights))
+
+
+def _vgg(depths, norm, *weights):
+    build = partial(vgg, depths=depths, norm=norm)
+    return Encoder(build, "vgg", (128, 256, 512, 512, 512), weights=Weights(*weights), center=True)
+
+
+def _densenet(depths, channels, *weights):
+    build = partial(densenet, depths=depths)
+    return Encoder(build, "densenet", channels, weights=Weights(*weights), preactivated=True)
+
 
 ENCODERS = {
-    "resnet18": partial(resnet, block=basic_block, depths=(2, 2, 2, 2)),
-    "resnet34": partial(resnet, block=basic_block, depths=(3, 4, 6, 3)),
-    "resnet50": partial(resnet, block=bottleneck, depths=(3, 4, 6, 3)),
-    "resnet101": partial(resnet, block=bottleneck, depths=(3, 4, 23, 3)),
-    "resnet152": partial(resnet, block=bottleneck, depths=(3, 8, 36, 3)),
-    "vgg16": partial(vgg, depths=(2, 2, 3, 3, 3)),
-    "vgg16_bn": partial(vgg, depths=(2, 2, 3, 3, 3), norm=True),
-    "vgg19": partial(vgg, depths=(2, 2, 4, 4, 4)),
-    "vgg19_bn": partial(vgg, depths=(2, 2, 4, 4, 4), norm=True),
-    "densenet121": partial(densenet, depths=(6, 12, 24, 16)),
-    "densenet169": partial(densenet, depths=(6, 12, 32, 32)),
-    "densenet201": partial(densenet, depths=(6, 12, 48, 32)),
+    "resnet18": _resnet(basic_block, (2, 2, 2, 2), "timm/resnet18.tv_in1k", "main"),
+    "resnet34": _resnet(basic_block, (3, 4, 6, 3), "timm/resnet34.tv_in1k", "main"),
+    "resnet50": _resnet(bottleneck, (3, 4, 6, 3), "timm/resnet50.tv_in1k", "main"),
+    "resnet101": _resnet(bottleneck, (3, 4, 23, 3), "timm/resnet101.tv_in1k", "main"),
+    "resnet152": _resnet(bottleneck, (3, 8, 36, 3), "timm/resnet152.tv_in1k", "main"),
+    "vgg16": _vgg((2, 2, 3, 3, 3), False, "timm/vgg16.tv_in1k", "main"),
+    "vgg16_bn": _vgg((2, 2, 3, 3, 3), True, "timm/vgg16_bn.tv_in1k", "main"),
+    "vgg19": _vgg((2, 2, 4, 4, 4), False, "timm/vgg19.tv_in1k", "main"),
+    "vgg19_bn": _vgg((2, 2, 4, 4, 4), True, "timm/vgg19_bn.tv_in1k", "main"),
+    "densenet121": _densenet(
+        (6, 12, 24, 16), (64, 256, 512, 1024, 1024), "timm/densenet121.tv_in1k", "main"
+    ),
+    "densenet169": _densenet(
+        (6, 12, 32, 32), (64, 256, 512, 1280, 1664), "timm/densenet169.tv_in1k", "main"
+    ),
+    "densenet201": _densenet(
+        (6, 12, 48, 32), (64, 256, 512, 1792, 1920), "timm/densenet201.tv_in1k", "main"
+    ),
 }
 
 OUTPUT_STRIDES = (8, 16, 32)
 
-# Encoder layers bear torchvision's module paths, so a name tells that a layer is the encoder's.
-_ENCODER_LAYER = re.compile(r"(conv1|bn1)$|layer[1-4]\.\d+\.|features\.")
+
+def list_encoders() -> list[str]:
+    """Names that `tfseg.build_encoder` takes."""
+    return list(ENCODERS)
 
 
-def is_encoder_layer(layer):
-    """Whether a network's layer belongs to its encoder."""
-    return bool(_ENCODER_LAYER.match(layer.name))
-
-
-def encode(name, x, *, output_stride=32, **options):
+def encode(name: str, x: Any, *, output_stride: int = 32, **options: Any) -> dict[str, Any]:
     """Normalised pixels (N, H, W, 3) -> dict of features: "stride2", "stride4", ... "stride32".
 
     Raises `UserError` for an encoder that does not exist, or that cannot be dilated.
@@ -48,53 +99,86 @@ def encode(name, x, *, output_stride=32, **options):
     if name not in ENCODERS:
         raise unknown("encoder", name, ENCODERS)
     if output_stride not in OUTPUT_STRIDES:
-        raise UserError(f"output_stride={output_stride}: choose one of 8, 16, 32")
+        raise UserError(f"--output_stride={output_stride}: choose one of 8, 16, 32")
     if output_stride != 32:
-        if "output_stride" not in inspect.signature(ENCODERS[name]).parameters:
-            raise UserError(f"output_stride={output_stride}: only ResNets have 8 and 16")
+        if not ENCODERS[name].dilates:
+            families = sorted({row.family for row in ENCODERS.values() if row.dilates})
+            raise UserError(
+                f"--output_stride={output_stride}: {name} has 32 alone; "
+                f"families with 8 and 16: {', '.join(families)}"
+            )
         options["output_stride"] = output_stride
-    return ENCODERS[name](x, **options)
+    features = ENCODERS[name].build(x, **options)
+    for layer in _between(x, features.values()):
+        layer.is_encoder = True
+    return features
+
+
+def _between(x, features):
+    """The layers that lead from `x` to the features."""
+    found, waiting = {}, list(features)
+    while waiting:
+        tensor = waiting.pop()
+        layer = tensor._keras_history.operation
+        if tensor is x or id(layer) in found:
+            continue
+        found[id(layer)] = layer
+        waiting += layer._inbound_nodes[tensor._keras_history.node_index].input_tensors
+    return found.values()
+
+
+def encoder_layers(model: keras.Model) -> tuple[str, ...]:
+    """Names of the layers that `encode` made in a network, in its order."""
+    return tuple(layer.name for layer in model.layers if getattr(layer, "is_encoder", False))
 
 
 def build_encoder(
-    name,
+    name: str,
     *,
-    input_shape=(None, None, 3),
-    normalization="imagenet",
-    output_stride=32,
-    encoder_weights=None,
-):
+    input_shape: tuple[int | None, int | None, int] = (None, None, 3),
+    normalization: str | None = "imagenet",
+    output_stride: int = 32,
+    encoder_weights: str | Path | None = None,
+) -> keras.Model:
     """An encoder on its own: RGB pixels in 0..255 -> {"stride2": ..., "stride32": ...}.
 
     Args:
-        name: one of `ENCODERS`.
+        name: one of `list_encoders()`.
         input_shape: (H, W, 3), None where any size is to be taken.
         normalization: "imagenet", "unit", "caffe", or None for pixels that are normalised already.
         output_stride: 8 or 16 dilates a ResNet's last stages in place of their strides.
         encoder_weights: "imagenet" or a file, as in `tfseg.build`.
+
+    Raises:
+        UserError: for an unknown name, with the nearest there are.
+
+    Example:
+        >>> features = tfseg.build_encoder("resnet34")(images)  # (1, 96, 128, 3)
+        >>> features["stride32"].shape
+        (1, 3, 4, 512)
     """
     pixels = keras.Input(input_shape, dtype="float32", name="images")
     x = Normalize(normalization, name="normalize")(pixels) if normalization else pixels
     features = encode(name, x, output_stride=output_stride)
     outputs = {key: f for key, f in features.items() if key.startswith("stride")}
     model = keras.Model(pixels, outputs, name=name)
+    model.encoder_layers = encoder_layers(model)
     if encoder_weights:
         load_encoder_weights(model, name, encoder_weights)
     return model
 
 
-def load_encoder_weights(model, encoder, source, keys=()):
+def load_encoder_weights(
+    model: keras.Model, encoder: str, source: str | Path, keys: tuple = ()
+) -> None:
     """Fills the encoder of a network from `source`: "imagenet", or a file of its PyTorch weights.
 
-    Every weight of the encoder must be there. What else the file holds is left out, but for what
-    the network also has: FCN's two large layers are the ImageNet classifier's.
+    `keys` is how that file spells what layers here are called.
     """
-    path = imagenet_file(encoder) if source == "imagenet" else source
-    found = rename(read_state_dict(path), keys)
-    wanted = {
-        key: entry
-        for key, entry in named_variables(model).items()
-        if key in found or is_encoder_layer(entry[0])
-    }
-    found = {key: array for key, array in found.items() if key in wanted}
-    fill(wanted, found, f"{encoder} ({path})")
+    if source != "imagenet":
+        load_weights(model, encoder, source, keys)
+        return
+    weights = ENCODERS[encoder].weights
+    if weights is None:
+        raise UserError(f"--encoder_weights=imagenet: there are none of {encoder}; leave it out")
+    load_weights(model, encoder, fetch(weights), keys)

@@ -5,7 +5,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from tfseg.evaluation.counts import VOID, mean, pair_counts, ratio
+from tfseg.labels import VOID
+from tfseg.metrics import iou, mean, pair_counts, ratio
 
 RIM = 0.02  # of the picture's diagonal (Cheng et al. 2021, section 5)
 TOLERANCE = 0.0075  # of the picture's diagonal (Csurka et al. 2013, section 3)
@@ -60,9 +61,9 @@ class Boundaries:
 
     def results(self):
         """Dict of `boundary_iou` and `bf`, float64 (K,), NaN for what was nowhere; their means."""
-        iou = ratio(self.both, self.truth + self.predicted - self.both)
+        rims = iou(self.both, self.truth, self.predicted)
         bf = ratio(self.f1, self.frames)
-        return {"boundary_iou": iou, "boundary_miou": mean(iou), "bf": bf, "mean_bf": mean(bf)}
+        return {"boundary_iou": rims, "boundary_miou": mean(rims), "bf": bf, "mean_bf": mean(bf)}
 
 
 def rim_and_outline(labels, width):

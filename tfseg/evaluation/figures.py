@@ -5,9 +5,10 @@ import math
 import numpy as np
 
 from tfseg.evaluation.boundary import Boundaries
-from tfseg.evaluation.counts import VOID, mean, pair_counts, ratio
 from tfseg.evaluation.instances import CLASSES as CITYSCAPES
 from tfseg.evaluation.instances import Instances, category_results, cityscapes_prediction
+from tfseg.labels import VOID
+from tfseg.metrics import pair_counts, ratio, scores
 
 __all__ = ["Tally", "cityscapes_prediction", "elab_names", "table"]
 
@@ -67,7 +68,7 @@ class Tally:
             self._frames_with_instances += 1
         if confidence is not None:
             self._calibration.add(truth, prediction, np.asarray(confidence))
-        return float(mean(_scores(frame)["iou"]))
+        return scores(frame)["miou"]
 
     def results(self):
         """All figures as JSON holds them: shares of 1, None for what was nowhere.
@@ -78,7 +79,7 @@ class Tally:
         had its instances `iiou`, `category_iiou`, `iiou_mean`, `category_iiou_mean`; where
         confidence was given `ece` and `calibration`.
         """
-        found = _scores(self.matrix) | (self._boundaries.results() if self._boundaries else {})
+        found = scores(self.matrix) | (self._boundaries.results() if self._boundaries else {})
         for name in {"iou", "boundary_iou", "bf"} & found.keys():
             found[name] = dict(zip(self.classes, found[name], strict=True))
         if self._official:
@@ -89,19 +90,6 @@ class Tally:
         if self._calibration.seen:
             found |= self._calibration.results()
         return _plain(found)
-
-
-def _scores(matrix):
-    """As `tfseg.metrics.scores`, of a matrix whose last columns are no class."""
-    right, truth = matrix.diagonal(), matrix.sum(1)
-    iou = ratio(right, truth + matrix[:, : len(matrix)].sum(0) - right)
-    return {
-        "miou": mean(iou),
-        "pixel_accuracy": float(ratio(right.sum(), truth.sum())),
-        "class_accuracy": mean(ratio(right, truth)),
-        "fw_iou": float(ratio(np.nansum(truth * iou), truth.sum())),
-        "iou": iou,
-    }
 
 
 class Calibration:

@@ -6,8 +6,8 @@ The figures are those of the authors' evaluator (Cordts et al. 2016, arXiv 1604.
 import numpy as np
 
 from tfseg.datasets.cityscapes import LABELS, TRAINED
-from tfseg.datasets.coding import VOID
-from tfseg.evaluation.counts import mean, ratio
+from tfseg.labels import VOID
+from tfseg.metrics import iou, mean, ratio
 
 CLASSES = tuple(label.name for label in TRAINED)
 # Prediction of a label that is no class, but of a category all the same: caravan and trailer.
@@ -119,11 +119,9 @@ class Instances:
 
 def category_results(matrix):
     """`category_iou` {name: } of the seven categories and `category_miou`; matrix (19, 21)."""
-    iou = {}
+    found = {}
     for index, name in enumerate(CATEGORIES):
         inside = index == _CLASS
         columns = matrix[:, :VEHICLE][:, inside]
-        iou[name] = float(
-            ratio(columns[inside].sum(), matrix[inside].sum() + columns[~inside].sum())
-        )
-    return {"category_iou": iou, "category_miou": mean(list(iou.values()))}
+        found[name] = float(iou(columns[inside].sum(), matrix[inside].sum(), columns.sum()))
+    return {"category_iou": found, "category_miou": mean(list(found.values()))}

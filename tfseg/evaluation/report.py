@@ -9,6 +9,7 @@ import numpy as np
 
 from tfseg.errors import UserError
 from tfseg.evaluation.figures import COLUMNS, SUMMARY
+from tfseg.labels import VOID
 from tfseg.page import bar, figure, swatch, write_page
 from tfseg.records.example import encode_png
 from tfseg.visualize import colorize, confusion_picture
@@ -31,22 +32,22 @@ def others(runs, split):
     return found
 
 
-def write(path, subject, scored, others):
-    """Writes the page of a `Subject` and its `Score`; `others` as the function has them."""
-    results, labels = scored.tally.results(), subject.labels
-    about = f"{subject.name}, {len(subject.split)} frames of {subject.split.name}"
-    about += f", {subject.looks}" if subject.looks else ""
+def write(path, target, scored, others):
+    """Writes the page of a `Target` and its `Score`; `others` as the function has them."""
+    results, labels = scored.tally.results(), target.labels
+    about = f"{target.name}, {len(target.split)} frames of {target.split.name}"
+    about += f", {target.looks}" if target.looks else ""
     parts = [
         f"<h1>{escape(labels.dataset)}: {_percent(results['miou'])} % mIoU</h1>"
         f'<p class="dim">{escape(about)}</p>',
         _tiles(results),
         _classes(results, labels),
-        _compare([(subject.name, results), *others], labels) if others else "",
+        _compare([(target.name, results), *others], labels) if others else "",
         _confusion(scored.tally.matrix, labels),
-        _frames(subject, scored.frames),
+        _frames(target, scored.frames),
         _calibration(results) if "calibration" in results else "",
     ]
-    write_page(path, f"{labels.dataset}: {subject.split.name}", "\n".join(parts))
+    write_page(path, f"{labels.dataset}: {target.split.name}", "\n".join(parts))
 
 
 def _tiles(results):
@@ -106,7 +107,7 @@ def _confusion(matrix, labels):
     return "<h2>What is taken for what</h2>" + figure(_png(picture), "", about)
 
 
-def _frames(subject, mious):
+def _frames(target, mious):
     """The best, middling and worst frames by their own mIoU."""
     order = [index for index in np.argsort(mious) if not math.isnan(mious[index])]
     middle = max(0, len(order) // 2 - EACH // 2)
@@ -115,27 +116,27 @@ def _frames(subject, mious):
         "Middling": order[middle : middle + EACH],
         "Best": order[-EACH:][::-1],
     }
-    names = zip(subject.labels.classes, subject.labels.colors, strict=True)
+    names = zip(target.labels.classes, target.labels.colors, strict=True)
     legend = "".join(f"<span>{swatch(color)}{escape(name)}</span>" for name, color in names)
     parts, shown = [f'<h2>Frames</h2><div class="legend">{legend}</div>'], set()
     for title, chosen in groups.items():
         for index in chosen:
             if index not in shown:  # of few frames, one may be of two kinds
-                parts.append(_frame(subject, int(index), title, mious[index]))
+                parts.append(_frame(target, int(index), title, mious[index]))
                 shown.add(index)
     return "\n".join(parts)
 
 
-def _frame(subject, index, title, miou):
-    image, truth, prediction = subject.frame(index)
-    colors = subject.labels.colors
-    wrong = (truth != prediction) & (truth != 255)
+def _frame(target, index, title, miou):
+    image, truth, prediction = target.frame(index)
+    colors = target.labels.colors
+    wrong = (truth != prediction) & (truth != VOID)
     gray = np.repeat(image.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2) // 2 + 96
     panels = {
         "original": image,
         "truth": colorize(truth, colors),
         "prediction": colorize(prediction, colors),
-        f"wrong: {wrong.sum() / max(1, (truth != 255).sum()):.1%} of the pixels": np.where(
+        f"wrong: {wrong.sum() / max(1, (truth != VOID).sum()):.1%} of the pixels": np.where(
             wrong[..., None], np.uint8(WRONG), gray
         ),
     }

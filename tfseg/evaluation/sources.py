@@ -7,7 +7,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from tfseg.errors import UserError
-from tfseg.evaluation.runtimes import open_export
+from tfseg.exporting.formats import open_export
 from tfseg.records.example import decode_about
 
 NO_MASKS = ("_overlay", "_uncertainty")  # what `predict` writes beside them

@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+from keras.layers import DepthwiseConv2D
 
 from tfseg.errors import UserError
 
@@ -57,13 +58,13 @@ def fill(wanted, found, what, *, strict=True, skip_head=False):
     unexpected = [f"unexpected {key}" for key in found if key not in wanted]
     arrays, misshapen = {}, []
     for key in wanted.keys() & found.keys():
-        variable = wanted[key][1]
-        array = _in_layout(np.asarray(found[key]), tuple(variable.shape))
+        layer, variable = wanted[key]
+        array = _in_layout(np.asarray(found[key]), layer, tuple(variable.shape))
         if array.shape == tuple(variable.shape):
             arrays[key] = array
         else:
             misshapen.append(
-                f"{key} is {np.shape(found[key])}, wanted {torch_shape(variable.shape)}"
+                f"{key} is {np.shape(found[key])}, wanted {torch_shape(layer, variable.shape)}"
             )
     wrong = [*(missing + unexpected if strict else []), *([] if skip_head else misshapen)]
     if wrong or not arrays:
@@ -75,15 +76,26 @@ def fill(wanted, found, what, *, strict=True, skip_head=False):
     return sorted(missing + unexpected + misshapen)
 
 
-def _in_layout(array, shape):
-    """PyTorch's array in Keras' layout: OIHW -> HWIO, and IOHW -> HWOI of transposed ones."""
+def _in_layout(array, layer, shape):
+    """PyTorch's array in Keras' layout.
+
+    OIHW becomes HWIO, IOHW of transposed convolutions HWOI, and (I·M)1HW of depthwise ones HWIM:
+    channel i·M + m comes from channel i in both.
+    """
     if len(shape) == 4 and array.ndim == 2 and array.size == np.prod(shape):
-        array = array.reshape(torch_shape(shape))  # a linear layer that became a convolution
+        array = array.reshape(torch_shape(layer, shape))  # a linear layer that became a convolution
+    if array.ndim == 4 and isinstance(layer, DepthwiseConv2D):
+        array = array.transpose(2, 3, 0, 1)
+        return array.reshape(shape) if array.size == np.prod(shape) else array
     if array.ndim == 4:
         return array.transpose(2, 3, 1, 0)
     return array.reshape(shape) if array.size == 1 and np.prod(shape) == 1 else array
 
 
-def torch_shape(shape):
-    """The shape that PyTorch gives what has `shape` in Keras."""
-    return (shape[3], shape[2], shape[0], shape[1]) if len(shape) == 4 else tuple(shape)
+def torch_shape(layer, shape):
+    """The shape that PyTorch gives a variable of `layer` that has `shape` in Keras."""
+    if len(shape) != 4:
+        return tuple(shape)
+    if isinstance(layer, DepthwiseConv2D):
+        return (shape[2] * shape[3], 1, shape[0], shape[1])
+    return (shape[3], shape[2], shape[0], shape[1])

@@ -3,10 +3,12 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import keras
 
-from tfseg.encoders import ENCODERS, load_encoder_weights
+from tfseg.encoders import ENCODERS, encoder_layers, load_encoder_weights
 from tfseg.errors import UserError, unknown
 from tfseg.layers.preprocess import AtLeast, Normalize
 from tfseg.models import (
@@ -37,6 +39,8 @@ class Architecture:
         keys: how a public checkpoint spells what layers here are called; see `tfseg.weights`.
         smallest: pixels a side that it needs.
         output_stride: of its coarsest map, where its options do not say otherwise.
+        samples: looks with dropout that prediction averages unless told otherwise; 0 is one look
+            without.
     """
 
     network: Callable
@@ -45,13 +49,10 @@ class Architecture:
     keys: tuple = ()
     smallest: int = 32
     output_stride: int = 32
+    samples: int = 0
 
 
-def _named(*stems):
-    return tuple(name for name in ENCODERS if name.startswith(stems))
-
-
-RESNETS, DEEP_RESNETS = _named("resnet"), ("resnet50", "resnet101", "resnet152")
+DEEP_RESNETS = ("resnet50", "resnet101", "resnet152")
 TWO_RESNETS = ("resnet50", "resnet101")
 STEM = pspnet.KEYS  # zijundeng's spelling of a ResNet's first layers
 
@@ -79,7 +80,9 @@ MODELS = {
     "segnet": Architecture(segnet.segnet, _SEGNET),
     "segnet_basic": Architecture(segnet.segnet_basic, _SEGNET, output_stride=16),
     "bayesian_segnet": Architecture(
-        segnet.bayesian_segnet, "Kendall et al. 2015, arXiv 1511.02680"
+        segnet.bayesian_segnet,
+        "Kendall et al. 2015, arXiv 1511.02680",
+        samples=8,  # the paper's gain over weights without dropout comes with the first six
     ),
     "segnet_plain": Architecture(
         learn_segmentation.segnet_plain, _LEARN, smallest=61, output_stride=8
@@ -136,19 +139,19 @@ MODELS = {
 
 
 def build(
-    name,
-    num_classes,
+    name: str,
+    num_classes: int,
     *,
-    encoder=None,
-    encoder_weights=None,
-    input_shape=(None, None, 3),
-    normalization="imagenet",
-    **options,
-):
+    encoder: str | None = None,
+    encoder_weights: str | Path | None = None,
+    input_shape: tuple[int | None, int | None, int] = (None, None, 3),
+    normalization: str | None = "imagenet",
+    **options: Any,
+) -> keras.Model:
     """A segmentation network: RGB pixels in 0..255 (N, H, W, 3) -> float32 logits (N, H, W, K).
 
     Args:
-        name: one of `MODELS`.
+        name: one of `list_models()`.
         num_classes: K, void not counted.
         encoder: one of the network's encoders; its usual one where None.
         encoder_weights: None for fresh ones, "imagenet" for torchvision's (fetched once, cached),
@@ -181,9 +184,15 @@ def build(
     else:
         outputs = _named_output(outputs, "logits")
     model = keras.Model(pixels, outputs, name=name)
+    model.encoder_layers = encoder_layers(model)
     if encoder_weights:
         load_encoder_weights(model, encoder, encoder_weights, architecture.keys)
     return model
+
+
+def list_models() -> list[str]:
+    """Names that `tfseg.build` takes."""
+    return list(MODELS)
 
 
 def _named_output(x, name):
@@ -203,13 +212,13 @@ def _check_encoder(name, encoder, encoder_weights):
         encoder = options_of(name).get("encoder")
     elif encoder not in encoders:
         if not encoders:
-            raise UserError(f"{name} has an encoder of its own; leave out encoder={encoder}")
+            raise UserError(f"{name} has an encoder of its own; leave out --encoder={encoder}")
         if encoder in ENCODERS:
             raise UserError(f"{name} has no encoder {encoder}; it has {', '.join(encoders)}")
         raise unknown("encoder", encoder, encoders)
     if encoder_weights and not encoder:
         raise UserError(
-            f"encoder_weights={encoder_weights}: {name} "
+            f"--encoder_weights={encoder_weights}: {name} "
             + ("needs an encoder for that" if encoders else "has no encoder to load them into")
         )
     return encoder

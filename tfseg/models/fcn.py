@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from tfseg.encoders import encode
+from tfseg.encoders import ENCODERS, encode
 from tfseg.layers.blocks import bn_relu, conv, transposed_conv
 from tfseg.layers.resize import FitLike, ResizeLike
 
@@ -85,7 +85,7 @@ def _fcn_vgg(pixels, x, classes, encoder, last):
 def _fcn_skips(pixels, x, classes, encoder, last, output_stride):
     """1×1 scores at strides 32, 16 and 8, resized and summed; for encoders that pad themselves."""
     f = encode(encoder, x, output_stride=output_stride)
-    dense = encoder.startswith("densenet")
+    dense = ENCODERS[encoder].preactivated
 
     def score(level):
         x, name = f[f"stride{1 << level}"], f"score{level}"
@@ -102,7 +102,7 @@ def _fcn_skips(pixels, x, classes, encoder, last, output_stride):
 
 
 def _fcn(pixels, x, classes, encoder, last, output_stride):
-    if encoder.startswith("vgg") and output_stride == 32:
+    if ENCODERS[encoder].family == "vgg" and output_stride == 32:
         return _fcn_vgg(pixels, x, classes, encoder, last)
     return _fcn_skips(pixels, x, classes, encoder, last, output_stride)
 

@@ -2,7 +2,7 @@
 
 from keras import layers
 
-from tfseg.encoders import encode
+from tfseg.encoders import ENCODERS, encode
 from tfseg.layers.blocks import bn_relu, conv, transposed_conv
 from tfseg.layers.resize import ResizeLike
 
@@ -59,7 +59,7 @@ def _unet_on_encoder(pixels, x, num_classes, encoder):
         return f.get(f"skip{stride}", f.get(f"stride{stride}"))
 
     x = skip(32)
-    if encoder.startswith("vgg"):  # smp puts a block between a VGG and its decoder
+    if ENCODERS[encoder].center:
         x = _two_convs(x, x.shape[-1], ("decoder.center.0", "decoder.center.1"))
     for i, (filters, stride) in enumerate(zip(DECODER, (16, 8, 4, 2), strict=False)):
         x = _block(x, skip(stride), filters, f"decoder.blocks.{i}")

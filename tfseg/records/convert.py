@@ -10,11 +10,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from tfseg.datasets.coding import VOID
+from tfseg import atomic
 from tfseg.errors import UserError
+from tfseg.labels import VOID
 from tfseg.records import lmdb_store, tfrecord_store
 from tfseg.records.frames import make_example
-from tfseg.records.whole import whole_folder
 from tfseg.records.workers import parallel
 
 PROGRESS = "progress.json"  # in the folder while shards are being written
@@ -104,7 +104,7 @@ def convert(
             raise UserError(f"{final} holds another conversion; --overwrite replaces it")
         print(f"{final} is there already, of the same files by name and size")
         return final
-    with whole_folder(final, request) as folder:
+    with atomic.folder(final, request) as folder:
         if lmdb_format:
             plan = [Shard(split, folder / split, listed) for split, listed in frames.items()]
         else:
@@ -184,7 +184,7 @@ def _write(plan, write, make, workers, allow_unknown, progress):
                 written.append(entry)
                 if not allow_unknown:
                     _check_unknown(written, total)
-                progress.write_text(json.dumps([dataclasses.asdict(entry) for entry in written]))
+                atomic.write_json(progress, [dataclasses.asdict(entry) for entry in written])
     except KeyboardInterrupt:
         done = sum(entry.examples for entry in written)
         raise KeyboardInterrupt(

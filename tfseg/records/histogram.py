@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from tfseg.records.damage import naming_damage
+from tfseg.records.corrupt import naming_corrupt
 from tfseg.records.example import decode
 
 
@@ -28,7 +28,7 @@ def class_histogram(split):
 
     counts = tf.data.Dataset.range(len(split)).map(count, tf.data.AUTOTUNE)
     pixels, present = np.zeros(256, np.int64), np.zeros(256, np.int64)
-    with naming_damage(split):
+    with naming_corrupt(split):
         for image in counts.as_numpy_iterator():
             pixels += image
             present += (image > 0) * int(image.sum())

@@ -4,20 +4,27 @@ Order, shuffling and resuming are arithmetic on indices then, the same for TFRec
 raw folder.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from tfseg.datasets import DATASETS, get_dataset, recognise
-from tfseg.datasets.coding import VOID
 from tfseg.errors import UserError
+from tfseg.labels import VOID
 from tfseg.records import lmdb_store, tfrecord_store
-from tfseg.records.join import join
+from tfseg.records.concat import concat
 from tfseg.records.raw_store import RawFrames
 from tfseg.records.split import Info, Records, Split
 
 SAMPLE = "streets"  # ships with the project, and steps back for the user's own
 
 
-def open_records(path, dataset=None, input_val=None, val_fraction=0.1, weights=None):
+def open_records(
+    path: str | Path,
+    dataset: str | None = None,
+    input_val: str | Path | None = None,
+    val_fraction: float = 0.1,
+    weights: Sequence[float] | None = None,
+) -> Records:
     """Opens a TFDS directory, an LMDB folder, a bare LMDB environment, a raw folder, or several.
 
     Args:
@@ -31,13 +38,18 @@ def open_records(path, dataset=None, input_val=None, val_fraction=0.1, weights=N
 
     Raises:
         UserError: where there are no records, several, or damaged ones.
+
+    Example:
+        >>> records = tfseg.open_records("records/streets")
+        >>> records.info.classes[0], len(records.splits["train"])
+        ('Sky', 64)
     """
     several = str(path).split(",")
     if len(several) > 1 and not Path(path).exists():
         if dataset:
             raise UserError(f"--dataset={dataset} beside several; name them: --input=DIR/a,DIR/b")
         opened = [open_records(part, None, input_val, val_fraction) for part in several]
-        return join(opened, weights)
+        return concat(opened, weights)
     if weights:
         raise UserError("--input_weights is for several data sets, as --input=a,b")
     path = Path(path)
@@ -53,6 +65,13 @@ def open_records(path, dataset=None, input_val=None, val_fraction=0.1, weights=N
         return _records(choice, path, "tfrecord", metadata, metadata["sizes"], stores, val_fraction)
     folders = {f.name: f for f in sorted(path.iterdir()) if lmdb_store.is_environment(f)}
     return _open_lmdb(choice, path, folders, val_fraction)
+
+
+def open_input(config) -> Records:
+    """The records that a `TrainConfig` names."""
+    return open_records(
+        config.input, config.dataset, config.input_val, config.val_fraction, config.input_weights
+    )
 
 
 def find_raw(path, dataset=None):

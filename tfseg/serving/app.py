@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 
 import tfseg
 from tfseg.serving import rest
-from tfseg.serving.guard import Guard
+from tfseg.serving.middleware import Middleware
 from tfseg.serving.pictures import mask_png, overlay_png, read_picture
 from tfseg.serving.schemas import HEALTH, IMAGE, INFO, MASK, POST_ERRORS, errors, json_of
 
@@ -40,7 +40,7 @@ def make_app(service, config):
     app.include_router(router)
     app.include_router(rest.router)
     app.add_middleware(
-        Guard,
+        Middleware,
         token=config.token,
         max_bytes=config.max_bytes,
         queue=config.queue,

@@ -9,7 +9,7 @@ import tensorflow as tf
 from fastapi import HTTPException
 
 from tfseg.serving.batcher import Batcher, Job
-from tfseg.serving.guard import RETRY_AFTER
+from tfseg.serving.middleware import RETRY_AFTER
 
 # On two cores LinkNet takes half as long an image for eight of 96×128 together, but longer for
 # several of 256×256 and more than for one after the other.

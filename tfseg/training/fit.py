@@ -8,41 +8,22 @@ import time
 from pathlib import Path
 
 import keras
-import tensorflow as tf
 
-from tfseg import devices
+from tfseg import atomic, devices
 from tfseg.data.augment import parse_augment, spell_augment
 from tfseg.data.pipeline import evaluation_batches, training_batches
-from tfseg.encoders import is_encoder_layer
 from tfseg.errors import UserError
-from tfseg.evaluation.engine import Engine
-from tfseg.evaluation.evaluate import check_labels, score_network
-from tfseg.losses import class_weights, make_loss
-from tfseg.metrics import ConfusionMatrix
+from tfseg.evaluation.score import score_network
+from tfseg.labels import Labels
 from tfseg.models import MODELS
-from tfseg.records.damage import naming_damage, without_damage
+from tfseg.networks import check_labels, load_checkpoint, load_run, logits_alone, precision
+from tfseg.prediction.engine import Engine
+from tfseg.records.corrupt import naming_corrupt, without_corrupt
 from tfseg.records.example import decode
-from tfseg.records.histogram import class_histogram
-from tfseg.records.reader import open_records
-from tfseg.runs import (
-    Labels,
-    RunFolder,
-    build_network,
-    load_checkpoint,
-    load_network,
-    logits_alone,
-    precision,
-    write_json,
-)
+from tfseg.records.reader import open_input
+from tfseg.runs import RunFolder
 from tfseg.training import callbacks
-from tfseg.training.auxiliary import AuxiliaryTraining
-from tfseg.training.optimizers import make_optimizer
-
-# What may change when a run goes on: where its data lies and how it runs, not what it learns.
-RESUMABLE = {
-    "resume", "input", "input_val", "dataset", "epochs", "keep", "cache", "workers", "gpu",
-    "mem_frac", "pictures", "logdir",
-}  # fmt: skip
+from tfseg.training.compilation import compiled, starting_network
 
 
 def train(config):
@@ -56,33 +37,31 @@ def train(config):
     return _run(config, records, run, strategy, resuming=False)
 
 
-def resume(config, given):
-    """Continues `config.resume` where it stopped; `given` are the flags on the command line."""
+def resume(config):
+    """Continues `config.resume` where it stopped, with the flags that were given beside it."""
     run = RunFolder(config.resume)
     saved = run.config()
-    fixed = sorted(given - RESUMABLE)
+    fixed = sorted(config.given - config.having("resumable"))
     if fixed:
         raise UserError(
             f"--{fixed[0]} cannot change in a run that goes on; leave it out, "
             f"or start a new run with --checkpoint={run.path}"
         )
-    changes = {name: getattr(config, name) for name in given - {"resume"}}
+    changes = {name: getattr(config, name) for name in config.given - {"resume"}}
     config = dataclasses.replace(saved, **changes)
     strategy = devices.select(config.gpu, config.mem_frac)
     records = _open(config)
-    check_labels(records, run)
+    check_labels(records, run.labels(), str(run.path))
     return _run(config, records, run, strategy, resuming=True)
 
 
 def _open(config):
-    records = open_records(
-        config.input, config.dataset, config.input_val, config.val_fraction, config.input_weights
-    )
+    records = open_input(config)
     for split in ("train", "val"):
         if split not in records.splits:
             raise UserError(f"{records.path} has no split {split!r}; it has {list(records.splits)}")
     if config.skip_damaged:
-        sound = {name: without_damage(records.splits[name]) for name in ("train", "val")}
+        sound = {name: without_corrupt(records.splits[name]) for name in ("train", "val")}
         records = dataclasses.replace(records, splits=sound)
     return records
 
@@ -113,16 +92,16 @@ def _run(config, records, run, strategy, resuming):
     keras.utils.set_random_seed(config.seed)
     scope = strategy.scope() if strategy else contextlib.nullcontext()
     with scope, precision(config.precision):
-        full = _network(config, records, resuming)
-        model, metric = _compiled(full, config, records, steps)
+        full = starting_network(config, len(records.info.classes), resuming)
+        model, metric = compiled(full, config, records, steps)
         network = logits_alone(full)
     state = _restore(model, run, resuming)
     if resuming:
-        config.save(run.path / "config.json")
+        run.save_config(config)
     else:
         run.create(config, Labels(records.name, records.info.classes, records.info.colors))
     _announce(config, records, run, network, state)
-    with naming_damage(records.splits["train"], records.splits["val"]):
+    with naming_corrupt(records.splits["train"], records.splits["val"]):
         _fit(model, metric, network, config, records, run, state, steps)
     _finish(config, records, run)
     return run.path
@@ -137,74 +116,6 @@ def _check_sizes(config, records):
                 f"--model={config.model} needs {smallest} pixels a side; crops or validation "
                 f"frames of {records.path} have {height}x{width}"
             )
-
-
-def _network(config, records, resuming):
-    """The network with the weights it starts from, and what shall stay as it is made so."""
-    options = {"aux": True} if config.aux else {}
-    if not resuming:
-        options["encoder_weights"] = config.encoder_weights
-    network = build_network(config, len(records.info.classes), **options)
-    if config.checkpoint and not resuming:
-        left = load_checkpoint(network, config.checkpoint, skip_head=config.skip_head)
-        for line in left:
-            print(f"left out of {config.checkpoint}: {line}")
-    for layer in network.layers:
-        batch_norm = isinstance(layer, keras.layers.BatchNormalization)
-        if (config.freeze_encoder and is_encoder_layer(layer)) or (
-            config.freeze_batch_norm and batch_norm
-        ):
-            layer.trainable = False
-    return network
-
-
-def _compiled(network, config, records, steps):
-    """The network ready for `fit`. A second model around the same layers: `network` itself stays
-    without an optimizer, so that its weights can be saved alone."""
-    weights = None
-    if config.class_weights != "none":
-        counts = class_histogram(records.splits["train"])
-        weights = class_weights(
-            counts.pixels, config.class_weights, void=counts.void, present=counts.present
-        )
-    if config.l2_reg:
-        _penalize_kernels(network, config.l2_reg)
-    kind = AuxiliaryTraining if config.aux else keras.Model
-    model = kind(network.inputs, network.output, name=network.name)
-    model.aux_weight = config.aux_weight
-    encoder = {id(v) for layer in network.layers if is_encoder_layer(layer) for v in layer.weights}
-    slow = {i for i, v in enumerate(model.trainable_variables) if id(v) in encoder}
-    metric = ConfusionMatrix(len(records.info.classes), name="confusion")
-    model.compile(
-        optimizer=make_optimizer(config, steps, slow),
-        loss=_compiled_loss(config, weights),
-        metrics=[metric],
-    )
-    model.optimizer.build(model.trainable_variables)
-    return model, metric
-
-
-def _compiled_loss(config, weights):
-    """The loss, compiled by XLA for the training crop: a third of the time on a CPU.
-
-    Validation frames may have any size, and compiling for each would take longer than it saves.
-    """
-    plain = make_loss(config.loss, weights=weights)
-    if "lovasz" in config.loss:  # XLA sorts slowly
-        return plain
-    compiled = tf.function(plain, jit_compile=True)
-
-    def loss(labels, logits):
-        known = tuple(logits.shape[1:3]) == config.crop_size
-        return (compiled if known else plain)(labels, logits)
-
-    return loss
-
-
-def _penalize_kernels(network, l2):
-    for variable in network.trainable_variables:
-        if variable.name == "kernel":
-            variable.regularizer = keras.regularizers.L2(l2)
 
 
 def _restore(model, run, resuming):
@@ -298,7 +209,7 @@ def _shown_frames(split, count):
 
 def _finish(config, records, run):
     """Scores the best checkpoint in float32, as `test` will, and writes `results.json`."""
-    scored = score_network(Engine(load_network(run)), records.splits["val"], config.batch_size)
+    scored = score_network(Engine(load_run(run).model), records.splits["val"], config.batch_size)
     results = scored.tally.results()
-    write_json(run.path / "results.json", results)
+    atomic.write_json(run.path / "results.json", results)
     print(f"\nval mIoU {results['miou']:.3f}, pixel accuracy {results['pixel_accuracy']:.3f}")

@@ -26,6 +26,26 @@ class FusedAdamW(keras.optimizers.AdamW):
         )
 
 
+def _rmsprop(config, **shared):
+    return keras.optimizers.RMSprop(rho=0.99, epsilon=1e-8, **shared)  # Torch's alpha
+
+
+def _adam(config, **shared):
+    return keras.optimizers.Adam(epsilon=1e-8, **shared)
+
+
+def _adamw(config, **shared):
+    return FusedAdamW(epsilon=1e-8, weight_decay=config.weight_decay, **shared)
+
+
+def _sgd(config, **shared):
+    return keras.optimizers.SGD(momentum=config.momentum, **shared)
+
+
+# name -> function of a `TrainConfig` and what all optimizers share
+OPTIMIZERS = {"rmsprop": _rmsprop, "adam": _adam, "adamw": _adamw, "sgd": _sgd}
+
+
 def make_optimizer(config, steps, encoder=frozenset()):
     """The optimizer of a `TrainConfig` whose epochs have `steps` steps.
 
@@ -73,10 +93,4 @@ def _optimizer(config, steps):
         "use_ema": config.ema is not None,
         "ema_momentum": 0.99 if config.ema is None else config.ema,
     }
-    if config.optimizer == "sgd":
-        return keras.optimizers.SGD(momentum=config.momentum, **shared)
-    if config.optimizer == "rmsprop":  # the LinkNet authors': Torch's alpha
-        return keras.optimizers.RMSprop(rho=0.99, epsilon=1e-8, **shared)
-    if config.optimizer == "adam":
-        return keras.optimizers.Adam(epsilon=1e-8, **shared)
-    return FusedAdamW(epsilon=1e-8, weight_decay=config.weight_decay, **shared)
+    return OPTIMIZERS[config.optimizer](config, **shared)

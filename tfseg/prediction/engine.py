@@ -7,10 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfseg.errors import UserError
-from tfseg.evaluation.tiles import blended
 from tfseg.metrics import class_indices
-
-SAMPLES = 8  # the paper's gain over weights without dropout comes with the first six
+from tfseg.models import MODELS
+from tfseg.prediction.tiles import blended
 
 
 class Engine:
@@ -26,7 +25,7 @@ class Engine:
         mc_samples: looks with dropout, whose mean counts (Kendall et al. 2015, section 3); 0 looks
             once without. None is 8 for Bayesian SegNet, which is meant so, and 0 for others.
             Sampling freezes the network's batch normalisation: it trains no more.
-        crf: a `tfseg.evaluation.crf.CRF` that refines the mean; it needs the whole picture.
+        crf: a `tfseg.prediction.crf.CRF` that refines the mean; it needs the whole picture.
 
     Raises:
         UserError: for options that exclude each other, and samples of a network without dropout.
@@ -47,7 +46,7 @@ class Engine:
         if size and tile:
             raise UserError(f"--size={size[0]}x{size[1]} beside --tile={tile}; give one of them")
         if mc_samples is None:
-            mc_samples = SAMPLES if network.name == "bayesian_segnet" else 0
+            mc_samples = MODELS[network.name].samples if network.name in MODELS else 0
         self.network = _sampling(network) if mc_samples else network
         self.scales, self.flip, self.samples = scales, flip, mc_samples
         self.tile, self.overlap, self.size, self.crf = tile, overlap, size, crf

@@ -1,4 +1,4 @@
-"""Faults of single files, gathered: the same one in many files is one line."""
+"""Issues of single files, gathered: the same one in many files is one line."""
 
 import re
 from collections import Counter
@@ -18,8 +18,8 @@ class Finding:
     text: str
 
 
-class Faults:
-    """Faults of single files: those that differ in files and numbers alone are one finding."""
+class Issues:
+    """Issues of single files: those that differ in files and numbers alone are one finding."""
 
     def __init__(self):
         self._first, self._count = {}, Counter()

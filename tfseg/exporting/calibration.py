@@ -4,9 +4,10 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from tfseg.config import TrainConfig
 from tfseg.errors import UserError
 from tfseg.records.example import decode
-from tfseg.records.reader import open_records
+from tfseg.records.reader import open_input, open_records
 
 COUNT = 64  # spread evenly over the training split
 
@@ -17,10 +18,12 @@ def calibration_frames(config, settings):
     The records are `config.input`, or the run's own (`settings`). Raises `UserError` where none
     are named.
     """
-    given = config if config.input else settings
-    if given.input is None:
+    if config.input:
+        records = open_records(config.input, config.dataset)
+    elif isinstance(settings, TrainConfig):
+        records = open_input(settings)
+    else:
         raise UserError("--precision=int8 is calibrated with frames; give --input=RECORDS")
-    records = open_records(given.input, given.dataset)
     split = records.splits.get("train") or next(iter(records.splits.values()))
     count = min(COUNT, len(split))
     frames = []

@@ -8,7 +8,7 @@ from tfseg.errors import UserError
 from tfseg.records.split import Records, Split
 
 
-def join(opened, weights=None):
+def concat(opened, weights=None):
     """`Records` whose splits are those of all, one after another.
 
     `weights` say how many of an epoch's training frames come from each; without them, every
@@ -27,11 +27,11 @@ def join(opened, weights=None):
     name = "+".join(records.name for records in opened)
     info = dataclasses.replace(first.info, name=name)
     names = dict.fromkeys(split for records in opened for split in records.splits)
-    splits = {split: _joined(split, info, opened, weights) for split in names}
+    splits = {split: _concatenated(split, info, opened, weights) for split in names}
     return Records(name, None, first.path, first.format, info, splits)
 
 
-def _joined(name, info, opened, weights):
+def _concatenated(name, info, opened, weights):
     parts = [records.splits[name] for records in opened if name in records.splits]
     lengths = [len(part) for part in parts]
     slots = lengths

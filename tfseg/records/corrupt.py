@@ -14,7 +14,7 @@ NAMED = 3  # damaged examples that are named; the others are counted
 
 
 @contextmanager
-def naming_damage(*splits):
+def naming_corrupt(*splits):
     """Turns a TensorFlow error into a `UserError` that names the damaged example, if one is."""
     try:
         yield
@@ -25,17 +25,17 @@ def naming_damage(*splits):
     except tf.errors.OpError:
         for split in splits:
             for index in range(len(split)):
-                if damage := damage_of(split, index):
+                if damage := corruption_of(split, index):
                     raise UserError(f"{damage}; convert again, or --skip_damaged") from None
         raise
 
 
-def damage_of(split, index):
+def corruption_of(split, index):
     """One line on an example that does not decode, with its place; None for a sound one."""
     try:
         decode(split.read(index), split.info.encoding)
     except UserError as error:
-        return str(error)
+        return error.typed
     except tf.errors.OpError as error:
         return f"{split.where(index)} is damaged ({_short(error)})"
     return None
@@ -46,13 +46,13 @@ def _short(error):
     return " ".join(re.sub(r"{{.*?}}", "", error.message).split())[:120]
 
 
-def without_damage(split):
+def without_corrupt(split):
     """The split without the examples that do not decode; says how many those are, and which.
 
     Every example is decoded once. Raises `UserError` where none is sound.
     """
     with ThreadPoolExecutor() as pool:
-        found = pool.map(lambda index: damage_of(split, index), range(len(split)))
+        found = pool.map(lambda index: corruption_of(split, index), range(len(split)))
         found = list(tqdm(found, f"checking {split.name}", len(split), unit="frame"))
     damaged = [line for line in found if line]
     if not damaged:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import cv2
 from tqdm import tqdm
 
+from tfseg import atomic
 from tfseg.errors import UserError
 from tfseg.visualize import colorize, overlay
 
@@ -42,17 +43,14 @@ def label_video(config, capture, segmenter, camera=False):
     leaves none.
     """
     output = config.output
-    output.parent.mkdir(parents=True, exist_ok=True)
-    partial = output.with_name(f".{output.stem}.partial{output.suffix}")
     total = 0 if camera else max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
     try:
-        frames = _write(capture, partial, segmenter, "overlay" in config.save, camera, total)
-        if not frames:
-            raise UserError(f"--input={config.input} has no frame that can be read")
-        os.replace(partial, output)
+        with atomic.file(output) as partial:
+            frames = _write(capture, partial, segmenter, "overlay" in config.save, camera, total)
+            if not frames:
+                raise UserError(f"--input={config.input} has no frame that can be read")
     finally:
         capture.release()
-        partial.unlink(missing_ok=True)
     if frames < total:
         print(f"note: {config.input} should have {total} frames; it ends, or is damaged, before")
     print(f"wrote {frames} frames to {output}")

@@ -1,12 +1,12 @@
-"""A network as a SavedModel that TensorFlow Serving mounts."""
+"""SavedModels that TensorFlow Serving mounts."""
 
 import tensorflow as tf
 
-from tfseg.export.graph import make_module
+from tfseg.exporting.graph import make_module
 from tfseg.metrics import class_indices
 
 
-def write_saved_model(network, folder, config, frames=None):
+def write(network, folder, config, frames=None):
     """Writes a Keras network, pixels -> logits, as a SavedModel.
 
     Signatures:
@@ -39,6 +39,17 @@ def write_saved_model(network, folder, config, frames=None):
         "encoded_rest": encoded_rest,
     }
     tf.saved_model.save(module, str(folder), signatures=signatures)
+
+
+def read(folder):
+    model = tf.saved_model.load(str(folder))
+    served = model.signatures["serving_default"]
+
+    def run(images):
+        return {name: value.numpy() for name, value in served(images=tf.constant(images)).items()}
+
+    run.model = model  # which its signature does not keep alive
+    return run
 
 
 def _segment_file(network, file):

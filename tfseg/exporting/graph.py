@@ -1,5 +1,8 @@
 """The graph that every format carries: uint8 RGB pixels in, masks out."""
 
+import tempfile
+from contextlib import contextmanager
+
 import tensorflow as tf
 
 from tfseg.metrics import class_indices
@@ -37,3 +40,12 @@ def answers(logits, outputs):
         "logits": lambda: logits,
     }
     return {output: make[output]() for output in outputs}
+
+
+@contextmanager
+def saved_folder(network, config):
+    """A folder with the SavedModel that LiteRT and OpenVINO read."""
+    module = make_module(network, config.outputs, config.batch)
+    with tempfile.TemporaryDirectory() as folder:
+        tf.saved_model.save(module, folder, signatures=module.segment)
+        yield folder

@@ -12,7 +12,7 @@ RETRY_AFTER = "1"  # seconds
 DRAIN = 2.0  # seconds that a refused body is read and dropped, so that its sender sees the answer
 
 
-class Guard:
+class Middleware:
     """ASGI middleware: refuses what it can before the body is read.
 
     Args:

@@ -12,10 +12,10 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from tfseg.datasets.coding import VOID
 from tfseg.errors import UserError, unknown
-from tfseg.evaluation.lattice import Lattice, interpolation
-from tfseg.metrics import confusion_matrix, scores
+from tfseg.labels import VOID
+from tfseg.metrics import pair_counts, scores
+from tfseg.prediction.lattice import Lattice, interpolation
 
 # What scales (a kernel's input, its output), from n, the kernel applied to ones.
 NORMALIZATIONS = {
@@ -203,7 +203,7 @@ def _frame_counts(candidates, image, probabilities, truth):
     refined = (crf._infer(probabilities, crf._kernels(image, lattices)) for crf in candidates)
     return np.stack(
         [
-            np.asarray(confusion_matrix(truth, found.argmax(axis=-1), classes, VOID), np.int64)
+            pair_counts(truth, found.argmax(axis=-1).astype(np.uint8), classes)[1:, :classes]
             for found in itertools.chain([probabilities], refined)
         ]
     )

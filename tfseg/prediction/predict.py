@@ -9,12 +9,14 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from tfseg import atomic
 from tfseg.datasets.files import PICTURES
 from tfseg.devices import select
 from tfseg.errors import UserError, unknown
-from tfseg.evaluation.engine import uncertainty
-from tfseg.evaluation.inference import load_segmenter, read_picture
-from tfseg.evaluation.video import VIDEOS, label_video, open_video
+from tfseg.networks import find_network
+from tfseg.prediction.engine import uncertainty
+from tfseg.prediction.segmenter import make_segmenter, read_picture
+from tfseg.prediction.video import VIDEOS, label_video, open_video
 from tfseg.visualize import overlay, write_mask, write_picture
 
 # What is written of a picture, and how its file's name ends.
@@ -37,14 +39,14 @@ def predict(config):
     if camera or config.input.suffix.lower() in VIDEOS:
         capture = open_video(config, camera)
         select(config.gpu, config.mem_frac)
-        label_video(config, capture, load_segmenter(config), camera)
+        label_video(config, capture, make_segmenter(find_network(config), config), camera)
         return
     pictures = _pictures(config.input)
     if config.output.suffix.lower() in PICTURES | VIDEOS.keys() and not config.output.is_dir():
         raise UserError(f"--output={config.output}: of pictures, wanted a folder")
     _check_targets(pictures, config.output, config.save)
     select(config.gpu, config.mem_frac)
-    segmenter = load_segmenter(config)
+    segmenter = make_segmenter(find_network(config), config)
     config.output.mkdir(parents=True, exist_ok=True)
     _label_all(pictures, segmenter, config)
     print(f"wrote {' and '.join(config.save)} of {len(pictures)} pictures in {config.output}")
@@ -93,17 +95,16 @@ def _answers(segmenter, pixels, save):
 
 def _write(targets, answers, pixels, colors):
     for kind, path in targets.items():
-        partial = path.with_name(f".{path.name}")
         if kind == "mask":
-            write_mask(partial, answers["mask"], colors)
+            write_mask(path, answers["mask"], colors)
         elif kind == "overlay":
-            write_picture(partial, overlay(pixels, answers["mask"], colors))
+            write_picture(path, overlay(pixels, answers["mask"], colors))
         elif kind == "probabilities":
-            np.save(partial, answers[kind])
+            with atomic.file(path) as partial:
+                np.save(partial, answers[kind])
         else:
             shade = np.rint(255 * answers[kind]).astype(np.uint8)
-            write_picture(partial, cv2.applyColorMap(shade, cv2.COLORMAP_MAGMA)[..., ::-1])
-        os.replace(partial, path)
+            write_picture(path, cv2.applyColorMap(shade, cv2.COLORMAP_MAGMA)[..., ::-1])
 
 
 def _pictures(path):

@@ -1,19 +1,20 @@
-"""What is inspected, raw or records, in one form: its frames' facts, and samples to look at.
+"""The data set that is inspected, raw or records, in one form: facts of its frames, and samples.
 
 Both kinds have `name`, `heading` (a line on what it is), `classes`, `colors`, `coding` of the
-labels (None without a frame), `sizes` {split: frames}, and the methods of `RawSubject`.
+labels (None without a frame), `sizes` {split: frames}, and the methods of `RawInput`.
 """
 
 from itertools import chain
 
-from tfseg.datasets.coding import VOID, indices
+from tfseg.datasets.coding import indices
 from tfseg.doctor.survey import Facts, count, examine, mismatch, thumbnail
 from tfseg.errors import UserError
+from tfseg.labels import VOID
 from tfseg.records.frames import read_image, read_label
 from tfseg.records.workers import parallel
 
 
-class RawSubject:
+class RawInput:
     """A `DatasetSpec` and its folder, whose faults go to `report`."""
 
     kind = "raw"
@@ -43,7 +44,7 @@ class RawSubject:
         return read_image(frame.image)[1], read_label(frame).index
 
 
-class RecordsSubject:
+class RecordsInput:
     """Opened `Records`."""
 
     kind = "records"
@@ -60,7 +61,7 @@ class RecordsSubject:
         )
 
     def facts(self, workers):
-        """As `RawSubject.facts`; TensorFlow takes as many threads as it sees fit."""
+        """As `RawInput.facts`; TensorFlow takes as many threads as it sees fit."""
         for split in self.splits.values():
             yield from self._facts(split)
 
@@ -120,9 +121,9 @@ class RecordsSubject:
 
 def _damaged(split, index):
     """The facts of an example that does not decode: why."""
-    from tfseg.records.damage import damage_of
+    from tfseg.records.corrupt import corruption_of
 
     where = split.where(index)
-    reason = damage_of(split, index) or f"{where} could not be read"
+    reason = corruption_of(split, index) or f"{where} could not be read"
     mend = "" if ";" in reason else "; convert again, or train --skip_damaged"
     return Facts(where, where, problems=(reason + mend,))

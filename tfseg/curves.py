@@ -1,7 +1,6 @@
 """The `plot` command: training curves of one run or several, read from their TensorBoard events."""
 
 import math
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -13,15 +12,16 @@ from matplotlib.ticker import MaxNLocator
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 from tensorboard.util.tensor_util import make_ndarray
 
+from tfseg import atomic
+from tfseg.config import TrainConfig
 from tfseg.errors import UserError
+from tfseg.flags import spell
 from tfseg.runs import RunFolder
 
 TAGS = ("loss", "miou", "learning_rate")
 # Okabe and Ito's colours, told apart by colour-blind readers; without yellow, too faint for a line.
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 STYLES = ("-", "--", ":")  # once the colours are used up
-# Where a run lies and how it ran: no reader looks for these in a legend.
-SILENT = {"resume", "savedir", "logdir", "cache", "workers", "keep", "pictures", "gpu", "mem_frac"}
 INK, GRID = "#404040", "#e2e2e2"
 
 
@@ -45,13 +45,8 @@ def plot(config):
     _check_folders(every)
     if config.output.is_dir():
         raise UserError(f"--output={config.output} is a folder; wanted a file like curves.png")
-    config.output.parent.mkdir(parents=True, exist_ok=True)
-    partial = config.output.with_name(f".{config.output.name}")
-    try:
+    with atomic.file(config.output) as partial:
         draw(every, legend_names(every)).savefig(partial, format="png")
-        os.replace(partial, config.output)
-    finally:
-        partial.unlink(missing_ok=True)
     return config.output
 
 
@@ -115,11 +110,11 @@ def legend_names(every):
 
 
 def _told_by_settings(every):
-    first = every[0].settings
+    first, silent = every[0].settings, TrainConfig.having("silent")
     differing = [
         name
         for name in first
-        if name not in SILENT and any(curves.settings[name] != first[name] for curves in every)
+        if name not in silent and any(curves.settings[name] != first[name] for curves in every)
     ]
     return [", ".join(_spelled(name, c.settings[name]) for name in differing) for c in every]
 
@@ -128,9 +123,9 @@ def _spelled(name, value):
     """A setting as its flag would be typed."""
     if value is None:
         return f"{name} not set"
-    if isinstance(value, tuple):
-        value = ("x" if name == "crop_size" else ",").join(map(str, value))
-    return f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"
+    if isinstance(value, float):
+        return f"{name}={value:g}"
+    return f"{name}={spell(TrainConfig.__dataclass_fields__[name], value)}"
 
 
 def draw(every, names):

@@ -1,0 +1,42 @@
+"""Makes the layers here known to Keras, so that it loads saved networks after `import tfseg`.
+
+Importing Keras takes seconds, so `import tfseg` does not: where Keras comes later, its import
+brings the layers along.
+"""
+
+import importlib
+import importlib.util
+import sys
+
+
+def register_with_keras() -> None:
+    """Registers the layers now, if Keras is there, or as soon as it is imported."""
+    if hasattr(sys.modules.get("keras"), "saving"):
+        _register()
+    else:
+        sys.meta_path.insert(0, _AfterKeras())
+
+
+def _register():
+    """Their modules register what they define."""
+    for name in ("tfseg.models", "tfseg.metrics", "tfseg.schedules"):
+        importlib.import_module(name)
+
+
+class _AfterKeras:
+    """Finds Keras where the other finders do, once, and registers when it has been executed."""
+
+    def find_spec(self, name, path, target=None):
+        if name != "keras":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec is not None:
+            execute = spec.loader.exec_module
+
+            def exec_module(module):
+                execute(module)
+                _register()
+
+            spec.loader.exec_module = exec_module
+        return spec

@@ -1,0 +1,21 @@
+"""What each command can be told: a dataclass a command, a field a flag."""
+
+from tfseg.config.data import ConvertConfig, InspectConfig
+from tfseg.config.network import LookConfig, NetworkConfig
+from tfseg.config.showing import ModelsConfig, PlotConfig
+from tfseg.config.training import TrainConfig
+from tfseg.config.using import ExportConfig, PredictConfig, ServeConfig, TestConfig
+
+__all__ = [
+    "ConvertConfig",
+    "ExportConfig",
+    "InspectConfig",
+    "LookConfig",
+    "ModelsConfig",
+    "NetworkConfig",
+    "PlotConfig",
+    "PredictConfig",
+    "ServeConfig",
+    "TestConfig",
+    "TrainConfig",
+]

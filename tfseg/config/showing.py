@@ -1,0 +1,26 @@
+"""What the commands that list networks and draw runs can be told."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tfseg.config.words import ENCODER
+from tfseg.flags import Config, flag, folders, path, size
+
+
+@dataclass(frozen=True)
+class ModelsConfig(Config):
+    """List the networks with their parameters, GFLOPs and papers, or show one of them."""
+
+    name: str = flag(None, "show this network, stage by stage, in place of the table")
+    encoder: str = flag(None, ENCODER)
+    size: tuple = flag((360, 480), "input that GFLOPs are counted for, HxW in pixels", size)
+    num_classes: int = flag(19, "classes", int, low=1)
+    plot: Path = flag(None, "PNG for a diagram of --name", path)
+
+
+@dataclass(frozen=True)
+class PlotConfig(Config):
+    """Draw the training curves of one run or several: mIoU, loss and learning rate."""
+
+    run: tuple = flag(None, "folders of training runs, as runs/a,runs/b", folders)
+    output: Path = flag(Path("curves.png"), "PNG to write", path)

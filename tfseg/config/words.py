@@ -1,0 +1,27 @@
+"""Help that several commands share."""
+
+PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
+
+INPUT = (
+    "records or a raw folder: a data set, a folder of data sets, an LMDB environment; several as "
+    "a,b"
+)
+DATASET = "which data set, where --input holds several; what it is, where it is a raw folder"
+SKIP_DAMAGED = "leave out examples that do not decode, and count them"
+AUGMENT = (
+    "random changes: none, light, standard, strong, or a list as flip,rotate=10,blur=1.5; "
+    "README.md names them all"
+)
+GPU = "GPU numbers, as 0 or 0,1; -1 is the CPU"
+MEM_FRAC = "share of each GPU's memory to take, 0 to 1; grows as needed where not given"
+RUN = "folder of a training run, as runs/streets-linknet-20260101-120000"
+MODEL = "network; `models` lists them"
+ENCODER = "the network's encoder; its usual one where not given"
+NORMALIZATION = "what pixels become"
+NORMALIZATIONS = ("imagenet", "unit", "caffe")
+OUTPUT_STRIDE = "dilate the encoder instead of striding further; the network's own by default"
+INSTEAD = "in place of --run, with --checkpoint: "
+CHECKPOINT = (
+    "weights: a run, a .weights.h5 or .keras file, or PyTorch's .safetensors, .pth or .pt; "
+    "the run's best by default"
+)

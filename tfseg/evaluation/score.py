@@ -1,0 +1,54 @@
+"""Masks of a split against its labels, frame by frame."""
+
+from dataclasses import dataclass
+
+from tqdm import tqdm
+
+from tfseg.data.pipeline import evaluation_batches
+from tfseg.evaluation.figures import Tally
+from tfseg.evaluation.instances import CLASSES as CITYSCAPES
+from tfseg.records.corrupt import naming_corrupt
+from tfseg.records.example import decode_about
+
+
+@dataclass(frozen=True)
+class Score:
+    """What `score` counts: a `Tally`, and every frame's own mIoU."""
+
+    tally: Tally
+    frames: list[float]
+
+
+def score(source, split, batch_size=4, show=None):
+    """Scores masks on a split, frame by frame.
+
+    Args:
+        source: has `label(images, start)`, which gives classes uint8 (N, H, W) and their
+            probabilities, or None, of the frames from number `start` on.
+        split: labelled frames.
+        batch_size: frames at a time, which no figure depends on.
+        show: called as show(index, image, truth, prediction) for every frame.
+    """
+    tally, frames = Tally(split.info.classes), []
+    with_objects = tuple(split.info.classes) == CITYSCAPES
+    bar = tqdm(total=len(split), desc=f"scoring {split.name}", unit="frame")
+    with bar, naming_corrupt(split):
+        for images, truths in evaluation_batches(split, batch_size=batch_size):
+            start = len(frames)  # not the bar's count, which stands still where bars are turned off
+            masks, confidences = source.label(images, start)
+            for place, (truth, mask) in enumerate(zip(truths.numpy(), masks, strict=True)):
+                index = start + place
+                instance = decode_about(split.read(index))[1] if with_objects else None
+                confidence = None if confidences is None else confidences[place]
+                frames.append(tally.add(truth, mask, instance, confidence))
+                if show:
+                    show(index, images[place].numpy(), truth, mask)
+            bar.update(len(images))
+    return Score(tally, frames)
+
+
+def score_network(engine, split, batch_size=4, show=None):
+    """`score` of an `Engine`, after a look at whether its frames are large enough."""
+    for size in split.sizes:
+        engine.check_size(*size, f"a frame of {split.name}")
+    return score(engine, split, batch_size, show)

@@ -1,0 +1,116 @@
+"""What `test` scores: a network, an export or predicted masks, on a split of records."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tfseg.config import TestConfig
+from tfseg.errors import UserError
+from tfseg.evaluation.instances import CLASSES as CITYSCAPES
+from tfseg.evaluation.instances import cityscapes_prediction
+from tfseg.evaluation.sources import Export, MaskFolder
+from tfseg.labels import Labels
+from tfseg.networks import check_labels, find_network
+from tfseg.prediction.segmenter import make_engine
+from tfseg.records.corrupt import without_corrupt
+from tfseg.records.example import decode
+from tfseg.records.reader import open_input, open_records
+from tfseg.records.split import Split
+from tfseg.runs import RunFolder
+
+OTHERS = ("export", "predictions")  # in place of a network
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is tested: `source.label` on a split, where figures go, and what a report calls it."""
+
+    name: str
+    source: object
+    split: Split
+    labels: Labels
+    output: Path
+    looks: str = ""
+
+    def frame(self, index):
+        """(image, truth, prediction) of a frame of the split."""
+        image, truth = decode(self.split.read(index), self.split.info.encoding)
+        return image.numpy(), truth.numpy(), self.source.label(image[None], index)[0][0]
+
+
+def find_target(config: TestConfig) -> Target:
+    """The `Target` that the flags name. Raises `UserError` where they name none, or several."""
+    given = [name for name in ("run", "model", *OTHERS) if getattr(config, name)]
+    if len(given) > 1:
+        raise UserError(f"--{given[0]} beside --{given[1]}; give one of them")
+    if config.label_ids and not config.predictions:
+        raise UserError("--label_ids says what --predictions hold; give --predictions=FOLDER")
+    if given and given[0] in OTHERS:
+        return _without_network(config, given[0])
+    records = _records(config, "--model") if config.model else _records_of_run(config)
+    network = find_network(config, _labels(records))
+    check_labels(records, network.labels, network.name)
+    output = network.run.path if network.run else Path("runs") / f"{records.name}-{config.model}"
+    split, engine = _split(config, records), make_engine(network.model, config)
+    for size in split.sizes:
+        engine.check_size(*size, f"a frame of {split.name}")
+    return Target(network.name, engine, split, network.labels, output, _looks(config))
+
+
+def _looks(config):
+    """How the network looks at images, in words, where it is not as usual."""
+    changed = config.changed()
+    return ", ".join(
+        name if changed[name] is True else f"{name} {changed[name]}"
+        for name in (*config.group("looks"), "crf")
+        if name in changed
+    )
+
+
+def _without_network(config, kind):
+    """The target of `--export` or `--predictions`."""
+    for name in (*config.group("looks"), *config.group("crf"), *config.group("model"), "crf"):
+        if name in config.given:
+            raise UserError(f"--{name} is for networks; leave it out beside --{kind}")
+    if config.checkpoint:
+        raise UserError(f"--checkpoint is for networks; leave it out beside --{kind}")
+    records = _records(config, f"--{kind}")
+    if config.label_ids and tuple(records.info.classes) != CITYSCAPES:
+        raise UserError(f"--label_ids is for Cityscapes' 19 classes, which {records.path} has not")
+    split, folder = _split(config, records), getattr(config, kind)
+    if kind == "export":
+        source = Export(folder)
+    else:
+        table = cityscapes_prediction(np.arange(256)) if config.label_ids else None
+        source = MaskFolder(folder, split, table)
+    output = Path("runs") / f"{records.name}-{kind}"
+    return Target(str(folder), source, split, _labels(records), output)
+
+
+def _labels(records):
+    return Labels(records.name, tuple(records.info.classes), records.info.colors)
+
+
+def _records(config, flag):
+    if config.input is None:
+        raise UserError(f"{flag} needs --input=RECORDS to be tested on")
+    return open_records(config.input, config.dataset)
+
+
+def _records_of_run(config):
+    """The records of `--input`, or those that the run was trained on."""
+    trained = RunFolder(config.run).config()
+    if config.input:
+        return open_records(config.input, config.dataset)
+    return open_input(dataclasses.replace(trained, dataset=config.dataset or trained.dataset))
+
+
+def _split(config, records):
+    if config.split not in records.splits:
+        raise UserError(
+            f"--split={config.split} is not in {records.path}; it has {', '.join(records.splits)}"
+        )
+    split = records.splits[config.split]
+    return without_corrupt(split) if config.skip_damaged else split

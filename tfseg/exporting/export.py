@@ -1,0 +1,78 @@
+"""A trained network as a folder of files that other runtimes load."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from tqdm import tqdm
+
+from tfseg import atomic
+from tfseg.config import ExportConfig
+from tfseg.errors import UserError, unknown
+from tfseg.exporting.calibration import calibration_frames
+from tfseg.exporting.folding import fold
+from tfseg.exporting.formats import FORMATS, check_formats
+from tfseg.exporting.graph import OUTPUTS
+from tfseg.models import MODELS
+from tfseg.networks import build_network, find_network, precision
+
+
+def export(config: ExportConfig) -> Path:
+    """Writes `config.output` whole or not at all, and returns it.
+
+    The folder is TensorFlow Serving's `NAME/VERSION`: the SavedModel (see `write_saved_model`),
+    and beside it `model.tflite`, `model.onnx`, `model.xml` with `model.bin`, as far as
+    `config.format` asks for them. `labels.json` has the names and colours of the classes; it
+    lies in `assets.extra` too, with the run's `config.json`.
+    """
+    output = _free_folder(config.output)
+    for name in config.outputs:
+        if name not in OUTPUTS:
+            raise unknown("output", name, OUTPUTS)
+    check_formats(config.format, config.precision)
+    network = find_network(config)
+    model = network.model
+    _check_size(model, config.size)
+    frames = calibration_frames(config, network.settings) if config.precision == "int8" else []
+    if MODELS[model.name].samples:
+        print(f"{model.name} is exported without dropout: one look, no samples")
+    with atomic.folder(output) as folder:
+        _free_folder(config.output)  # another export may have been faster
+        for name in tqdm(config.format, "exporting", unit="format"):
+            policy = FORMATS[name].policies[config.precision]
+            folded = fold(_rebuilt(model, network.settings, config.size, policy))
+            FORMATS[name].write(folded, folder, config, frames)
+        _write_labels(folder, network)
+    return output
+
+
+def _free_folder(output):
+    if output is None:
+        raise UserError("export needs --output=FOLDER, as --output=exports/linknet/1")
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise UserError(
+            f"--output={output} exists; choose another, such as the next version number"
+        )
+    return output
+
+
+def _check_size(model, size):
+    smallest = MODELS[model.name].smallest
+    if size and min(size) < smallest:
+        raise UserError(f"--size={size[0]}x{size[1]}: {model.name} needs {smallest} a side")
+
+
+def _rebuilt(model, settings, size, policy):
+    """The same network, computing in `policy`, for images of `size` (H, W) or any (None)."""
+    shape = (*(size or (None, None)), 3)
+    with precision(policy):
+        copy = build_network(settings, model.output_shape[-1], input_shape=shape)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def _write_labels(folder, network):
+    extra = folder / "assets.extra"  # TensorFlow Serving leaves alone what it does not know there
+    values = {"model": network.settings.model, **asdict(network.labels)}
+    for place in (folder, extra):
+        atomic.write_json(place / "labels.json", values)
+    network.settings.save(extra / "config.json")

@@ -1,0 +1,32 @@
+"""LiteRT files: written by TensorFlow's converter, run by ai-edge-litert."""
+
+import os
+
+import tensorflow as tf
+
+from tfseg.exporting.graph import saved_folder
+
+
+def write(network, folder, config, frames):
+    with saved_folder(network, config) as saved:
+        converter = tf.lite.TFLiteConverter.from_saved_model(saved)
+        if config.precision != "float32":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if config.precision == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        if config.precision == "int8":
+            converter.representative_dataset = lambda: ({"images": frame} for frame in frames)
+        (folder / "model.tflite").write_bytes(converter.convert())
+
+
+def read(file):
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(str(file), num_threads=os.cpu_count())
+    pixels = interpreter.get_input_details()[0]["index"]
+
+    def run(images):
+        interpreter.resize_tensor_input(pixels, images.shape)
+        return interpreter.get_signature_runner("serving_default")(images=images)
+
+    return run

@@ -1,0 +1,32 @@
+"""OpenVINO files: written and run by OpenVINO, quantised by NNCF."""
+
+from tfseg.exporting.graph import saved_folder
+
+
+def write(network, folder, config, frames):
+    import openvino
+
+    with saved_folder(network, config) as saved:
+        model = openvino.Core().read_model(saved)
+        if config.precision == "int8":
+            import nncf
+
+            dataset = nncf.Dataset(frames, lambda frame: {"images": frame})
+            model = nncf.quantize(model, dataset, subset_size=len(frames))
+        openvino.save_model(
+            model, folder / "model.xml", compress_to_fp16=config.precision == "float16"
+        )
+
+
+def read(file):
+    import openvino
+
+    # Left alone, it computes in bfloat16 where the processor can.
+    model = openvino.compile_model(file, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    names = [output.any_name for output in model.outputs]
+
+    def run(images):
+        results = model({"images": images})
+        return {name: results[name] for name in names}
+
+    return run
