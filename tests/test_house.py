@@ -16,7 +16,8 @@ ARROWS = {
     "catalog": {"encoders", "models", "visualize"},
     "config": {"datasets", "flags"},
     "curves": {"config", "flags", "runs"},
-    "data": {"records", "visualize"},
+    "data": {"memory", "records", "visualize"},
+    "devices": {"memory"},
     "datasets": {"flags"},
     "doctor": {"config", "data", "datasets", "losses", "page", "records", "visualize"},
     "encoders": {"checkpoints", "layers"},
@@ -34,8 +35,8 @@ ARROWS = {
     "runs": {"config"},
     "serving": {"devices", "visualize"},
     "training": {
-        "data", "devices", "evaluation", "losses", "metrics", "models", "networks", "prediction",
-        "records", "runs", "schedules", "visualize",
+        "data", "devices", "evaluation", "losses", "memory", "metrics", "models", "networks",
+        "prediction", "records", "runs", "schedules", "visualize",
     },
     "weights": {"encoders", "layers", "models"},
 }  # fmt: skip

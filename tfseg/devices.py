@@ -1,5 +1,6 @@
 """Which devices a command runs on, how much of their memory, and in which arithmetic."""
 
+import math
 import platform
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from tfseg import memory
 from tfseg.errors import UserError
 
 
@@ -39,6 +41,19 @@ def select(gpus, mem_frac=None):
             limit = tf.config.LogicalDeviceConfiguration(int(mem_frac * _memory_mib(number)))
             tf.config.set_logical_device_configuration(device, [limit])
     return tf.distribute.MirroredStrategy() if len(chosen) > 1 else None
+
+
+def free_memory(gpus, mem_frac=None):
+    """Bytes that a step can take on the devices of `select`: all GPUs together, or main memory.
+
+    Infinite where the system does not say.
+    """
+    if not tf.config.get_visible_devices("GPU"):
+        return memory.free_memory()
+    try:
+        return sum(map(_memory_mib, gpus)) * 2**20 * (mem_frac or 1)
+    except UserError:
+        return math.inf  # no nvidia-smi
 
 
 def _memory_mib(number):

@@ -177,6 +177,12 @@ class Config:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"{path} is not a run's config: {error!r}") from None
 
+    def replace(self, **values: Any) -> Self:
+        """The config with other values; it still knows which flags were given."""
+        config = dataclasses.replace(self, **values)
+        object.__setattr__(config, "_given", self.given)
+        return config
+
     def save(self, path: Path) -> None:
         """Writes JSON, whole or not at all."""
         atomic.write_json(path, dataclasses.asdict(self))

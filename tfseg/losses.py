@@ -83,6 +83,9 @@ class Loss(NamedTuple):
     function: Callable
     compiles: bool = True
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(*args, **kwargs)
+
 
 LOSSES = {
     "cross_entropy": Loss(cross_entropy),
@@ -112,7 +115,7 @@ def make_loss(text: str, ignore: int = VOID, weights: Any = None) -> Callable[[A
     terms = _terms(text)
 
     def loss(labels, logits):
-        return sum(factor * row.function(labels, logits, ignore, weights) for factor, row in terms)
+        return sum(factor * row(labels, logits, ignore, weights) for factor, row in terms)
 
     return loss
 

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from tfseg.errors import UserError
+from tfseg.memory import GB, free_memory
 from tfseg.records.corrupt import naming_corrupt
-
-GB = 1e9
 
 
 def cached_frames(dataset, split, cache, cache_dir=None):
@@ -27,7 +26,7 @@ def cached_frames(dataset, split, cache, cache_dir=None):
     with naming_corrupt(split):
         if cache == "memory":
             # Four fifths of what is free: training needs memory too.
-            _check_room(split, 0.8 * _free_memory(), "--cache=memory", "use --cache=disk")
+            _check_room(split, 0.8 * free_memory(), "--cache=memory", "use --cache=disk")
             return list(dataset.as_numpy_iterator())
         return _on_disk(dataset, split, Path(cache_dir))
 
@@ -44,16 +43,6 @@ def _check_room(split, room, flag, mend):
 def _decoded_bytes(split):
     """4 bytes a pixel; where frames have several sizes, by the sizes' mean."""
     return round(4 * len(split) * np.mean([height * width for height, width in split.sizes]))
-
-
-def _free_memory():
-    """Bytes that programs can still take; unlimited where the system does not say."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-    except FileNotFoundError:
-        return float("inf")
-    values = dict(line.split(":") for line in lines)
-    return 1024 * int(values["MemAvailable"].split()[0])
 
 
 def _on_disk(dataset, split, folder):

@@ -15,7 +15,6 @@ from tfseg.data.pipeline import evaluation_batches, training_batches
 from tfseg.errors import UserError
 from tfseg.evaluation.score import score_network
 from tfseg.labels import Labels
-from tfseg.models import MODELS
 from tfseg.networks import check_labels, load_checkpoint, load_run, logits_alone, precision
 from tfseg.prediction.engine import Engine
 from tfseg.records.corrupt import naming_corrupt, without_corrupt
@@ -24,12 +23,13 @@ from tfseg.records.reader import open_input
 from tfseg.runs import RunFolder
 from tfseg.training import callbacks
 from tfseg.training.compilation import compiled, starting_network
+from tfseg.training.sizes import check_sizes, fitting_sizes, validation_batch
 
 
 def train(config):
     """Trains as `config` (a `TrainConfig`) says; returns the run's folder."""
     # Written out, so that a run is read and continued as it was where presets have changed.
-    config = dataclasses.replace(config, augment=spell_augment(parse_augment(config.augment)))
+    config = config.replace(augment=spell_augment(parse_augment(config.augment)))
     strategy = devices.select(config.gpu, config.mem_frac)
     records = _open(config)
     config = _resolved(config, records)
@@ -48,7 +48,7 @@ def resume(config):
             f"or start a new run with --checkpoint={run.path}"
         )
     changes = {name: getattr(config, name) for name in config.given - {"resume"}}
-    config = dataclasses.replace(saved, **changes)
+    config = saved.replace(**changes)
     strategy = devices.select(config.gpu, config.mem_frac)
     records = _open(config)
     check_labels(records, run.labels(), str(run.path))
@@ -68,11 +68,11 @@ def _open(config):
 
 def _resolved(config, records):
     """The config with what was left to the data and the machine written out."""
-    heights, widths = zip(*records.splits["train"].sizes, strict=True)
-    return dataclasses.replace(
-        config,
+    crop, batch = fitting_sizes(config, records)
+    return config.replace(
         dataset=records.choice,
-        crop_size=config.crop_size or (min(heights), min(widths)),
+        crop_size=crop,
+        batch_size=batch,
         precision=devices.resolve_precision(config.precision),
     )
 
@@ -88,7 +88,7 @@ def _run(config, records, run, strategy, resuming):
             f"--batch_size={config.batch_size} is more than the "
             f"{len(records.splits['train'])} training frames of {records.path}"
         )
-    _check_sizes(config, records)
+    check_sizes(config, records)
     keras.utils.set_random_seed(config.seed)
     scope = strategy.scope() if strategy else contextlib.nullcontext()
     with scope, precision(config.precision):
@@ -105,17 +105,6 @@ def _run(config, records, run, strategy, resuming):
         _fit(model, metric, network, config, records, run, state, steps)
     _finish(config, records, run)
     return run.path
-
-
-def _check_sizes(config, records):
-    """Raises `UserError` where crops or validation frames are too small for the network."""
-    smallest = MODELS[config.model].smallest if config.model in MODELS else 0
-    for height, width in (config.crop_size, *records.splits["val"].sizes):
-        if min(height, width) < smallest:
-            raise UserError(
-                f"--model={config.model} needs {smallest} pixels a side; crops or validation "
-                f"frames of {records.path} have {height}x{width}"
-            )
 
 
 def _restore(model, run, resuming):
@@ -146,41 +135,22 @@ def _trainable(network):
 
 def _fit(model, metric, network, config, records, run, state, steps):
     """Keras' fit, from `state["step"]` to the last epoch; Ctrl-C between steps keeps the run."""
-    split, val = records.splits["train"], records.splits["val"]
     best = callbacks.KeepBest(run, network, config.keep, state)
     stop = callbacks.StopBetweenSteps()
-    board = callbacks.TensorBoard(
-        Path(config.logdir or run.path / "tensorboard"),
-        network,
-        metric,
-        records,
-        _shown_frames(val, config.pictures),
-        config.batch_size,
-        json.dumps(dataclasses.asdict(config), indent=2, default=str),
-    )
-    watch = [callbacks.StopOnNaN(run), board, best, stop]
+    board = _tensorboard(network, metric, config, records, run)
     cached = {"cache": config.cache, "cache_dir": run.path / "cache", "workers": config.workers}
-    val_batches = evaluation_batches(val, batch_size=config.batch_size, **cached)
-    augment = parse_augment(config.augment)
+    val_batches = evaluation_batches(
+        records.splits["val"], batch_size=validation_batch(config, records), **cached
+    )
 
     def fit(start_step, epochs, steps_per_epoch):
-        batches = training_batches(
-            split,
-            batch_size=config.batch_size,
-            crop_size=config.crop_size,
-            scale=config.scale,
-            augment=augment,
-            seed=config.seed,
-            start_step=start_step,
-            **cached,
-        )
         model.fit(
-            batches,
+            _training_batches(config, records, start_step, cached),
             initial_epoch=start_step // steps,
             epochs=epochs,
             steps_per_epoch=steps_per_epoch,
             validation_data=val_batches,
-            callbacks=watch,
+            callbacks=[callbacks.StopOnNaN(run), board, best, stop],
             shuffle=False,  # the batches come shuffled
         )
 
@@ -199,6 +169,31 @@ def _fit(model, metric, network, config, records, run, state, steps):
         ) from None
 
 
+def _training_batches(config, records, start_step, cached):
+    return training_batches(
+        records.splits["train"],
+        batch_size=config.batch_size,
+        crop_size=config.crop_size,
+        scale=config.scale,
+        augment=parse_augment(config.augment),
+        seed=config.seed,
+        start_step=start_step,
+        **cached,
+    )
+
+
+def _tensorboard(network, metric, config, records, run):
+    return callbacks.TensorBoard(
+        Path(config.logdir or run.path / "tensorboard"),
+        network,
+        metric,
+        records,
+        _shown_frames(records.splits["val"], config.pictures),
+        config.batch_size,
+        json.dumps(dataclasses.asdict(config), indent=2, default=str),
+    )
+
+
 def _shown_frames(split, count):
     """`count` frames spread evenly over the split, as (image, label) arrays."""
     count = min(count, len(split))
@@ -209,7 +204,8 @@ def _shown_frames(split, count):
 
 def _finish(config, records, run):
     """Scores the best checkpoint in float32, as `test` will, and writes `results.json`."""
-    scored = score_network(Engine(load_run(run).model), records.splits["val"], config.batch_size)
+    engine = Engine(load_run(run).model)
+    scored = score_network(engine, records.splits["val"], validation_batch(config, records))
     results = scored.tally.results()
     atomic.write_json(run.path / "results.json", results)
     print(f"\nval mIoU {results['miou']:.3f}, pixel accuracy {results['pixel_accuracy']:.3f}")

@@ -1,0 +1,74 @@
+"""The crops and batches of a run: as large as the frames, the network and the memory allow."""
+
+import math
+import sys
+
+from tfseg import devices
+from tfseg.errors import UserError
+from tfseg.memory import CERTAIN, GB, MULTIPLE, SHARE, SIDE, fitting_crop, step_cost
+from tfseg.models import MODELS
+from tfseg.networks import build_network, precision
+
+
+def fitting_sizes(config, records):
+    """(crop, batch) of a `TrainConfig`; what it does not give shrinks until a step fits.
+
+    Prints a line where it does. What is given stays, with a warning where it seems too much.
+    """
+    heights, widths = zip(*records.splits["train"].sizes, strict=True)
+    wanted = config.crop_size or (min(heights), min(widths))
+    if config.model not in MODELS or math.prod(wanted) * config.batch_size <= CERTAIN:
+        return wanted, config.batch_size
+    cost = _cost(config, len(records.info.classes))
+    free = devices.free_memory(config.gpu, config.mem_frac)
+    crop, batch = fitting_crop(
+        wanted,
+        config.batch_size,
+        cost,
+        SHARE * free,
+        keep_crop=config.crop_size is not None,
+        keep_batch="batch_size" in config.given,
+    )
+    needed = f"about {cost.bytes(wanted, config.batch_size) / GB:.1f} GB"
+    if (crop, batch) != (wanted, config.batch_size):
+        print(
+            f"memory: {config.batch_size} crops of {_by(wanted)} take {needed} a step and "
+            f"{free / GB:.1f} GB are free; training takes {batch} of {_by(crop)} "
+            f"(--batch_size, --crop_size; --scale shows more of a frame in a crop)"
+        )
+    if cost.bytes(crop, batch) > free:
+        print(
+            f"warning: {batch} crops of {_by(crop)} take about {cost.bytes(crop, batch) / GB:.1f} "
+            f"GB a step, but {free / GB:.1f} GB are free; lower --batch_size or --crop_size",
+            file=sys.stderr,
+        )
+    return crop, batch
+
+
+def _cost(config, num_classes):
+    """The cost of a step, from the network at one small size."""
+    side = math.ceil(max(SIDE, MODELS[config.model].smallest) / MULTIPLE) * MULTIPLE
+    with precision(devices.resolve_precision(config.precision)):
+        return step_cost(build_network(config, num_classes, input_shape=(side, side, 3)))
+
+
+def check_sizes(config, records):
+    """Raises `UserError` where crops or validation frames are too small for the network."""
+    smallest = MODELS[config.model].smallest if config.model in MODELS else 0
+    for height, width in (config.crop_size, *records.splits["val"].sizes):
+        if min(height, width) < smallest:
+            raise UserError(
+                f"--model={config.model} needs {smallest} pixels a side; crops or validation "
+                f"frames of {records.path} have {height}x{width}"
+            )
+
+
+def validation_batch(config, records):
+    """Frames a step of validation: no more pixels than training takes, where that can be."""
+    largest = max(height * width for height, width in records.splits["val"].sizes)
+    pixels = config.batch_size * math.prod(config.crop_size)
+    return max(1, min(config.batch_size, pixels // largest))
+
+
+def _by(size):
+    return f"{size[0]}x{size[1]}"
