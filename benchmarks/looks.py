@@ -7,12 +7,11 @@ and classes out, batch 1, float32.
 """
 
 import argparse
-import statistics
-import time
 from pathlib import Path
 
 from tqdm import tqdm
 
+from benchmarks.timing import Turns
 from tfseg.evaluation.figures import Tally
 from tfseg.prediction.crf import CRF
 from tfseg.prediction.engine import Engine
@@ -41,26 +40,23 @@ def main():
     run = RunFolder(options.run)
     split = open_records(options.input or run.config().input).splits[options.split]
     network = load_network(run)
-    engines = {title: Engine(network, **looks) for title, looks in WAYS.items()}
+    ways = {title: Engine(network, **looks).label for title, looks in WAYS.items()}
     tallies = {title: Tally(split.info.classes) for title in WAYS}
-    times = {title: [] for title in WAYS}
+    turns = Turns()
     for index in tqdm(range(0, len(split), options.every), unit="frame"):
         image, truth = (a.numpy() for a in decode(split.read(index), split.info.encoding))
-        for title, engine in engines.items():
-            start = time.perf_counter()
-            (mask,), (confidence,) = engine.label(image[None])
-            times[title].append(time.perf_counter() - start)
+        for title, ((mask,), (confidence,)) in turns.take(ways, image[None]).items():
             tallies[title].add(truth, mask, confidence=confidence)
-    report(tallies, times)
+    report(tallies, turns.medians(lambda seconds: 1000 * seconds))
 
 
-def report(tallies, times):
+def report(tallies, milliseconds):
     print("| | mIoU | pixel accuracy | Boundary mIoU | mean BF | calibration error | ms a frame |")
     print("|---|--:|--:|--:|--:|--:|--:|")
     for title, tally in tallies.items():
         results = tally.results()
         cells = " | ".join(f"{100 * results[name]:.1f}" for name in FIGURES)
-        print(f"| {title} | {cells} | {1000 * statistics.median(times[title]):,.0f} |")
+        print(f"| {title} | {cells} | {milliseconds[title]:,.0f} |")
 
 
 if __name__ == "__main__":

@@ -109,7 +109,7 @@ def _font():
 
 
 def confusion_picture(matrix, classes):
-    """A confusion matrix as a heat map: each row's shares in percent, truth down the side."""
+    """A confusion matrix as a heat map: each row's shares in percent, labels down the side."""
     # Figure objects rather than pyplot: no global state, no window system.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
