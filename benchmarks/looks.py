@@ -13,11 +13,12 @@ from tqdm import tqdm
 
 from benchmarks.timing import Turns
 from tfseg.evaluation.figures import Tally
+from tfseg.networks import load_run
 from tfseg.prediction.crf import CRF
 from tfseg.prediction.engine import Engine
 from tfseg.records.example import decode
 from tfseg.records.reader import open_records
-from tfseg.runs import RunFolder, load_network
+from tfseg.runs import RunFolder
 
 SCALES = (0.75, 1.0, 1.25)
 WAYS = {
@@ -39,7 +40,7 @@ def main():
     options = arguments.parse_args()
     run = RunFolder(options.run)
     split = open_records(options.input or run.config().input).splits[options.split]
-    network = load_network(run)
+    network = load_run(run).model
     ways = {title: Engine(network, **looks).label for title, looks in WAYS.items()}
     tallies = {title: Tally(split.info.classes) for title in WAYS}
     turns = Turns()
