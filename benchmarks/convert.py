@@ -7,17 +7,16 @@ CamVid's 32 colours and enlarged to 720×960. Every row gives the same class ind
 core, take turns, and show their median.
 """
 
-import argparse
+import functools
+import math
 import os
-import statistics
 import tempfile
-import time
-from pathlib import Path
 
 import cv2
 import numpy as np
 
-from tfseg.datasets import get_dataset
+from benchmarks.frames import arguments, find_frames, spread
+from benchmarks.timing import Turns, print_ratios, timed
 from tfseg.datasets.coding import Colors
 from tfseg.labels import palette
 from tfseg.records.convert import convert
@@ -29,13 +28,8 @@ FRAMES = 8
 
 
 def main():
-    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--source", type=Path, default=Path("../shared/camvid"))
-    arguments.add_argument("--rounds", type=int, default=5)
-    options = arguments.parse_args()
-    here = options.source.is_dir()
-    spec = get_dataset("camvid" if here else "streets")
-    source = options.source if here else None
+    options = arguments(__doc__).parse_args()
+    spec, source = find_frames(options.source)
     cv2.setNumThreads(1)
     report_lookup(measure(lookups(), labels(spec, source), options.rounds))
     report_conversion(spec, source)
@@ -43,8 +37,7 @@ def main():
 
 def labels(spec, source):
     """Real label maps in colours: (rgb, index) pairs."""
-    frames = spec.list_frames(source)["train"]
-    for frame in frames[:: max(1, len(frames) // FRAMES)][:FRAMES]:
+    for frame in spread(spec.list_frames(source)["train"], FRAMES):
         index = read_label(frame).index
         index = cv2.resize(index, SIZE[::-1], interpolation=cv2.INTER_NEAREST) % len(COLORS)
         yield np.array(COLORS, np.uint8)[index], index
@@ -74,37 +67,27 @@ def lookups():
 
 def measure(functions, pairs, rounds):
     """Mpixel/s of every function: {title: median}."""
-    speeds = {title: [] for title in functions}
+    turns = Turns()
     for rgb, index in list(pairs) * rounds:
-        for title, function in functions.items():
-            start = time.perf_counter()
-            found = function(rgb)
-            speeds[title].append(index.size / (time.perf_counter() - start) / 1e6)
+        for found in turns.take(functions, rgb).values():
             np.testing.assert_array_equal(found, index)
-    return {title: statistics.median(values) for title, values in speeds.items()}
+    return turns.medians(lambda seconds: math.prod(SIZE) / seconds / 1e6)
 
 
 def report_lookup(speeds):
-    base = min(speeds.values())
     print(f"{len(COLORS)} colours to indices, {SIZE[0]}×{SIZE[1]}, one core\n")
-    print(f"{'':<30}{'Mpixel/s':>9}{'ratio':>8}")
-    for title, speed in speeds.items():
-        print(f"{title:<30}{speed:>9.0f}{speed / base:>7.0f}×")
+    print_ratios(f"{'':<30}", "Mpixel/s", speeds, min(speeds.values()), digits=0)
 
 
 def report_conversion(spec, source):
     """Resizes and encodes the data set, so that every pixel is touched."""
     print(f"\n{spec.name}, all frames to 240×320, TFRecord\n")
-    print(f"{'processes':<30}{'frames/s':>9}{'ratio':>8}")
-    base = None
+    frames, speeds = sum(map(len, spec.list_frames(source).values())), {}
     for workers in sorted({1, 2, os.cpu_count()}):
         with tempfile.TemporaryDirectory() as folder:
-            start = time.perf_counter()
-            convert(spec, source, folder, size=(240, 320), workers=workers)
-            seconds = time.perf_counter() - start
-        speed = sum(map(len, spec.list_frames(source).values())) / seconds
-        base = base or speed
-        print(f"{workers:<30}{speed:>9.0f}{speed / base:>7.2f}×")
+            run = functools.partial(convert, size=(240, 320), workers=workers)
+            speeds[workers] = frames / timed(run, spec, source, folder)[0]
+    print_ratios(f"{'processes':<30}", "frames/s", speeds, speeds[1])
 
 
 if __name__ == "__main__":

@@ -8,17 +8,15 @@ from an image and probabilities (H, W, K), end with probabilities (H, W, K), tak
 their median. Needs `pip install pydensecrf2` (and a compiler).
 """
 
-import argparse
-import statistics
-import time
-from pathlib import Path
+import functools
 
 import cv2
 import numpy as np
 import pydensecrf.densecrf as densecrf
 from pydensecrf.utils import unary_from_softmax
 
-from tfseg.datasets import get_dataset
+from benchmarks.frames import arguments, find_frames, spread
+from benchmarks.timing import Turns
 from tfseg.prediction.crf import CRF
 from tfseg.records.frames import read_image, read_label
 
@@ -28,13 +26,11 @@ CLASSES = (2, 11, 21)
 
 
 def main():
-    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--source", type=Path, default=Path("../shared/camvid"))
-    arguments.add_argument("--rounds", type=int, default=5)
-    arguments.add_argument("--iterations", type=int, default=5)
-    options = arguments.parse_args()
+    parser = arguments(__doc__)
+    parser.add_argument("--iterations", type=int, default=5)
+    options = parser.parse_args()
     crf = CRF(options.iterations, 3, 3, 80, 13, 10)  # as in pydensecrf's example
-    frames = list(images_and_labels(options.source if options.source.is_dir() else None))
+    frames = list(images_and_labels(*find_frames(options.source)))
     print(f"{len(frames)} frames, {SIZE[1]}×{SIZE[0]}, {crf.iterations} iterations\n")
     print("classes   tfseg ms  pydensecrf ms  ratio   max |ΔQ|       equal")
     for classes in CLASSES:
@@ -45,9 +41,8 @@ def main():
         )
 
 
-def images_and_labels(source):
-    frames = get_dataset("camvid" if source else "streets").list_frames(source)["train"]
-    for frame in frames[:: max(1, len(frames) // FRAMES)][:FRAMES]:
+def images_and_labels(spec, source):
+    for frame in spread(spec.list_frames(source)["train"], FRAMES):
         label = cv2.resize(read_label(frame).index, SIZE[::-1], interpolation=cv2.INTER_NEAREST)
         yield cv2.resize(read_image(frame.image)[1], SIZE[::-1]), label
 
@@ -86,17 +81,14 @@ def measure(crf, frames, classes, rounds):
     """Milliseconds of both, the largest difference and the share of equal labels."""
     pairs = [(image, probabilities(label, classes)) for image, label in frames]
     crf(*pairs[0])  # TensorFlow wakes up
-    ours, theirs, differences, equal = [], [], [], []
+    turns, differences, equal = Turns(), [], []
+    contenders = {"tfseg": crf, "pydensecrf": functools.partial(pydensecrf, crf)}
     for image, given in pairs * rounds:
-        start = time.perf_counter()
-        mine = crf(image, given)
-        middle = time.perf_counter()
-        other = pydensecrf(crf, image, given)
-        ours.append(1000 * (middle - start))
-        theirs.append(1000 * (time.perf_counter() - middle))
+        mine, other = turns.take(contenders, image, given).values()
         differences.append(np.abs(mine - other).max())
         equal.append(np.mean(mine.argmax(axis=-1) == other.argmax(axis=-1)))
-    return statistics.median(ours), statistics.median(theirs), max(differences), np.mean(equal)
+    milliseconds = turns.medians(lambda seconds: 1000 * seconds)
+    return *milliseconds.values(), max(differences), np.mean(equal)
 
 
 if __name__ == "__main__":

@@ -9,18 +9,15 @@ thread, take turns, and show their median. Rows appear for scikit-learn, torchme
 cityscapesscripts where they are installed.
 """
 
-import argparse
 import importlib
-import statistics
-import time
-from pathlib import Path
 from types import SimpleNamespace
 
 import cv2
 import numpy as np
 from PIL import Image
 
-from tfseg.datasets import get_dataset
+from benchmarks.frames import arguments, find_frames
+from benchmarks.timing import Turns
 from tfseg.evaluation.boundary import Boundaries
 from tfseg.evaluation.figures import Tally
 from tfseg.labels import VOID
@@ -32,15 +29,11 @@ FRAMES = 12
 
 
 def main():
-    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--source", type=Path, default=Path("../shared/camvid"))
-    arguments.add_argument("--rounds", type=int, default=5)
-    options = arguments.parse_args()
-    here = options.source.is_dir()
-    spec = get_dataset("camvid" if here else "streets")
     cv2.setNumThreads(1)
+    options = arguments(__doc__).parse_args()
+    spec, source = find_frames(options.source)
     classes = len(spec.classes)
-    cases = pictures(spec, options.source if here else None, classes)
+    cases = label_pairs(spec, source, classes)
     speeds = {
         case: measure(matrices(classes), pairs, options.rounds) for case, pairs in cases.items()
     }
@@ -48,7 +41,7 @@ def main():
     report_frame(spec.classes, cases, options.rounds)
 
 
-def pictures(spec, source, classes):
+def label_pairs(spec, source, classes):
     """{case: [(truth, prediction)]}."""
     frames = spec.list_frames(source)["train"]
     chosen = range(0, len(frames) - 1, max(1, len(frames) // FRAMES))
@@ -139,16 +132,12 @@ def cityscapesscripts(classes):
 
 def measure(functions, pairs, rounds):
     """Mpixel/s of every function: {title: median}."""
-    speeds = {title: [] for title in functions}
-    for truth, prediction in pairs * rounds:
-        wanted = None
-        for title, function in functions.items():
-            start = time.perf_counter()
-            found = function(truth, prediction)
-            speeds[title].append(truth.size / (time.perf_counter() - start) / 1e6)
-            wanted = found if wanted is None else wanted
+    turns, pixels = Turns(), pairs[0][0].size
+    for pair in pairs * rounds:
+        wanted, *others = turns.take(functions, *pair).values()
+        for found in others:
             np.testing.assert_array_equal(found, wanted)
-    return {title: statistics.median(values) for title, values in speeds.items()}
+    return turns.medians(lambda seconds: pixels / seconds / 1e6)
 
 
 def report_matrix(name, speeds):
@@ -180,13 +169,10 @@ def measure_parts(classes, pairs, rounds):
         "Boundary IoU and BF": lambda pair: boundaries.add(*pair),
         "all, with confidence": lambda pair: every.add(*pair, confidence=confidence),
     }
-    times = {title: [] for title in parts}
+    turns = Turns()
     for pair in pairs * rounds:
-        for title, part in parts.items():
-            start = time.perf_counter()
-            part(pair)
-            times[title].append(1e3 * (time.perf_counter() - start))
-    return {title: statistics.median(values) for title, values in times.items()}
+        turns.take(parts, pair)
+    return turns.medians(lambda seconds: 1e3 * seconds)
 
 
 if __name__ == "__main__":

@@ -11,12 +11,11 @@ left out where it is not installed, and it has no ENet here.
 
 import importlib.util
 import os
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
+
+from benchmarks.timing import answer_turns, start_process, take_process_turns
 
 NETWORKS, SIZES, CLASSES = ("linknet", "enet"), ((360, 480), (512, 1024)), 11
 ROUNDS, RUNS, WARM_UP = 9, 4, 4
@@ -131,54 +130,22 @@ def with_keras_norm(network):
 
 
 def serve(name, folder, size):
-    """The process of one contender: warms up, then times RUNS runs at every line it reads."""
+    """The process of one contender."""
     file, make = CONTENDERS[name]
     run = make(Path(folder) / file, tuple(map(int, size.split("x"))))
-    for _ in range(WARM_UP):
-        run()
-    print("ready", flush=True)
-    for _ in sys.stdin:
-        run()  # its own data into the caches
-        start = time.perf_counter()
-        for _ in range(RUNS):
-            run()
-        print((time.perf_counter() - start) / RUNS, flush=True)
-
-
-def start(name, folder, size):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.inference", name, folder, f"{size[0]}x{size[1]}"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"},
-    )
-    line = process.stdout.readline()
-    while line and line.strip() != "ready":  # what a runtime says about itself
-        line = process.stdout.readline()
-    return process if line else None
+    answer_turns(run, RUNS, WARM_UP, untimed=1)
 
 
 def measure(network, size):
-    """Contender -> median seconds a picture; None for one that did not start."""
+    """Contender -> median seconds an image, of those that started."""
     with tempfile.TemporaryDirectory() as folder:
         write_exports(network, size, Path(folder))
         has_torch = network == "linknet" and importlib.util.find_spec("torch")
         names = [name for name in CONTENDERS if has_torch or not name.startswith("PyTorch")]
-        processes = {name: start(name, folder, size) for name in names}
-        times = {name: [] for name in names}
-        for _ in range(ROUNDS):
-            for name, process in processes.items():
-                if process:
-                    time.sleep(PAUSE)
-                    process.stdin.write("\n")
-                    process.stdin.flush()
-                    times[name].append(float(process.stdout.readline()))
-        for process in filter(None, processes.values()):
-            process.stdin.close()
-            process.wait()
-    return {name: statistics.median(every) if every else None for name, every in times.items()}
+        arguments = (folder, f"{size[0]}x{size[1]}")
+        processes = {name: start_process("inference", name, *arguments) for name in names}
+        started = {name: process for name, process in processes.items() if process}
+        return take_process_turns(started, ROUNDS, PAUSE).medians()
 
 
 def main():

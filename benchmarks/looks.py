@@ -7,18 +7,18 @@ and classes out, batch 1, float32.
 """
 
 import argparse
-import statistics
-import time
 from pathlib import Path
 
 from tqdm import tqdm
 
+from benchmarks.timing import Turns
 from tfseg.evaluation.figures import Tally
+from tfseg.networks import load_run
 from tfseg.prediction.crf import CRF
 from tfseg.prediction.engine import Engine
 from tfseg.records.example import decode
 from tfseg.records.reader import open_records
-from tfseg.runs import RunFolder, load_network
+from tfseg.runs import RunFolder
 
 SCALES = (0.75, 1.0, 1.25)
 WAYS = {
@@ -40,27 +40,24 @@ def main():
     options = arguments.parse_args()
     run = RunFolder(options.run)
     split = open_records(options.input or run.config().input).splits[options.split]
-    network = load_network(run)
-    engines = {title: Engine(network, **looks) for title, looks in WAYS.items()}
+    network = load_run(run).model
+    ways = {title: Engine(network, **looks).label for title, looks in WAYS.items()}
     tallies = {title: Tally(split.info.classes) for title in WAYS}
-    times = {title: [] for title in WAYS}
+    turns = Turns()
     for index in tqdm(range(0, len(split), options.every), unit="frame"):
         image, truth = (a.numpy() for a in decode(split.read(index), split.info.encoding))
-        for title, engine in engines.items():
-            start = time.perf_counter()
-            (mask,), (confidence,) = engine.label(image[None])
-            times[title].append(time.perf_counter() - start)
+        for title, ((mask,), (confidence,)) in turns.take(ways, image[None]).items():
             tallies[title].add(truth, mask, confidence=confidence)
-    report(tallies, times)
+    report(tallies, turns.medians(lambda seconds: 1000 * seconds))
 
 
-def report(tallies, times):
+def report(tallies, milliseconds):
     print("| | mIoU | pixel accuracy | Boundary mIoU | mean BF | calibration error | ms a frame |")
     print("|---|--:|--:|--:|--:|--:|--:|")
     for title, tally in tallies.items():
         results = tally.results()
         cells = " | ".join(f"{100 * results[name]:.1f}" for name in FIGURES)
-        print(f"| {title} | {cells} | {1000 * statistics.median(times[title]):,.0f} |")
+        print(f"| {title} | {cells} | {milliseconds[title]:,.0f} |")
 
 
 if __name__ == "__main__":

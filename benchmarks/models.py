@@ -6,15 +6,14 @@ Latency is the median of three runs after one, batch 1, float32, pixels in and c
 `predict` does it.
 """
 
-import statistics
 import sys
-import time
 
 import keras
 import numpy as np
 from tqdm import tqdm
 
 import tfseg
+from benchmarks.timing import Turns
 from tfseg.catalog import flops, parameters
 from tfseg.models import MODELS
 from tfseg.prediction.engine import Engine
@@ -27,12 +26,11 @@ def latency(name, size):
     """Seconds a picture of `size`."""
     engine = Engine(tfseg.build(name, CLASSES), mc_samples=0)
     image = np.zeros((1, *size, 3), "uint8")
-    times = []
-    for _ in range(4):
-        start = time.perf_counter()
-        engine.label(image)
-        times.append(time.perf_counter() - start)
-    return statistics.median(times[1:])
+    engine.label(image)
+    turns = Turns()
+    for _ in range(3):
+        turns.take({name: engine.label}, image)
+    return turns.medians()[name]
 
 
 def row(name):

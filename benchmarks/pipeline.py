@@ -8,8 +8,6 @@ the same batches: 8 random frames scaled by 0.6 to 1.8, cropped to 360×480, cha
 take turns, and each shows its median over the rounds.
 """
 
-import argparse
-import statistics
 import tempfile
 import time
 from pathlib import Path
@@ -17,6 +15,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from benchmarks.frames import arguments
+from benchmarks.timing import Turns, print_ratios
 from tfseg.data.augment import parse_augment, training_frame
 
 CROP, BATCH, WORKERS = (360, 480), 8, 2
@@ -24,17 +24,15 @@ SCALE = (0.6, 1.8)
 
 
 def main():
-    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--source", type=Path, default=Path("../shared/camvid"))
-    arguments.add_argument("--augment", type=parse_augment, default="light")
-    arguments.add_argument("--rounds", type=int, default=5)
-    arguments.add_argument("--seconds", type=float, default=2)
-    options = arguments.parse_args()
+    parser = arguments(__doc__)
+    parser.add_argument("--augment", type=parse_augment, default="light")
+    parser.add_argument("--seconds", type=float, default=2)
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         source = options.source if options.source.is_dir() else draw(Path(folder, "raw"))
         rows = torch_rows(source, options.augment)
         rows |= tfseg_rows(source, options.augment, Path(folder))
-        report(rows, measure(rows, options.rounds, options.seconds), source)
+        report(measure(rows, options.rounds, options.seconds), source)
 
 
 def torch_rows(source, augment):
@@ -133,8 +131,8 @@ def tfseg_rows(source, augment, folder):
 
 
 def measure(rows, rounds, seconds):
-    """Images a second of every row in every round: {title: [...]}."""
-    speeds = {title: [] for title in rows}
+    """Images a second of every row: {title: median}."""
+    turns = Turns()
     for _ in range(rounds):
         for title, batches in rows.items():
             for _ in range(10):  # what waited since the last round, in every buffer
@@ -143,18 +141,18 @@ def measure(rows, rounds, seconds):
             while time.perf_counter() - start < seconds:
                 next(batches)
                 count += BATCH
-            speeds[title].append(count / (time.perf_counter() - start))
-    return speeds
+            turns.add(title, (time.perf_counter() - start) / count)
+    return turns.medians(lambda seconds: 1 / seconds)
 
 
-def report(rows, speeds, source):
-    medians = {title: statistics.median(values) for title, values in speeds.items()}
-    base = next(iter(medians.values()))
+def report(speeds, source):
+    base = next(iter(speeds.values()))
     print(f"\n{source}: {WORKERS} workers, batch {BATCH}, {CROP[0]}×{CROP[1]} crops\n")
-    print(f"{'':<30}{'cached':<20}{'images/s':>9}{'ratio':>8}")
-    for title, speed in medians.items():
-        name, cached = title.split(" | ")
-        print(f"{name:<30}{cached:<20}{speed:>9.0f}{speed / base:>7.2f}×")
+    columns = (title.split(" | ") for title in speeds)
+    titles = [f"{name:<30}{cached}" for name, cached in columns]
+    print_ratios(
+        f"{'':<30}{'cached':<20}", "images/s", dict(zip(titles, speeds.values(), strict=True)), base
+    )
 
 
 def draw(folder, count=128):

@@ -6,12 +6,11 @@ Milliseconds of both together, median of interleaved runs, and the ratio; the re
 """
 
 import math
-import statistics
-import time
 
 import numpy as np
 import tensorflow as tf
 
+from benchmarks.timing import Turns
 from tfseg.layers.pooling import MaxPoolWithIndices, MaxUnpool
 
 SHAPES = ((4, 360, 480, 64), (4, 180, 240, 128), (4, 90, 120, 256))
@@ -34,13 +33,10 @@ def main():
     for shape in SHAPES:
         x = tf.random.normal(shape)
         np.testing.assert_array_equal(*(run(x) for run in contenders.values()))
-        times = {name: [] for name in contenders}
+        turns = Turns()
         for _ in range(ROUNDS):
-            for name, run in contenders.items():
-                start = time.perf_counter()
-                run(x)
-                times[name].append(1000 * (time.perf_counter() - start))
-        ours, theirs = (statistics.median(times[name]) for name in contenders)
+            turns.take(contenders, x)
+        ours, theirs = turns.medians(lambda seconds: 1000 * seconds).values()
         ratio = f"{ours / theirs:.2f} x argmax and scatter"
         print(f"{shape!s:20} {ours:7.1f} ms, {theirs:7.1f} ms: {ratio}")
 

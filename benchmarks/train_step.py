@@ -8,10 +8,9 @@ best of the same precision. Where torch is not installed, its rows are left out.
 
 import importlib.util
 import os
-import statistics
-import subprocess
 import sys
-import time
+
+from benchmarks.timing import answer_turns, start_process, take_process_turns
 
 BATCH, HEIGHT, WIDTH, CLASSES = 4, 352, 480, 11
 ROUNDS, STEPS, WARM_UP = 3, 3, 2
@@ -77,48 +76,20 @@ CONTENDERS = {
 
 
 def serve(name, precision):
-    """The process of one contender: warms up, then times STEPS steps at every line it reads."""
-    step = CONTENDERS[name](precision)
-    for _ in range(WARM_UP):
-        step()
-    print("ready", flush=True)
-    for _ in sys.stdin:
-        start = time.perf_counter()
-        for _ in range(STEPS):
-            step()
-        print(BATCH * STEPS / (time.perf_counter() - start), flush=True)
-
-
-def start(name, precision):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.train_step", name, precision],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"},
-    )
-    return process if process.stdout.readline().strip() == "ready" else None
+    """The process of one contender."""
+    answer_turns(CONTENDERS[name](precision), STEPS, WARM_UP)
 
 
 def measure(precision):
+    """{contender: median images a second}."""
     names = ["tfseg"]
     if importlib.util.find_spec("torch"):
         names += ["torch", "torch.compile"]
-    processes = {name: start(name, precision) for name in names}
+    processes = {name: start_process("train_step", name, precision) for name in names}
     for name in [name for name, process in processes.items() if process is None]:
         print(f"{precision:16s}{name:16s} did not start")
         del processes[name]
-    speeds = {name: [] for name in processes}
-    for _ in range(ROUNDS):
-        for name, process in processes.items():
-            process.stdin.write("\n")
-            process.stdin.flush()
-            speeds[name].append(float(process.stdout.readline()))
-    for process in processes.values():
-        process.stdin.close()
-        process.wait()
-    return {name: statistics.median(values) for name, values in speeds.items()}
+    return take_process_turns(processes, ROUNDS).medians(lambda seconds: BATCH / seconds)
 
 
 def main():

@@ -19,10 +19,10 @@ ARROWS = {
     "data": {"memory", "records", "visualize"},
     "devices": {"memory"},
     "datasets": {"flags"},
-    "doctor": {"config", "data", "datasets", "losses", "page", "records", "visualize"},
+    "doctor": {"config", "data", "datasets", "losses", "pages", "records", "visualize"},
     "encoders": {"checkpoints", "layers"},
     "evaluation": {
-        "config", "data", "datasets", "devices", "exporting", "metrics", "networks", "page",
+        "config", "data", "datasets", "devices", "exporting", "metrics", "networks", "pages",
         "prediction", "records", "runs", "visualize",
     },
     "exporting": {"config", "layers", "metrics", "models", "networks", "records"},
@@ -33,7 +33,7 @@ ARROWS = {
     },
     "records": {"datasets"},
     "runs": {"config"},
-    "serving": {"devices", "visualize"},
+    "serving": {"devices", "pages", "visualize"},
     "training": {
         "data", "devices", "evaluation", "losses", "memory", "metrics", "models", "networks",
         "prediction", "records", "runs", "schedules", "visualize",

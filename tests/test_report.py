@@ -112,7 +112,7 @@ def test_the_page_has_the_figures_of_the_test(tested):
 
 def test_the_page_shows_frames_matrix_and_calibration(tested):
     _, _, page = tested
-    # The confusion matrix, and original, truth, prediction, errors of the three frames there are.
+    # The confusion matrix, and image, label, mask and errors of the three frames there are.
     assert len(page.links) == 1 + 4 * 3
     for word in ("Worst", "Best", "Calibration", "confusion matrix"):
         assert word in page.source

@@ -109,7 +109,7 @@ def _font():
 
 
 def confusion_picture(matrix, classes):
-    """A confusion matrix as a heat map: each row's shares in percent, truth down the side."""
+    """A confusion matrix as a heat map: each row's shares in percent, labels down the side."""
     # Figure objects rather than pyplot: no global state, no window system.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -123,8 +123,8 @@ def confusion_picture(matrix, classes):
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.set_xticks(range(len(classes)), classes, rotation=45, ha="right")
     axes.set_yticks(range(len(classes)), classes)
-    axes.set_xlabel("prediction")
-    axes.set_ylabel("truth")
+    axes.set_xlabel("mask")
+    axes.set_ylabel("label")
     figure.suptitle("share of each class's pixels, %", fontsize=11)  # axes may be narrower than it
     for row, column in np.argwhere(shares >= 0.005):
         share = shares[row, column]

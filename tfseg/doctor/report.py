@@ -1,12 +1,10 @@
 """What was found, as text for the terminal and as one HTML page."""
 
-import re
 from dataclasses import dataclass
-from html import escape
 from pathlib import PurePath
 
 from tfseg.losses import CLASS_WEIGHTS, class_weights
-from tfseg.page import bar, figure, swatch, write_page
+from tfseg.pages import data_uri, write_page
 from tfseg.records.example import encode_png
 
 SCHEMES = tuple(CLASS_WEIGHTS)
@@ -90,93 +88,34 @@ def _class_table(data, found):
 
 def write(path, data, surveys, findings, samples):
     """Writes the report as a page, with the samples of `montage`."""
-    parts = [
-        f'<h1>{escape(data.name)}</h1>\n<p class="dim">{escape(data.heading)}</p>',
-        _verdict(findings),
-        _tiles(surveys),
-        _findings(findings),
-        *(_classes(data, split, found) for split, found in surveys.items()),
-        _samples(data, samples),
-    ]
-    write_page(path, f"{data.name}: what is in it", "\n".join(parts))
-
-
-def _verdict(findings):
-    count = sum(finding.spoils for finding in findings)
-    if not count:
-        return f'<p class="verdict good">{CLEAN.capitalize()}</p>'
-    things = "1 finding" if count == 1 else f"{count} findings"
-    return f'<p class="verdict bad">{things} would spoil training</p>'
-
-
-def _tiles(surveys):
-    tiles = [
-        f'<div class="tile">{escape(split)}<b>{_frames(found)}</b>'
-        f'<span class="dim">{_sizes(found).removeprefix(" of ")}</span></div>'
-        for split, found in surveys.items()
-    ]
-    return f'<div class="tiles">{"".join(tiles)}</div>'
-
-
-def _findings(findings):
-    if not findings:
-        return ""
-    items = (
-        f'<li class="{"bad" if finding.spoils else "note"}"><b>{_severity(finding)}</b> '
-        f"<span>{_prose(finding.text)}</span></li>"
-        for finding in findings
+    write_page(
+        path,
+        "inspect.html",
+        title=f"{data.name}: what is in it",
+        name=data.name,
+        heading=data.heading,
+        findings=findings,
+        splits=[_split(data, name, found) for name, found in surveys.items()],
+        schemes=SCHEMES,
+        classes=data.classes,
+        colors=data.colors,
+        samples=[
+            {
+                "name": PurePath(sample.where).name,
+                "image": data_uri(encode_png(sample.pair[..., ::-1])),
+            }
+            for sample in samples
+        ],
     )
-    return f'<h2>Findings</h2>\n<ul class="findings">{"".join(items)}</ul>'
 
 
-def _prose(text):
-    """Plain text as HTML; what stands between backticks is to be typed."""
-    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
-
-
-def _classes(data, split, found):
-    """Bars in class colours, the longest over the whole width; shares and weights beside them."""
+def _split(data, name, found):
+    """What the page shows of a split."""
     table = rows(data, found)
-    if not table:
-        return f"<h2>Classes in {escape(split)}</h2><p>No label holds a pixel of any class.</p>"
-    void = found.void / found.pixels.sum()
-    longest = max(void, *(row.share for row in table))
-    heads = "".join(f"<th>{scheme}</th>" for scheme in SCHEMES)
-    lines = [f'<tr><th>class</th><th class="wide"></th><th>pixels %</th>{heads}</tr>']
-    for row in table:
-        weights = "".join(f"<td>{weight:.2f}</td>" for weight in row.weights)
-        lines.append(_line(row.name, row.color, row.share, longest, weights))
-    lines.append(_line("void", (0, 0, 0), void, longest, "<td></td>" * len(SCHEMES)))
-    return (
-        f"<h2>Classes in {escape(split)}</h2>\n"
-        f'<p class="dim">Share of the label pixels, and weights of the classes in the loss.</p>\n'
-        f'<table class="bars">{"".join(lines)}</table>'
-    )
-
-
-def _line(name, color, share, longest, weights):
-    shown = bar(share / longest, color) if share else '<span class="bad">no pixel</span>'
-    return (
-        f'<tr><td>{swatch(color)}{escape(name)}</td><td class="wide">{shown}</td>'
-        f"<td>{100 * share:.2f}</td>{weights}</tr>"
-    )
-
-
-def _samples(data, samples):
-    if not samples:
-        return ""
-    names = zip(data.classes, data.colors, strict=True)
-    legend = "".join(f"<span>{swatch(color)}{escape(name)}</span>" for name, color in names)
-    figures = (
-        figure(
-            encode_png(sample.pair[..., ::-1]),
-            PurePath(sample.where).name,
-            "a frame beside the same with its label laid over it",
-        )
-        for sample in samples
-    )
-    return (
-        f'<h2>Samples</h2>\n<p class="dim">Each frame, and its label laid over it; void pixels are '
-        f'left as they are.</p>\n<div class="legend">{legend}</div>\n'
-        f'<div class="figures">{"".join(figures)}</div>'
-    )
+    return {
+        "name": name,
+        "frames": _frames(found),
+        "sizes": _sizes(found).removeprefix(" of "),
+        "rows": table,
+        "void": found.void / found.pixels.sum() if table else None,
+    }

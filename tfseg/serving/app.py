@@ -1,7 +1,6 @@
 """The web application: a picture in and a mask out, the page, health and figures."""
 
 import time
-from importlib.resources import files
 from typing import Literal
 
 from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
@@ -12,12 +11,13 @@ from starlette.exceptions import HTTPException as AnyHTTPException
 from starlette.requests import ClientDisconnect
 
 import tfseg
+from tfseg.pages import render
 from tfseg.serving import rest
 from tfseg.serving.middleware import Middleware
 from tfseg.serving.pictures import mask_png, overlay_png, read_picture
 from tfseg.serving.schemas import HEALTH, IMAGE, INFO, MASK, POST_ERRORS, errors, json_of
 
-PAGE = files("tfseg.serving").joinpath("page.html").read_text()
+PAGE = render("serve.html", title="tfseg")
 PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'unsafe-inline'; "
     "style-src 'unsafe-inline'; img-src 'self' blob: data:; media-src blob:; connect-src 'self'; "
@@ -97,7 +97,7 @@ async def _image(request):
 
 @router.get("/", response_class=HTMLResponse)
 async def page():
-    """The page: a picture or the camera, and the mask over it."""
+    """The page: an image or the camera, and the mask over it."""
     return HTMLResponse(PAGE, headers=PAGE_HEADERS)
 
 

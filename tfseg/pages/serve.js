@@ -1,138 +1,15 @@
-<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>tfseg</title>
-<link rel="icon" href="data:,">
-<style>
-:root { color-scheme: light dark; --paper: #fff; --ink: #1d2430; --dim: #5b6472; --line: #dfe3e8;
-  --pale: #f5f7f9; --bad: #b3261e; --accent: #1f5fbf; --on-accent: #fff; }
-@media (prefers-color-scheme: dark) {
-  :root { --paper: #14181f; --ink: #e4e8ee; --dim: #9aa4b2; --line: #333b47; --pale: #1d232c;
-    --bad: #ff8a80; --accent: #8ab8ff; --on-accent: #0d1726; }
-}
-* { box-sizing: border-box; }
-[hidden] { display: none !important; }
-body { margin: 0 auto; padding: 2rem 1.25rem 3rem; max-width: 72rem; background: var(--paper);
-  color: var(--ink); font: 16px/1.5 system-ui, "Segoe UI", Roboto, "Liberation Sans", sans-serif;
-  overflow-wrap: anywhere; }
-h1 { margin: 0; font-size: 1.9rem; line-height: 1.2; }
-h2 { margin: 0 0 .5rem; font-size: 1.1rem; }
-p { margin: .4rem 0; }
-a { color: var(--accent); }
-.dim { color: var(--dim); }
-:focus-visible, .file:focus-visible + label { outline: 3px solid var(--accent);
-  outline-offset: 2px; }
-
-.actions { display: flex; flex-wrap: wrap; gap: .6rem; margin: 1.25rem 0 .9rem; }
-.button { display: inline-block; min-height: 2.75rem; padding: .55rem 1rem; border-radius: 6px;
-  border: 1px solid var(--line); background: var(--pale); color: var(--ink); font: inherit;
-  text-decoration: none; cursor: pointer; }
-.button:hover { border-color: var(--accent); }
-.button.main { border-color: var(--accent); background: var(--accent); color: var(--on-accent); }
-.file, video { position: absolute; width: 1px; height: 1px; opacity: 0; }
-form { display: flex; flex-wrap: wrap; align-items: center; gap: .6rem; margin: 1rem 0; }
-form input { min-height: 2.75rem; min-width: 0; flex: 1 1 12rem; max-width: 22rem;
-  padding: .5rem .7rem; border: 1px solid var(--dim); border-radius: 6px;
-  background: var(--paper); color: var(--ink); font: inherit; }
-
-.error { margin: 1rem 0; padding: .7rem 1rem; border-left: 5px solid; border-radius: 4px;
-  background: var(--pale); color: var(--bad); font-weight: 600; }
-.work { display: grid; grid-template-columns: minmax(0, 1fr); gap: 1.5rem; align-items: start; }
-.work:has(.filled) { grid-template-columns: minmax(0, 1fr) 18rem; }
-.stage { display: flex; align-items: center; justify-content: center;
-  border: 2px dashed var(--line); border-radius: 8px; background: var(--pale); }
-.stage.filled { border: 0; background: none; }
-.stage.over { border: 2px dashed var(--accent); }
-.stage label { flex: 1; padding: 8rem 1rem; text-align: center; cursor: pointer; }
-canvas { display: block; width: min(100%, var(--tall) * var(--ratio)); --tall: 78vh;
-  border-radius: 6px; }
-.slider { display: grid; grid-template-columns: 1fr auto; gap: 0 .5rem; margin-bottom: 1.25rem; }
-.slider input { grid-column: 1 / -1; width: 100%; min-height: 2rem; margin: 0;
-  accent-color: var(--accent); }
-output, .share { font-variant-numeric: tabular-nums; }
-
-.legend { margin: 0; padding: 0; list-style: none; }
-.legend button { display: grid; grid-template-columns: auto minmax(0, 1fr) auto;
-  align-items: center; gap: 0 .6rem; width: 100%; min-height: 2.5rem; padding: .3rem .5rem;
-  border: 1px solid transparent; border-radius: 6px; background: none; color: inherit;
-  font: inherit; text-align: left; cursor: pointer; }
-.legend button:hover { background: var(--pale); }
-.legend [aria-pressed="true"] { border-color: var(--accent); background: var(--pale);
-  font-weight: 600; }
-.swatch { width: 1rem; height: 1rem; border-radius: 3px; box-shadow: inset 0 0 0 1px #8889; }
-.bar { grid-column: 2 / -1; height: .3rem; min-width: 1px; border-radius: 2px;
-  box-shadow: inset 0 0 0 1px #8889; }
-.unseen { margin-top: .8rem; font-size: .9rem; }
-
-@media (max-width: 52rem) {
-  .work:has(.filled) { grid-template-columns: minmax(0, 1fr); gap: 1rem; }
-  canvas { --tall: 60vh; }
-}
-@media (max-width: 40rem) {
-  body { padding: 1.1rem .9rem 2rem; }
-  h1 { font-size: 1.5rem; }
-  .actions .button { flex: 1 1 auto; text-align: center; }
-  .stage label { padding: 4rem 1rem; }
-}
-</style>
-</head>
-<body>
-<header>
-  <h1 id="model">tfseg</h1>
-  <p class="dim" id="about">&nbsp;</p>
-</header>
-<noscript><p class="error">This page needs JavaScript.</p></noscript>
-<main>
-  <form id="token-form" hidden>
-    <label for="token">Token</label>
-    <input id="token" type="password" autocomplete="off" required>
-    <button class="button main">Use it</button>
-  </form>
-  <div class="actions">
-    <span><input class="file" id="file" type="file" accept="image/*"
-      aria-labelledby="choose"><label
-      class="button main" for="file" id="choose">Choose an image</label></span>
-    <button class="button" id="camera" type="button">Camera</button>
-    <a class="button" id="download" hidden>Download the mask</a>
-  </div>
-  <p class="error" id="error" role="alert" hidden></p>
-  <div class="work">
-    <section aria-label="Picture">
-      <div class="stage" id="stage">
-        <label class="dim" id="hint" for="file">Drop an image here, choose one, or use the
-          camera.</label>
-        <canvas id="canvas" role="img" aria-label="The picture with its mask" hidden></canvas>
-      </div>
-      <p class="dim" id="timing"></p>
-      <p class="dim" id="status" aria-live="polite"></p>
-    </section>
-    <section id="panel" aria-label="Mask" hidden>
-      <div class="slider">
-        <label for="opacity">Opacity of the mask</label>
-        <output id="percent" for="opacity">60 %</output>
-        <input id="opacity" type="range" min="0" max="100" value="60">
-      </div>
-      <h2 id="legend-title">Classes, share of pixels</h2>
-      <ul class="legend" id="legend" aria-labelledby="legend-title"></ul>
-      <p class="dim unseen" id="unseen"></p>
-    </section>
-  </div>
-</main>
-<video id="video" playsinline muted aria-hidden="true"></video>
-<script>
+// The server's page: sends images to the server and shows the masks that come back.
 "use strict";
 
 const $ = id => document.getElementById(id);
 const VOID = 255;
 const SHADE = [0, 0, 0, 153];  // over all other classes where one is shown alone
 let info = null;      // what /info says
-let picture = null;   // canvas: what is looked at, upright
+let image = null;     // canvas: what is labelled, upright
 let mask = null;      // {width, height, index: class of every pixel}
 let chosen = null;    // the class that is shown alone
 let stream = null;    // the camera's
-let turn = 0;         // counts pictures: an answer to an older one is dropped
+let turn = 0;         // counts images: an answer to an older one is dropped
 
 class Said extends Error {}  // in words for the user
 
@@ -175,7 +52,7 @@ async function connect() {
   $("legend").replaceChildren(...info.classes.map((_, i) => entry(i)));
 }
 
-// A picture in
+// An image in
 
 async function open(file) {
   stopCamera();
@@ -192,7 +69,7 @@ async function open(file) {
   });
 }
 
-// Sends a bitmap (as `file`, where that is small enough) and shows what comes back.
+// Sends a bitmap (as `file`, where that is small enough) and shows the mask that comes back.
 async function look(bitmap, name, file) {
   const mine = ++turn;
   if (!info) await connect();
@@ -205,7 +82,7 @@ async function look(bitmap, name, file) {
     file = await new Promise(made => seen.toBlob(made, "image/jpeg", .92));
   if (!stream) {
     show(seen, null);
-    say("Looking …");
+    say("The network labels the image …");
   }
   const start = performance.now();
   const answer = await ask("segment", {method: "POST", body: file,
@@ -232,40 +109,10 @@ function offer(png, name) {
   $("download").hidden = false;
 }
 
-// The class of every pixel from a palette PNG: a canvas would give colours, which can be alike.
-async function readMask(png) {
-  const bytes = new Uint8Array(await png.arrayBuffer()), view = new DataView(bytes.buffer);
-  const width = view.getUint32(16), height = view.getUint32(20), packed = [];
-  for (let at = 8; at < bytes.length;) {
-    const size = view.getUint32(at), kind = String.fromCharCode(...bytes.subarray(at + 4, at + 8));
-    if (kind === "IDAT") packed.push(bytes.subarray(at + 8, at + 8 + size));
-    at += size + 12;
-  }
-  const unpacked = new Blob(packed).stream().pipeThrough(new DecompressionStream("deflate"));
-  const rows = new Uint8Array(await new Response(unpacked).arrayBuffer());
-  const index = new Uint8Array(width * height);
-  for (let y = 0; y < height; y++) {
-    const filter = rows[y * (width + 1)], at = y * width;
-    for (let x = 0; x < width; x++) {
-      const left = x ? index[at + x - 1] : 0, up = y ? index[at + x - width] : 0;
-      const corner = x && y ? index[at + x - width - 1] : 0;
-      const guess = [0, left, up, (left + up) >> 1, paeth(left, up, corner)][filter];
-      index[at + x] = rows[y * (width + 1) + 1 + x] + guess;
-    }
-  }
-  return {width, height, index};
-}
-
-function paeth(left, up, corner) {
-  const a = Math.abs(up - corner), b = Math.abs(left - corner);
-  const c = Math.abs(left + up - 2 * corner);
-  return a <= b && a <= c ? left : b <= c ? up : corner;
-}
-
 // What is seen
 
 function show(seen, found) {
-  picture = seen;
+  image = seen;
   mask = found;
   $("hint").hidden = true;
   $("canvas").hidden = false;
@@ -279,10 +126,10 @@ function show(seen, found) {
 
 function draw() {
   const canvas = $("canvas"), context = canvas.getContext("2d");
-  canvas.width = picture.width;
-  canvas.height = picture.height;
-  canvas.style.setProperty("--ratio", picture.width / picture.height);
-  context.drawImage(picture, 0, 0);
+  canvas.width = image.width;
+  canvas.height = image.height;
+  canvas.style.setProperty("--ratio", image.width / image.height);
+  context.drawImage(image, 0, 0);
   if (!mask) return;
   const table = new Uint32Array(256), bytes = new Uint8Array(table.buffer);
   info.colors.forEach((color, i) => {
@@ -316,7 +163,7 @@ function list() {
   if (!stream)
     $("legend").append(...items.sort((a, b) => counts[b.value] - counts[a.value]));
   const unseen = items.filter(item => item.hidden).map(item => info.classes[item.value]);
-  $("unseen").textContent = unseen.length ? `Not in it: ${unseen.join(", ")}.` : "";
+  $("unseen").textContent = unseen.length ? `Not in this image: ${unseen.join(", ")}.` : "";
 }
 
 function entry(number) {
@@ -352,11 +199,11 @@ function isolate(number) {
 
 async function startCamera() {
   if (!navigator.mediaDevices?.getUserMedia)
-    throw new Said("The browser gives the camera to pages from localhost or https alone.");
+    throw new Said("The browser gives the camera only to pages from localhost or https.");
   try {
     stream = await navigator.mediaDevices.getUserMedia({video: {facingMode: "environment"}});
   } catch (error) {
-    const why = {NotAllowedError: "The camera was not allowed.",
+    const why = {NotAllowedError: "The browser was not allowed to use the camera.",
       NotFoundError: "There is no camera."}[error.name];
     throw new Said(why || `The camera cannot be used: ${error.message}`);
   }
@@ -428,6 +275,3 @@ for (const kind of ["dragover", "dragleave", "drop"])
     if (kind === "drop" && event.dataTransfer.files.length) open(event.dataTransfer.files[0]);
   });
 attempt(connect);
-</script>
-</body>
-</html>

@@ -1,0 +1,105 @@
+"""How every benchmark takes time: contenders take turns, and each one's median counts.
+
+Turns spread what disturbs a machine over all contenders alike, and a median leaves out what
+disturbed one. Contenders whose thread pools would fight each have a process.
+"""
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+
+class Turns:
+    """Seconds that contenders took, turn by turn.
+
+    Example:
+        >>> turns = Turns()
+        >>> for image in images * rounds:
+        ...     results = turns.take({"ours": ours, "theirs": theirs}, image)
+        >>> turns.medians(lambda seconds: 1000 * seconds)
+    """
+
+    def __init__(self):
+        self._seconds = {}
+
+    def take(self, contenders, *arguments):
+        """Runs each of {title: function} once on the arguments; {title: what it returned}."""
+        results = {}
+        for title, run in contenders.items():
+            seconds, results[title] = timed(run, *arguments)
+            self.add(title, seconds)
+        return results
+
+    def add(self, title, seconds):
+        """Notes a turn that was timed elsewhere."""
+        self._seconds.setdefault(title, []).append(seconds)
+
+    def medians(self, figure=float):
+        """{title: median of figure(seconds)} in the order of the first turn."""
+        return {
+            title: statistics.median(map(figure, every)) for title, every in self._seconds.items()
+        }
+
+
+def timed(run, *arguments):
+    """(seconds, result) of one call."""
+    start = time.perf_counter()
+    result = run(*arguments)
+    return time.perf_counter() - start, result
+
+
+def print_ratios(head, unit, rates, base, digits=2):
+    """A table of {title: rate}: the rate, and how many times `base` it is."""
+    print(f"{head}{unit:>9}{'ratio':>8}")
+    for title, rate in rates.items():
+        print(f"{title:<{len(head)}}{rate:>9.0f}{rate / base:>7.{digits}f}×")
+
+
+def start_process(module, *arguments):
+    """A contender's process, once it says that it is ready; None where it did not start.
+
+    `python -m benchmarks.MODULE ARGUMENTS` must end in `answer_turns`.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-m", f"benchmarks.{module}", *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"},
+    )
+    # A runtime may say something about itself first.
+    ready = any(line.strip() == "ready" for line in iter(process.stdout.readline, ""))
+    return process if ready else None
+
+
+def answer_turns(run, runs, warm_up, untimed=0):
+    """The contender's side: at every line it reads, times `runs` runs and prints seconds a run.
+
+    `untimed` runs come before those, to bring its own data back into the caches.
+    """
+    for _ in range(warm_up):
+        run()
+    print("ready", flush=True)
+    for _ in sys.stdin:
+        for _ in range(untimed):
+            run()
+        seconds, _ = timed(lambda: [run() for _ in range(runs)])
+        print(seconds / runs, flush=True)
+
+
+def take_process_turns(processes, rounds, pause=0.0):
+    """Turns of {title: process}, `pause` seconds apart; ends the processes."""
+    turns = Turns()
+    for _ in range(rounds):
+        for title, process in processes.items():
+            time.sleep(pause)
+            process.stdin.write("\n")
+            process.stdin.flush()
+            turns.add(title, float(process.stdout.readline()))
+    for process in processes.values():
+        process.stdin.close()
+        process.wait()
+    return turns
