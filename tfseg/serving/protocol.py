@@ -5,6 +5,7 @@ comes with uvicorn, says in `their_state` whether a head is whole, and refuses w
 understand differently. What its parser costs is nothing beside a network.
 """
 
+import contextlib
 import json
 from dataclasses import dataclass, field
 
@@ -124,7 +125,7 @@ class Protocol(H11Protocol):
             f"Content-Length: {len(body)}\r\n{header}Connection: close\r\n\r\n"
         )
         self.transport.write(head.encode() + body)
-        if self.transport.can_write_eof():
+        with contextlib.suppress(OSError):  # the client has gone already
             self.transport.write_eof()
         self.loop.call_later(LINGER, self.transport.abort)
 

@@ -1,5 +1,6 @@
 """The server: a folder of versions in, until Ctrl-C."""
 
+import logging
 import signal
 import socket
 import sys
@@ -43,6 +44,8 @@ def serve(config):
     listener = _listen(config.host, config.port)
     versions = Versions(config.export)
     service = Service(versions, config, Metrics())
+    for strangers in ("uvicorn.error", "python_multipart"):  # whose rubbish is not for the log
+        logging.getLogger(strangers).setLevel(logging.ERROR)
     limits = Limits(connections, config.header_timeout, config.timeout)
     server = uvicorn.Server(
         uvicorn.Config(
