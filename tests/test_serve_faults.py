@@ -246,12 +246,12 @@ def test_a_version_with_wrong_labels_is_never_switched_in(server, tmp_path):
     try:
         for number, (key, change) in enumerate(BROKEN.values(), 2):
             publish(folder, number, lambda labels, k=key, c=change: {**labels, k: c(labels[k])})
+        publish(folder, 90, lambda labels: {**labels, **fewer(labels)})
+        for number in (*range(2, 2 + len(BROKEN)), 90):
             refused = f"version {number} is not used: labels.json"
             wait_for(lambda refused=refused: any(refused in line for line in broken.log))
-            assert newest(broken) == 1
-            shutil.rmtree(folder / str(number))
-        publish(folder, 90, lambda labels: {**labels, **fewer(labels)})
-        wait_for(lambda: any("names 10 classes; the network has 11" in line for line in broken.log))
+        assert any("names 10 classes; the network has 11" in line for line in broken.log)
+        assert newest(broken) == 1
         publish(folder, 91, lambda labels: labels)
         wait_for(lambda: newest(broken) == 91)
         assert broken.ask("POST", "/segment", file_of(picture()))[0] == 200
