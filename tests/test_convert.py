@@ -134,7 +134,7 @@ def test_a_few_unknown_colours_become_void_and_are_told(tmp_path, capsys):
 
 def test_many_unknown_colours_are_refused_unless_allowed(tmp_path):
     spec = painted(tmp_path / "raw", unknown=201)
-    with pytest.raises(UserError, match=r"1.0% .* colour 9,9,9 in .*0.png.*--allow_unknown"):
+    with pytest.raises(UserError, match=r"1.0% .* colour 9,9,9 in .*0.png.*allow_unknown"):
         convert(spec, tmp_path / "raw", tmp_path / "out")
     assert not list((tmp_path / "out").rglob("*"))
     folder = convert(spec, tmp_path / "raw", tmp_path / "out", allow_unknown=True)

@@ -612,17 +612,17 @@ def test_evaluation_never_pads_frames_of_several_sizes(mixed, cache):
     np.testing.assert_array_equal(batches[3][0][0], draw(3, (9, 11)))
 
 
-@pytest.mark.parametrize(("cache", "mend"), [("memory", "--cache=disk"), ("disk", "--cache=none")])
+@pytest.mark.parametrize(("cache", "mend"), [("memory", "cache=disk"), ("disk", "cache=none")])
 def test_frames_that_do_not_fit_are_refused(tmp_path, cache, mend):
     split = make_split(tmp_path / "records", [(24, 32)])
     split.sizes = [(10**6, 10**6)]  # as it were
-    with pytest.raises(UserError, match=f"--cache={cache}.* 4000.0 GB .*{mend}"):
+    with pytest.raises(UserError, match=f"cache={cache}.* 4000.0 GB .*{mend}"):
         training_batches(split, cache=cache, cache_dir=tmp_path / "cache", **SETTINGS)
 
 
 def test_a_cache_folder_that_cannot_be_is_refused(splits, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match=r"--cache=disk: .*file"):
+    with pytest.raises(UserError, match=r"cache=disk: .*file"):
         evaluation_batches(splits["raw"], batch_size=1, cache="disk", cache_dir=tmp_path / "file")
 
 

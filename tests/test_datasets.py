@@ -354,7 +354,7 @@ def test_another_folder_is_refused_and_told_what_is_wanted(tmp_path, dataset, co
     if content == "something else":
         Raw(tmp_path).image("photos/a.png")
     with pytest.raises(
-        UserError, match=f"--source={tmp_path} is not .*: it should hold "
+        UserError, match=f"source={tmp_path} is not .*: it should hold "
     ) as refused:
         get_dataset(dataset).list_frames(tmp_path)
     assert "\n" not in str(refused.value)
@@ -374,15 +374,15 @@ def test_instances_are_kept(tmp_path):
 
 
 OPTIONS = [
-    ("camvid", {"classes": 13}, r"--classes=13: choose one of 11, 12, 32"),
-    ("camvid", {"mapping": "e-lab"}, r"--mapping=e-lab: choose one of segnet, elab"),
-    ("camvid", {"classes": 32, "mapping": "elab"}, r"--mapping=elab is for 11 or 12 classes"),
-    ("camvid", {"sbd": True}, r"--sbd is no option of --dataset=camvid; its own: --classes"),
-    ("cityscapes", {"labels": "corse"}, r"--labels=corse: choose one of fine, coarse"),
-    ("cityscapes", {"classes": 30}, r"--classes=30: choose one of 19, 20"),
-    ("vkitti", {"val_scene": "3"}, r"--val_scene=3: choose one of 1, 2, 6, 18, 20"),
-    ("coco", {"classes": 80}, r"--classes=80: choose one of 171, 133"),
-    ("gta5", {"classes": 19}, r"--classes is no option of --dataset=gta5; its own: none"),
+    ("camvid", {"classes": 13}, r"classes=13: choose one of 11, 12, 32"),
+    ("camvid", {"mapping": "e-lab"}, r"mapping=e-lab: choose one of segnet, elab"),
+    ("camvid", {"classes": 32, "mapping": "elab"}, r"mapping=elab is for 11 or 12 classes"),
+    ("camvid", {"sbd": True}, r"sbd is no option of dataset=camvid; its own: classes"),
+    ("cityscapes", {"labels": "corse"}, r"labels=corse: choose one of fine, coarse"),
+    ("cityscapes", {"classes": 30}, r"classes=30: choose one of 19, 20"),
+    ("vkitti", {"val_scene": "3"}, r"val_scene=3: choose one of 1, 2, 6, 18, 20"),
+    ("coco", {"classes": 80}, r"classes=80: choose one of 171, 133"),
+    ("gta5", {"classes": 19}, r"classes is no option of dataset=gta5; its own: none"),
 ]
 
 

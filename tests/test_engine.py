@@ -312,8 +312,8 @@ def test_uncertainty_is_the_share_of_the_largest_entropy():
     [
         ({}, "^it has 40x50 pixels; small needs 48 a side"),
         ({"scales": (1.5, 0.5)}, "^it has 40x50 pixels, seen at 0.5 of that; small needs 48"),
-        ({"size": (64, 32)}, "^--size=64x32 has 64x32 pixels; small needs 48"),
-        ({"tile": 20}, "^--tile=20: a tile has 20x20 pixels; small needs 48"),
+        ({"size": (64, 32)}, "^size=64x32 has 64x32 pixels; small needs 48"),
+        ({"tile": 20}, "^tile=20: a tile has 20x20 pixels; small needs 48"),
         ({"tile": 512}, "^it has 40x50 pixels; small needs 48"),
     ],
     ids=["plain", "scales", "size", "tile", "small picture"],

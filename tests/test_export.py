@@ -85,7 +85,7 @@ def test_encoded_takes_files_of_any_size_and_kind_in_one_batch(segmenter, export
 def test_an_export_carries_names_colours_and_config(run, exported):
     labels = json.loads((exported / "labels.json").read_text())
     of_run = json.loads((run / "labels.json").read_text())
-    assert labels == {"model": "linknet", **of_run}
+    assert labels == {"model": "linknet", "smallest": 32, **of_run}
     assert json.loads((exported / "assets.extra" / "labels.json").read_text()) == labels
     config = (exported / "assets.extra" / "config.json").read_text()
     assert config == (run / "config.json").read_text()

@@ -180,7 +180,7 @@ def test_one_more_than_the_queue_takes_is_sent_away_and_slow_ones_are_given_up(s
 def slow_upload(server, file):
     """A connection that has sent a request's head and nothing of its body."""
     upload = socket.create_connection(("127.0.0.1", server.port), timeout=60)
-    head = f"POST /segment HTTP/1.1\r\nHost: x\r\nContent-Length: {len(file)}\r\n"
+    head = f"POST /segment HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(file)}\r\n"
     upload.sendall(f"{head}Authorization: Bearer Sésame\r\n\r\n".encode())
     return upload
 

@@ -155,7 +155,7 @@ def test_a_checkpoint_of_another_class_count_is_refused(run, tmp_path):
 
 
 def test_nan_stops_the_run_and_keeps_the_last_good_checkpoint(records, tmp_path):
-    with pytest.raises(UserError, match=r"the loss became (nan|inf).*lower --learning_rate_init"):
+    with pytest.raises(UserError, match=r"the loss became (nan|inf).*lower learning_rate_init"):
         train(config(records, tmp_path / "run", optimizer="sgd", learning_rate_init=1e30, epochs=3))
 
 

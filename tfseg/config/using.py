@@ -92,12 +92,20 @@ class ServeConfig(Config):
     host: str = flag("127.0.0.1", "address to listen at; 0.0.0.0 is every one of this machine")
     port: int = flag(8501, "port to listen at; 0 takes a free one", int, low=0, high=65535)
     token: str = flag(None, "answer only requests with the header Authorization: Bearer TOKEN")
+    token_file: Path = flag(
+        None, "file that holds the token, which ps does not show; or the variable TFSEG_TOKEN", path
+    )
+    allowed_hosts: tuple = flag(
+        None, "names, beside localhost and --host, that requests may give as Host; * is any", names
+    )
     batch_size: int = flag(8, "images of equal size that run together", int, low=1)
     gather: float = flag(
         2.0, "milliseconds to wait for them while nothing else is there to do", float, low=0
     )
     queue: int = flag(64, "requests under way at once; more are answered 503", int, low=1)
     timeout: float = flag(30.0, "seconds from a request's start to its answer", float, low=0.1)
+    header_timeout: float = flag(10.0, "seconds for a request's headers", float, low=0.1)
+    connections: int = flag(512, "open connections; idle ones give way to new ones", int, low=1)
     max_bytes: int = flag(2**24, "largest request, bytes", int, low=1)
     max_pixels: int = flag(2**22, "most pixels of a request's images", int, low=1)
     gpu: tuple = flag((0,), GPU, gpus)

@@ -21,8 +21,9 @@ def export(config: ExportConfig) -> Path:
 
     The folder is TensorFlow Serving's `NAME/VERSION`: the SavedModel (see `write_saved_model`),
     and beside it `model.tflite`, `model.onnx`, `model.xml` with `model.bin`, as far as
-    `config.format` asks for them. `labels.json` has the names and colours of the classes; it
-    lies in `assets.extra` too, with the run's `config.json`.
+    `config.format` asks for them. `labels.json` has the names and colours of the classes,
+    and the pixels a side that the network needs; it lies in `assets.extra` too, with the run's
+    `config.json`.
     """
     output = _free_folder(config.output)
     for name in config.outputs:
@@ -72,7 +73,8 @@ def _rebuilt(model, settings, size, policy):
 
 def _write_labels(folder, network):
     extra = folder / "assets.extra"  # TensorFlow Serving leaves alone what it does not know there
-    values = {"model": network.settings.model, **asdict(network.labels)}
+    model = network.settings.model
+    values = {"model": model, "smallest": MODELS[model].smallest, **asdict(network.labels)}
     for place in (folder, extra):
         atomic.write_json(place / "labels.json", values)
     network.settings.save(extra / "config.json")

@@ -5,7 +5,7 @@ from typing import Literal
 
 from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
+from fastapi.responses import HTMLResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException as AnyHTTPException
 from starlette.requests import ClientDisconnect
@@ -13,7 +13,8 @@ from starlette.requests import ClientDisconnect
 import tfseg
 from tfseg.pages import render
 from tfseg.serving import rest
-from tfseg.serving.middleware import Middleware
+from tfseg.serving.answers import refusal
+from tfseg.serving.middleware import GONE, Middleware
 from tfseg.serving.pictures import mask_png, overlay_png, read_picture
 from tfseg.serving.schemas import HEALTH, IMAGE, INFO, MASK, POST_ERRORS, errors, json_of
 
@@ -28,7 +29,7 @@ PAGE_HEADERS = {
 router = APIRouter()
 
 
-def make_app(service, config):
+def make_app(service, config, access):
     """The FastAPI application over a `Service`, as a `ServeConfig` wants it."""
     app = FastAPI(
         title="tfseg",
@@ -41,9 +42,10 @@ def make_app(service, config):
     app.include_router(rest.router)
     app.add_middleware(
         Middleware,
-        token=config.token,
+        access=access,
         max_bytes=config.max_bytes,
         queue=config.queue,
+        is_busy=service.is_busy,
         timeout=config.timeout,
         metrics=service.metrics,
     )
@@ -51,7 +53,7 @@ def make_app(service, config):
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _failed)
-    _describe(app, service.versions.name, config.token)
+    _describe(app, service.versions.name, access.token)
     return app
 
 
@@ -66,7 +68,7 @@ async def segment(request: Request, output: Literal["mask", "overlay"] = "mask")
     service, start = request.app.state.service, time.perf_counter()
     data = await _image(request)
     version = service.versions.current
-    image, own = await service.compute(read_picture, data, service.max_pixels, version.size)
+    image, own = await service.decode(read_picture, data, service.max_pixels, version.size)
     del data
     pixels, before = image.shape[0] * image.shape[1], time.perf_counter()
     outputs = await service.run(version, "serving_default", {"images": image[None]}, pixels)
@@ -88,11 +90,17 @@ async def _image(request):
     """The image file's bytes, from the body or the form's field `image`."""
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         return await request.body()
-    async with request.form(max_files=1, max_fields=8) as form:
+    try:
+        form = await request.form(max_files=1, max_fields=8)
+    except ValueError as error:  # a charset that is none, or does not fit the names in the form
+        raise HTTPException(400, f"the form cannot be read: {error}") from None
+    try:
         upload = form.get("image")
         if upload is None or isinstance(upload, str):
             raise HTTPException(400, "the form has no file in its field 'image'")
         return await upload.read()
+    finally:
+        await form.close()
 
 
 @router.get("/", response_class=HTMLResponse)
@@ -133,20 +141,20 @@ async def metrics(request: Request):
 
 
 async def _refused(request, error):
-    return JSONResponse({"error": str(error.detail)}, error.status_code, error.headers)
+    return refusal(error.status_code, error.detail, error.headers)
 
 
 async def _invalid(request, error):
     first = error.errors()[0]
-    return JSONResponse({"error": f"{first['loc'][-1]}: {first['msg']}"}, 400)
+    return refusal(400, f"{first['loc'][-1]}: {first['msg']}")
 
 
 async def _gone(request, error):
-    return Response(status_code=400)  # nobody reads it
+    return Response(status_code=GONE)  # nobody reads it
 
 
 async def _failed(request, error):  # the traceback goes to the log
-    return JSONResponse({"error": "internal error"}, 500)
+    return refusal(500, "internal error")
 
 
 def _describe(app, name, token):

@@ -48,11 +48,16 @@ class Batcher:
         self._thread = threading.Thread(target=self._work, name="network", daemon=True)
         self._thread.start()
 
+    def is_full(self, pixels):
+        """Whether so many more may not wait."""
+        with self._changed:
+            waiting = sum(job.pixels for job in self._waiting)
+        return waiting + pixels > self._max_waiting
+
     def submit(self, job):
         """Queues a job and returns its future. Raises `queue.Full`."""
         with self._changed:
-            waiting = sum(other.pixels for other in self._waiting)
-            if waiting + job.pixels > self._max_waiting:
+            if self.is_full(job.pixels):
                 raise Full
             self._waiting.append(job)
             self._changed.notify()

@@ -1,112 +1,137 @@
-"""What stands before every request: token, size, overload, time; and what counts them."""
+"""What stands before every request: access, size, overload, time; and what counts them."""
 
 import asyncio
-import hmac
 import time
 
 from fastapi import HTTPException
-from fastapi.responses import JSONResponse
 
-OPEN = ("/", "/healthz", "/docs", "/openapi.json")  # without a token: they tell nothing private
-RETRY_AFTER = "1"  # seconds
-DRAIN = 2.0  # seconds that a refused body is read and dropped, so that its sender sees the answer
+from tfseg.serving.answers import BUSY, refusal
+
+GONE = 499  # nginx's status for a request whose sender left before it was answered
+DRAIN = 5.0  # seconds that the rest of a body is read and dropped after its answer
+DRAINED = 4  # times the largest body: as much of it
 
 
 class Middleware:
     """ASGI middleware: refuses what it can before the body is read.
 
     Args:
-        token: bearer token that requests must bear, or None.
+        access: a `tfseg.serving.access.Access`.
         max_bytes: largest body; it is counted while it comes in, whatever its header says.
         queue: POST requests under way at once; more are answered 503.
+        is_busy: whether a body of so many bytes, if it were here, would be sent away.
         timeout: seconds from a request's first line to its answer.
         metrics: a `tfseg.serving.metrics.Metrics`.
     """
 
-    def __init__(self, app, token, max_bytes, queue, timeout, metrics):
-        self.app, self.max_bytes, self.queue = app, max_bytes, queue
-        self.timeout, self.metrics = timeout, metrics
-        self.token = token.encode() if token else None
+    def __init__(self, app, access, max_bytes, queue, is_busy, timeout, metrics):
+        self.app, self.access, self.max_bytes, self.queue = app, access, max_bytes, queue
+        self.is_busy, self.timeout, self.metrics = is_busy, timeout, metrics
         self.active = 0
 
     async def __call__(self, scope, receive, send):
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        exchange = _Exchange(scope, receive, send, self.max_bytes)
-        start, refusal = time.monotonic(), self._refusal(scope, exchange.headers)
-        counted = scope["method"] == "POST" and not refusal
+        exchange, start = _Exchange(scope, receive, send, self.max_bytes), time.monotonic()
+        if scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}  # uvicorn, with its own, leaves out the body
+        refused = self._refusal(scope, exchange.headers)
+        try:
+            if refused:
+                await refused(scope, exchange.receive, exchange.send)
+            elif late := await self._answer(scope, exchange):
+                await late(scope, exchange.receive, exchange.send)
+        finally:
+            status = exchange.status or (GONE if exchange.gone else 500)
+            path = getattr(scope.get("route"), "path_format", "other")
+            self.metrics.request(path, status, time.monotonic() - start)
+
+    async def _answer(self, scope, exchange):
+        """Lets the application answer in time; else returns the answer to what came too late."""
+        counted = scope["method"] == "POST"
         self.active += counted
         try:
             async with asyncio.timeout(self.timeout):
-                await (refusal or self.app)(scope, exchange.receive, exchange.send)
+                await self.app(scope, exchange.receive, exchange.send)
         except TimeoutError:
             if exchange.status:  # it reads its answer too slowly; the connection is closed
-                return
-            late = _error(504, "Deadline exceeded") if exchange.whole else _error(408, "Too slow")
-            await late(scope, exchange.receive, exchange.send)
+                return None
+            return refusal(504, "Deadline exceeded") if exchange.whole else refusal(408, "Too slow")
         finally:
             self.active -= counted
-            path = getattr(scope.get("route"), "path_format", "other")
-            self.metrics.request(path, exchange.status, time.monotonic() - start)
+        return None
 
     def _refusal(self, scope, headers):
         """The answer to a request that is not let in, else None."""
-        if self.token and scope["path"] not in OPEN and not self._bears_token(headers):
-            return _error(401, "wanted the token: Authorization: Bearer TOKEN", _BEARER)
-        length = headers.get(b"content-length", b"")
-        if length.isdigit() and int(length) > self.max_bytes:
-            return _error(413, _too_large(self.max_bytes))
-        if scope["method"] == "POST" and self.active >= self.queue:
-            return _error(503, "overloaded; try again", {"Retry-After": RETRY_AFTER})
+        if refused := self.access.refusal(scope["path"], headers):
+            return refused
+        coding = headers.get(b"content-encoding", b"identity").decode("latin-1")
+        if coding.strip().lower() not in ("identity", ""):
+            message = f"Content-Encoding: {coding[:40]!r}; send the body as it is"
+            return refusal(415, message, {"Accept-Encoding": "identity"})
+        digits = headers.get(b"content-length", b"0")
+        length = int(digits) if digits.isdigit() else 0
+        if length > self.max_bytes:
+            return refusal(413, _too_large(self.max_bytes))
+        if scope["method"] == "POST" and (self.active >= self.queue or self.is_busy(length)):
+            return refusal(*BUSY)
         return None
-
-    def _bears_token(self, headers):
-        scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
-        return scheme.lower() == b"bearer" and hmac.compare_digest(token.strip(), self.token)
-
-
-_BEARER = {"WWW-Authenticate": "Bearer"}
 
 
 def _too_large(max_bytes):
     return f"the body is larger than {max_bytes} bytes, the most this server takes"
 
 
-def _error(status, message, headers=None):
-    return JSONResponse({"error": message}, status, headers)
-
-
 class _Exchange:
-    """One request's `receive` and `send`, watched."""
+    """One request's `receive` and `send`, watched.
+
+    Attributes:
+        whole: the body has come in.
+        gone: the sender has closed the connection.
+        status: of the answer, once it has begun.
+    """
 
     def __init__(self, scope, receive, send, max_bytes):
-        self.headers = dict(scope["headers"])
+        self.headers = headers = dict(scope["headers"])
         self._receive, self._send, self._max_bytes = receive, send, max_bytes
-        self._bytes, self.whole, self.status = 0, False, None
+        self._bytes, self.gone, self.status = 0, False, None
+        self.whole = b"transfer-encoding" not in headers
+        self.whole &= headers.get(b"content-length", b"0") == b"0"
 
     async def receive(self):
         """The next piece of the body. Raises `HTTPException` 413 for one piece too many."""
-        message = await self._receive()
-        self.whole = not message.get("more_body", False)
-        self._bytes += len(message.get("body", b""))
+        message = await self._next()
         if self._bytes > self._max_bytes:
             raise HTTPException(413, _too_large(self._max_bytes))
         return message
 
+    async def _next(self):
+        message = await self._receive()
+        self.gone = message["type"] == "http.disconnect"
+        self.whole = not message.get("more_body", False)
+        self._bytes += len(message.get("body", b""))
+        return message
+
     async def send(self, message):
+        """Passes the answer on. A connection closed with a body under way would lose it."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            if not self.whole:
+                message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
+        elif not self.whole and not message.get("more_body", False):
+            await self._send({**message, "more_body": True})
             await self._drain()
+            message = {"type": "http.response.body", "body": b""}
         await self._send(message)
 
     async def _drain(self):
-        """Reads the rest of the body: a connection closed before that loses the answer."""
+        """Reads and drops the rest of the body, within bounds."""
         if b"expect" in self.headers and not self._bytes:
             return  # the sender waits to be asked for the body
         try:
             async with asyncio.timeout(DRAIN):
-                while not self.whole:
-                    self.whole = not (await self._receive()).get("more_body", False)
+                while not self.whole and self._bytes < DRAINED * self._max_bytes:
+                    await self._next()
         except TimeoutError:
             pass

@@ -98,7 +98,7 @@ async def predict_by_version(request: Request, name: str, number: int):
 async def _predict(request, version):
     service = request.app.state.service
     body = await request.body()
-    signature, inputs, row = await service.compute(_read, body, version)
+    signature, inputs, row = await service.decode(_read, body, version)
     pixels = await service.compute(_count, inputs, service.max_pixels)
     outputs = await service.run(version, signature, inputs, pixels)
     answer = await service.compute(write_answer, outputs, row)

@@ -5,6 +5,8 @@ DESCRIPTIONS = {
     401: "Without the token that the server was started with",
     404: "No such model or version",
     408: "The request came in too slowly",
+    415: "A body that is compressed",
+    421: "By a name that the server does not go by",
     413: "More bytes or pixels than the server takes",
     503: "Overloaded; `Retry-After` says when to come back",
     504: "Not answered in time",
@@ -26,13 +28,13 @@ def json_of(schema, description="OK"):
 
 def errors(*statuses):
     """Error responses, by status."""
-    every = {status: json_of(ERROR, DESCRIPTIONS[status]) for status in (401, *statuses)}
+    every = {status: json_of(ERROR, DESCRIPTIONS[status]) for status in (401, 421, *statuses)}
     if 503 in every:
         every[503]["headers"] = _RETRY_AFTER
     return every
 
 
-POST_ERRORS = errors(400, 408, 413, 503, 504)
+POST_ERRORS = errors(400, 408, 413, 415, 503, 504)
 
 STATUS = {
     "type": "object",

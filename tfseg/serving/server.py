@@ -1,8 +1,10 @@
 """The server: a folder of versions in, until Ctrl-C."""
 
+import logging
 import signal
 import socket
 import sys
+from functools import partial
 
 from tfseg import devices
 from tfseg.errors import UserError
@@ -18,8 +20,11 @@ except ImportError as error:
         "python -m pip install 'tfseg[serve]'"
     ) from None
 
+from tfseg.serving.access import EVERY_ADDRESS, Access, find_hosts, find_token
 from tfseg.serving.app import make_app
+from tfseg.serving.descriptors import BACKLOG, allow_connections
 from tfseg.serving.metrics import Metrics
+from tfseg.serving.protocol import Limits, Protocol
 from tfseg.serving.service import Service
 from tfseg.serving.versions import Versions
 
@@ -28,22 +33,30 @@ def serve(config):
     """Serves `config.export` (a `ServeConfig`) until SIGINT or SIGTERM, then finishes its requests.
 
     Raises:
-        UserError: for a folder without a version, and an address that cannot be listened at.
+        UserError: for a folder without a version, an address that cannot be listened at, a token
+            that is none, and more connections than the system allows.
     """
     if config.export is None:
         raise UserError("serve needs --export=FOLDER, as --export=exports/linknet")
-    if config.token == "":
-        raise UserError("--token= is empty; leave it out to let everybody in")
+    access = Access(find_token(config), find_hosts(config), config.host in EVERY_ADDRESS)
+    connections = allow_connections(config.connections, "connections" in config.given)
     devices.select(config.gpu, config.mem_frac)
     listener = _listen(config.host, config.port)
     versions = Versions(config.export)
     service = Service(versions, config, Metrics())
+    for strangers in ("uvicorn.error", "python_multipart"):  # whose rubbish is not for the log
+        logging.getLogger(strangers).setLevel(logging.ERROR)
+    limits = Limits(connections, config.header_timeout, config.timeout)
     server = uvicorn.Server(
         uvicorn.Config(
-            make_app(service, config),
+            make_app(service, config, access),
+            http=partial(Protocol, limits=limits),
+            ws="none",
+            backlog=BACKLOG,
             lifespan="off",
             log_config=None,
             access_log=False,
+            proxy_headers=False,
             server_header=False,
             timeout_graceful_shutdown=int(config.timeout) + 1,
         )
@@ -65,7 +78,7 @@ def _listen(host, port):
     """A socket at the address; port 0 takes a free one."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=1024)
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise UserError(
             f"--host={host} --port={port}: cannot listen there ({error.strerror or error}); "

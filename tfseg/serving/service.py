@@ -8,13 +8,14 @@ import anyio
 import tensorflow as tf
 from fastapi import HTTPException
 
+from tfseg.serving.answers import busy
 from tfseg.serving.batcher import Batcher, Job
-from tfseg.serving.middleware import RETRY_AFTER
 
 # On two cores LinkNet takes half as long an image for eight of 96×128 together, but longer for
 # several of 256×256 and more than for one after the other.
 CPU_BATCH_PIXELS = 2**17
 WAITING = 8  # requests of the largest size that may wait, decoded, at once
+DECODING = 4  # bodies of the largest size that may wait to be decoded
 STATUS = {  # of TensorFlow's errors, as TensorFlow Serving has them
     tf.errors.InvalidArgumentError: 400,
     tf.errors.FailedPreconditionError: 400,
@@ -46,6 +47,27 @@ class Service:
         )
         metrics.watch(lambda: len(self.batcher), lambda: versions.current.number)
         self._threads = anyio.CapacityLimiter(os.cpu_count() or 1)
+        self._decoding = 0  # bytes
+
+    def is_busy(self, size):
+        """Whether a body of `size` bytes would find no room before the network."""
+        crowded = self._decoding and self._decoding + size > DECODING * self.max_bytes
+        return bool(crowded) or self.batcher.is_full(self.max_pixels)
+
+    async def decode(self, function, data, *arguments):
+        """`compute` for a request's body: sent away with 503 before the work, not after it."""
+        if self.is_busy(len(data)):
+            raise busy()
+        self._decoding += len(data)
+        try:
+            return await self.compute(self._decode, function, data, *arguments)
+        finally:
+            self._decoding -= len(data)
+
+    def _decode(self, function, *arguments):
+        if self.batcher.is_full(self.max_pixels):  # by now
+            raise busy()
+        return function(*arguments)
 
     async def compute(self, function, *arguments):
         """Runs what keeps a core busy in a thread; no more of them than cores."""
@@ -57,15 +79,27 @@ class Service:
             raise HTTPException(
                 413, f"the images have {pixels} pixels; this server takes {self.max_pixels}"
             )
+        if not version.size:
+            _check_sides(version.labels["smallest"], inputs)
         try:
             job = Job(version, signature, inputs, pixels)
             return await asyncio.wrap_future(self.batcher.submit(job))
         except Full:
-            raise HTTPException(
-                503, "overloaded; try again", {"Retry-After": RETRY_AFTER}
-            ) from None
+            raise busy() from None
         except tf.errors.OpError as error:
             raise HTTPException(STATUS.get(type(error), 500), _line(error)) from None
+
+
+def _check_sides(smallest, inputs):
+    """Pixels that the network is too large for; files are measured in its graph."""
+    for array in inputs.values():
+        if array.ndim == 4 and min(array.shape[1:3]) < smallest:
+            height, width = array.shape[1:3]
+            raise HTTPException(
+                400,
+                f"the image has {height}x{width} pixels (height x width); "
+                f"the network needs {smallest} a side",
+            )
 
 
 def _line(error):

@@ -1,7 +1,6 @@
 """The versions of an exported network: found in its folder, loaded, warmed up, switched."""
 
 import gc
-import json
 import sys
 import threading
 from pathlib import Path
@@ -11,6 +10,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from tfseg.errors import UserError
+from tfseg.serving.labels import read_labels
 
 POLL = 1.0  # seconds between two looks at the folder
 WARM_SIDE = 256  # pixels a side of the image that a new version sees first
@@ -21,7 +21,7 @@ class Version:
 
     Attributes:
         number: its folder's name.
-        labels: what `labels.json` says: `dataset`, `model`, `classes`, `colors`.
+        labels: what `labels.json` says, see `read_labels`.
         signatures: {name: {input: `tf.TensorSpec`}}.
         definitions: {name: `SignatureDef`}, as the file has them.
         size: (H, W) of the images it takes; None is any.
@@ -30,7 +30,7 @@ class Version:
 
     def __init__(self, folder):
         self.number = int(folder.name)
-        self.labels = json.loads((folder / "labels.json").read_text())
+        self.labels = read_labels(folder / "labels.json")
         self._model = tf.saved_model.load(str(folder))
         self._functions = dict(self._model.signatures)
         self.signatures = {
@@ -51,13 +51,19 @@ class Version:
         function = self._functions.get("serving_default")
         if function is None or "mask" not in function.structured_outputs:
             raise ValueError("no signature serving_default that gives a mask")
-        for key in ("classes", "colors"):
-            if not isinstance(self.labels[key], list):
-                raise ValueError(f"labels.json: {key} is no list")
+        named, answered = len(self.labels["classes"]), self._count_classes()
+        if named != answered:
+            raise ValueError(f"labels.json names {named} classes; the network has {answered}")
         batch, height, width, _ = self.signatures["serving_default"]["images"].shape
         if batch not in (None, 1):
             raise ValueError(f"exported with --batch={batch}; the server gathers its own batches")
         return (height, width) if height and width else None, batch == 1
+
+    def _count_classes(self):
+        """K of the logits (N, H, W, K) that the mask is chosen from."""
+        (segment,) = self._model.segment.concrete_functions
+        chosen = [one.inputs[0] for one in segment.graph.get_operations() if one.type == "ArgMax"]
+        return chosen[-1].shape[-1]
 
     def _warm_up(self):
         """Runs every signature once: the first run prepares the graph, which takes its time."""

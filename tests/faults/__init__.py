@@ -1,0 +1,1 @@
+"""Faults on purpose, seeded: what must not lose, halve or silently change anything."""
