@@ -327,8 +327,8 @@ def test_raw_and_records_say_the_same(raw_camvid, tmp_path, capsys):
         other = surveyed(both)[split]
         histogram = class_histogram(records.splits[split])
         np.testing.assert_array_equal(found.pixels, other.pixels)
-        np.testing.assert_array_equal(found.pixels[:11], histogram.pixels)
-        np.testing.assert_array_equal(found.present[:11], histogram.present)
+        np.testing.assert_array_equal(found.pixels[:11], histogram.pixels[:11])
+        np.testing.assert_array_equal(found.present[:11], histogram.present[:11])
         np.testing.assert_array_equal(found.thumbnails, other.thumbnails)
         assert found.void == histogram.void
         assert found.sizes == other.sizes == {(144, 192): len(records.splits[split])}

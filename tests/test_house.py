@@ -1,10 +1,15 @@
 """The house: which room imports which, and that importing costs nothing."""
 
 import ast
+import dataclasses
+import importlib
 import subprocess
 import sys
 
+import pytest
 from conftest import ROOT
+
+from tfseg.commands import COMMANDS
 
 # room -> the rooms it may import; what is absent imports none.
 ARROWS = {
@@ -35,7 +40,7 @@ ARROWS = {
     "weights": {"encoders", "layers", "models"},
 }  # fmt: skip
 EVERYBODYS = {"errors", "labels", "atomic"}
-COMMANDS = {"cli", "commands", "__init__", "_registration"}  # which reach into every room
+ABOVE = {"cli", "commands", "__init__", "_registration"}  # which reach into every room
 
 
 def imports(path):
@@ -52,10 +57,38 @@ def imports(path):
 def test_the_arrows_point_one_way():
     for path in (ROOT / "tfseg").rglob("*.py"):
         room = path.relative_to(ROOT / "tfseg").parts[0].removesuffix(".py")
-        if room in COMMANDS:
+        if room in ABOVE:
             continue
         allowed = ARROWS.get(room, set()) | {room} | EVERYBODYS
         assert set(imports(path)) <= allowed, f"{path} imports {set(imports(path)) - allowed}"
+
+
+def test_no_circle():
+    """Rooms that import no other left can be taken away until none is left."""
+    left = {room: set(arrows) for room, arrows in ARROWS.items()}
+    while left:
+        free = {room for room, arrows in left.items() if not arrows & left.keys()}
+        assert free, f"in a circle: {left}"
+        left = {room: arrows for room, arrows in left.items() if room not in free}
+
+
+def test_files_and_functions_are_short():
+    for path in (*(ROOT / "tfseg").rglob("*.py"), *(ROOT / "tests").rglob("*.py")):
+        assert len(path.read_text().splitlines()) <= 300, path
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+def test_flags_offer_what_the_tables_have(command):
+    for field in dataclasses.fields(command.config):
+        if field.metadata["table"] is None:
+            continue
+        module, _, table = field.metadata["table"].partition(":")
+        names = getattr(importlib.import_module(module), table)
+        choices = field.metadata["choices"]
+        if choices:
+            assert set(choices) - {"none", "auto"} == set(names), field.name
+        else:
+            assert all(name in field.metadata["help"] for name in names), field.name
 
 
 def test_networks_are_written_in_keras_alone():

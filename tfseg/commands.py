@@ -31,7 +31,12 @@ class Command(Generic[Result]):
         self.__doc__ = f"{inspection.cleandoc(work.__doc__)}\n\nArgs:\n{_arguments(config)}"
         self.__signature__ = inspection.Signature(
             [
-                inspection.Parameter(f.name, inspection.Parameter.KEYWORD_ONLY, default=f.default)
+                inspection.Parameter(
+                    f.name,
+                    inspection.Parameter.KEYWORD_ONLY,
+                    default=f.default,
+                    annotation=f.type,
+                )
                 for f in dataclasses.fields(config)
             ],
             return_annotation=work.__annotations__["return"],

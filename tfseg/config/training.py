@@ -80,7 +80,7 @@ class TrainConfig(Config):
     scale: tuple = flag(
         (0.8, 1.4), "random scaling before the crop, from and to; 1,1 is none", span
     )
-    augment: str = flag("light", AUGMENT)
+    augment: str = flag("light", AUGMENT, table="tfseg.data.augment:PRESETS")
     optimizer: str = flag(
         "adamw",
         "update rule",

@@ -47,6 +47,7 @@ class PredictConfig(LookConfig):
         ("mask", "overlay"),
         "what to write of a picture: mask, overlay, probabilities, uncertainty",
         names,
+        table="tfseg.prediction.predict:ENDS",
     )
     workers: int = flag(None, "threads that read and write; all cores by default", int, low=1)
 
@@ -60,7 +61,10 @@ class ExportConfig(NetworkConfig):
     )
     output: Path = flag(None, "folder to write, as exports/linknet/1", path)
     format: tuple = flag(
-        ("saved_model",), "runtimes: saved_model, litert, onnx, openvino; several as a,b", names
+        ("saved_model",),
+        "runtimes: saved_model, litert, onnx, openvino; several as a,b",
+        names,
+        table="tfseg.exporting.formats:FORMATS",
     )
     precision: str = flag(
         "float32",
@@ -71,7 +75,10 @@ class ExportConfig(NetworkConfig):
         None, "records or a raw folder, whose frames int8 is calibrated with; the run's own", Path
     )
     outputs: tuple = flag(
-        ("mask",), "what it answers: mask, probabilities, logits; several as a,b", names
+        ("mask",),
+        "what it answers: mask, probabilities, logits; several as a,b",
+        names,
+        table="tfseg.exporting.graph:OUTPUTS",
     )
     size: tuple = flag(None, "take pictures of this HxW in pixels alone; any by default", size)
     batch: int = flag(None, "take so many pictures at once alone; any by default", int, low=1)

@@ -16,6 +16,7 @@ from tfseg.datasets.coding import Colors
 from tfseg.errors import UserError
 from tfseg.labels import VOID
 from tfseg.records.frames import map_label, read_image, read_raw_label
+from tfseg.records.histogram import Histogram
 
 SIDE = 16  # pixels of a thumbnail
 
@@ -112,8 +113,7 @@ class Survey:
 
     def __init__(self, frames):
         self.frames = frames
-        self.pixels = np.zeros(256, np.int64)  # of each class, void at 255
-        self.present = np.zeros(256, np.int64)  # pixels of the labels that contain each class
+        self.classes = Histogram()
         self.values = np.zeros(256, np.int64)  # raw label values
         self.sizes, self.kinds = Counter(), Counter()
         self.unknown = 0
@@ -134,8 +134,7 @@ class Survey:
             self._add_label(facts)
 
     def _add_label(self, facts):
-        self.pixels += facts.pixels
-        self.present += (facts.pixels > 0) * facts.pixels.sum()
+        self.classes.add(facts.pixels)
         if facts.values is not None:
             self.values += facts.values
         if facts.pixels[VOID]:
@@ -151,8 +150,18 @@ class Survey:
             self.void_in.append(facts.label)
 
     @property
+    def pixels(self):
+        """Of each class, void at 255, (256,)."""
+        return self.classes.pixels
+
+    @property
+    def present(self):
+        """Of the labels that contain each class, (256,)."""
+        return self.classes.present
+
+    @property
     def void(self):
-        return int(self.pixels[VOID])
+        return self.classes.void
 
 
 def survey(data, report, workers=1):

@@ -1,36 +1,47 @@
 """How often each class occurs in a split."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
-import tensorflow as tf
 
-from tfseg.records.corrupt import naming_corrupt
-from tfseg.records.example import decode
+from tfseg.labels import VOID
 
 
-@dataclass(frozen=True)
+def _zeros():
+    return np.zeros(256, np.int64)
+
+
+@dataclass
 class Histogram:
-    """Pixels of each class (K,), of void, and of the images that contain each class (K,)."""
+    """Pixels of each label 0..255, and pixels of the images that contain it, both int64 (256,)."""
 
-    pixels: np.ndarray
-    void: int
-    present: np.ndarray
+    pixels: np.ndarray = field(default_factory=_zeros)
+    present: np.ndarray = field(default_factory=_zeros)
+
+    def add(self, counts):
+        """Adds one label, given as its pixels of each value (256,)."""
+        self.pixels += counts
+        self.present += (counts > 0) * int(counts.sum())
+
+    @property
+    def void(self):
+        return int(self.pixels[VOID])
 
 
-def class_histogram(split):
+def class_histogram(split) -> Histogram:
     """Counts the labels of a split, in one pass that decodes no image."""
+    import tensorflow as tf  # the doctor's processes count without it
+
+    from tfseg.records.corrupt import naming_corrupt
+    from tfseg.records.example import decode
 
     def count(index):
         serialized = tf.numpy_function(split.read, [index], tf.string, stateful=False)
         label = decode(serialized, split.info.encoding)[1]
         return tf.math.bincount(tf.cast(tf.reshape(label, (-1,)), tf.int32), minlength=256)
 
-    counts = tf.data.Dataset.range(len(split)).map(count, tf.data.AUTOTUNE)
-    pixels, present = np.zeros(256, np.int64), np.zeros(256, np.int64)
+    counts, found = tf.data.Dataset.range(len(split)).map(count, tf.data.AUTOTUNE), Histogram()
     with naming_corrupt(split):
-        for image in counts.as_numpy_iterator():
-            pixels += image
-            present += (image > 0) * int(image.sum())
-    classes = len(split.info.classes)
-    return Histogram(pixels[:classes], int(pixels[split.info.void]), present[:classes])
+        for label in counts.as_numpy_iterator():
+            found.add(label)
+    return found

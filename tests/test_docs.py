@@ -1,0 +1,103 @@
+"""Code in the documentation: Python runs, and the command line understands every command."""
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from PIL import Image
+
+from tfseg.cli import _checked
+from tfseg.commands import COMMANDS
+
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+TEXT = {page.name: page.read_text() for page in PAGES}
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+
+
+def blocks(page, *languages):
+    return [code for language, code in FENCED.findall(TEXT[page]) if language in languages]
+
+
+@pytest.fixture(scope="module")
+def desk(run, tmp_path_factory):
+    """A folder with what the examples name: a run, an image, a checkpoint."""
+    folder = tmp_path_factory.mktemp("desk")
+    shutil.copytree(run, folder / "runs" / "camvid-linknet-20260101-120000")
+    Image.fromarray(np.zeros((64, 96, 3), np.uint8)).save(folder / "photo.jpg")
+    return folder
+
+
+def pytorch_unet(path):
+    """A checkpoint of the U-Net that docs/migrating.md loads, with weights of our own."""
+    import safetensors.numpy
+
+    import tfseg
+    from tfseg.layers.state_dict import named_variables
+
+    state = {}
+    for key, (_, variable) in named_variables(tfseg.build("unet", 11, encoder="resnet34")).items():
+        array = np.asarray(variable)
+        array = array.transpose(3, 2, 0, 1) if array.ndim == 4 else array
+        state[f"encoder.{key}" if key.startswith(("conv1", "bn1", "layer")) else key] = array
+    safetensors.numpy.save_file(
+        {key: np.ascontiguousarray(array) for key, array in state.items()}, path
+    )
+
+
+@pytest.mark.parametrize("page", TEXT)
+def test_python_runs(page, desk):
+    code = "\n".join(blocks(page, "python"))
+    if not code:
+        pytest.skip("no Python on this page")
+    if "unet-resnet34" in code:
+        pytorch_unet(desk / "unet-resnet34.safetensors")
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=desk, capture_output=True, env=fresh_environment()
+    )
+    assert not done.returncode, done.stderr.decode()[-2000:]
+
+
+@pytest.mark.parametrize("page", TEXT)
+def test_names_in_the_text_exist(page):
+    """Every `tfseg.name` between backticks, in one fresh interpreter."""
+    names = sorted(set(re.findall(r"`(tfseg(?:\.[A-Za-z_]\w*)+)", TEXT[page])))
+    code = "import tfseg, importlib\n" + "\n".join(map(_resolved, names))
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, env=fresh_environment()
+    )
+    assert not done.returncode, done.stderr.decode()[-500:]
+
+
+def _resolved(name):
+    """Code that resolves a name as a user types it, or as the module that it is."""
+    return f"try:\n    {name}\nexcept AttributeError:\n    importlib.import_module({name!r})"
+
+
+def fresh_environment():
+    import os
+
+    return {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "-1"}
+
+
+def commands(page):
+    """The arguments of every `python train.py` in a page's code, comments and prompts left out."""
+    for code in blocks(page, "", "bash", "sh", "console"):
+        for line in code.replace("\\\n", " ").splitlines():
+            words = shlex.split(line.strip(), comments=True)
+            if words[:2] == ["python", "train.py"] and len(words) > 2:
+                yield words[2:]
+
+
+@pytest.mark.parametrize("page", TEXT)
+def test_the_command_line_understands_every_command(page):
+    for argv in commands(page):
+        if "--help" in argv:
+            continue
+        name, *flags = _checked(argv)
+        pairs = (flag.removeprefix("--").partition("=") for flag in flags)
+        COMMANDS[name].config.of(**{key: value for key, _, value in pairs})
