@@ -7,6 +7,7 @@ sequence. So `images/train/berlin/a.jpg` and `berlin/train_masks/a_mask.png` are
 
 import itertools
 import os
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -107,31 +108,31 @@ def find_pairs(source: Path, settings: dict, report) -> dict[str, list]:
     roots, unknown = scan(source, settings)
     splits = [split for split in SPLITS if any(key[0] == split for key in roots)] or [None]
     if splits != [None]:
-        unknown += [root.path for key, found in roots.items() if key[0] is None for root in found]
+        unknown += [place for key, found in roots.items() if key[0] is None for place in _in(found)]
     found = {}
     for split in splits:
         images, masks = roots.get((split, "images"), []), roots.get((split, "masks"), [])
         bare = roots.get((split, None), [])
         if images:
-            unknown += [root.path for root in bare if root.files and split]
+            unknown += _in(bare) if split else []
         else:
             images = bare
         pairs = _paired(source, split, _one(images, "images", split), masks, settings, report)
         if pairs is not None:
             found[split or "train"] = pairs
     if found:
-        _tell_unused(source, sorted(set(unknown)), report)
+        _tell_unused(Counter(unknown), report)
     return found
 
 
 def scan(source, settings):
-    """({(split, role): [`Root`]}, folders with images whose words say nothing)."""
+    """({(split, role): [`Root`]}, folders whose words say nothing, once for each image)."""
     words, roots, unknown = Words(settings), {}, []
     for parts, files in walk(source):
         place = words.place(parts)
         if place.split is None and place.role is None and parts:
             if files:
-                unknown.append(source / parts[0])
+                unknown += [source / parts[0]] * len(files)
             continue
         if not files and place.rest:
             continue
@@ -215,22 +216,25 @@ def _without_masks(split, images, report):
         report(f"{images.path} has no masks: test is left out", spoils=False)
     elif split:
         if images.files:
-            report(f"the masks of {images.path} are missing: no folder of masks has a {split}")
+            report(
+                f"the masks of {images.path} are missing: no folder of masks has a {split}; add "
+                f"it, or take {images.path} away"
+            )
         else:
             report(f"{images.path} holds no pictures ({', '.join(sorted(PICTURES))})")
             return []
     return None
 
 
-def _tell_unused(source, unknown, report):
-    for path in unknown:
-        if path == source:
-            count = sum(_is_picture(child.name) for child in path.iterdir())
-        else:
-            count = sum(len(files) for _, files in walk(path))
-        if count:
-            report(
-                f"{path} is not used ({count} images or masks): its name says neither a split "
-                f"(train, val, test) nor images or masks",
-                spoils=False,
-            )
+def _in(roots):
+    """The folder of every file of some roots."""
+    return [path.parent for root in roots for _, path in root.files]
+
+
+def _tell_unused(counts, report):
+    for path, count in sorted(counts.items()):
+        report(
+            f"{path} is not used ({count} images or masks): its name says neither a split (train, "
+            f"val, test) nor images or masks beside those that are used",
+            spoils=False,
+        )

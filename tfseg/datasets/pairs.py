@@ -126,13 +126,19 @@ def _apart(files, fold, pattern):
 
 
 def _ambiguous(image: Path, masks):
-    stem = image.stem
-    choices = [
-        f'mask_name = "{mask.stem.replace(stem, "{}")}"' if stem in mask.stem else None
-        for mask in masks
-    ]
+    choices = [_pattern(image.stem, mask.stem) for mask in masks]
     named = " and ".join(str(mask) for mask in masks)
     mend = "remove the others"
     if all(choices):
         mend = f"choose with {' or '.join(choices)} in dataset.toml"
     return UserError(f"{image} has {len(masks)} masks: {named}; {mend}")
+
+
+def _pattern(image, mask):
+    """The setting by which a mask is its image's; None where their names share too little."""
+    for base in (image, *_without(image, IMAGE_STARTS, IMAGE_ENDS)):
+        for about in (mask.removeprefix(base), mask.removesuffix(base)):
+            if len(about) + len(base) == len(mask):
+                end = mask.startswith(base)
+                return f'mask_name = "{"{}" + about if end else about + "{}"}"'
+    return None
