@@ -41,7 +41,7 @@ def spec(source):
         raise not_here(
             source,
             "a data set of your own",
-            f"one of {', '.join(TABLES)}; inspect --input={source} --draft={source}/classes.csv "
+            f"one of {', '.join(TABLES)} with the classes; inspect --input={source} --draft={source}/classes.csv "
             f"drafts one from the masks",
         )
     settings, rows = read_table(path)

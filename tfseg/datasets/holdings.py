@@ -1,5 +1,6 @@
 """What lies in a folder that is not understood, and the layout that is nearest to it, in words."""
 
+import itertools
 from collections import Counter
 from pathlib import Path
 
@@ -7,11 +8,13 @@ from tfseg.datasets.layouts import scan, walk
 from tfseg.datasets.tables import TABLES, table_of
 
 MOST = 5  # folders that are named
+MOST_WALKED = 2000  # folders, where a whole disk is given
 
 
 def holdings(source: Path, settings: dict | None = None) -> str:
     """A line: the images that lie there, the nearest layout, and what is missing of it."""
-    there = [(parts, files) for parts, files in walk(source) if files]
+    folders = itertools.islice(walk(source), MOST_WALKED)
+    there = [(parts, files) for parts, files in folders if files]
     if not there:
         return f"there is no image in it: {_names(source)}"
     lines = [_folder(parts, files) for parts, files in there[:MOST]]

@@ -9,6 +9,7 @@ import random
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from PIL import Image
@@ -130,24 +131,25 @@ def kind_of(source, masks, rows):
     return evidence.kind(source)
 
 
-def look_at(masks):
-    """Yields `pairs_of` of every mask that can be read, in an order that is the same each time."""
+def look_at(masks, look=None):
+    """Yields `look(mask)` (`pairs_of`) of every mask that can be read, in a mixed, fixed order."""
+    look = partial(_look, look or pairs_of)
     order = random.Random(0).sample(masks, len(masks))
     with (
         ThreadPoolExecutor(os.cpu_count()) as pool,
         tqdm(total=len(order), desc="looking at masks", unit="mask", leave=False, delay=1) as bar,
     ):
         for start in range(0, len(order), AT_ONCE):
-            for found in pool.map(_look, order[start : start + AT_ONCE]):
+            for found in pool.map(look, order[start : start + AT_ONCE]):
                 bar.update()
                 if found is not False:
                     yield found
 
 
-def _look(path):
-    """`pairs_of` a mask; False where it cannot be read: whoever reads it again will say so."""
+def _look(look, path):
+    """What is seen in a mask; False where it cannot be read: whoever reads it again says so."""
     try:
-        return pairs_of(path)
+        return look(path)
     except (OSError, SyntaxError, ValueError):
         return False
 

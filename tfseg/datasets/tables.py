@@ -38,10 +38,8 @@ class Row:
 
 def table_of(source: Path) -> Path | None:
     """The file with the classes of a folder; None where there is none."""
-    found = [source / name for name in TABLES if (source / name).is_file()]
-    if len(found) > 1 and found[0].name == TOML and not _read_toml(found[0])[1]:
-        return found[1]
-    return found[0] if found else None
+    found = (source / name for name in TABLES if (source / name).is_file())
+    return next((path for path in found if path.name != TOML or _read_toml(path)[1]), None)
 
 
 def read_table(path: Path) -> tuple[dict, list[Row]]:
@@ -50,12 +48,21 @@ def read_table(path: Path) -> tuple[dict, list[Row]]:
     Raises:
         UserError: for what is no table, naming the line and what was found there.
     """
-    toml = path.with_name(TOML)
-    settings, rows = _read_toml(toml) if toml.is_file() else ({}, [])
+    settings, rows = _read_settings(path.parent)
     if path.suffix != ".toml":
         rows = _read_csv(path)
     _check(path, rows)
     return settings, rows
+
+
+def read_settings(source: Path) -> dict:
+    """The settings of a folder's `dataset.toml`; none where there is none. Raises `UserError`."""
+    return _read_settings(source)[0]
+
+
+def _read_settings(source):
+    toml = source / TOML
+    return _read_toml(toml) if toml.is_file() else ({}, [])
 
 
 def _text(path):

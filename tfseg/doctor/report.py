@@ -180,3 +180,30 @@ def _samples(data, samples):
         f'left as they are.</p>\n<div class="legend">{legend}</div>\n'
         f'<div class="figures">{"".join(figures)}</div>'
     )
+
+
+def draft_text(entries):
+    """A drafted table of classes for a terminal: name, value, colour and share of the pixels."""
+    lines = [f"{'class':<12} value  {'r,g,b':<11}  pixels %"]
+    for entry in entries:
+        color, value = entry.shown, "" if entry.value is None else entry.value
+        lines.append(f"{entry.name:<12} {value:>5}  {color:<11}  {100 * entry.share:8.2f}")
+    return "\n".join(lines)
+
+
+def write_draft(path, source, entries):
+    """Writes a drafted table of classes as a page, a patch of colour and a bar for each class."""
+    longest = max(entry.share for entry in entries)
+    lines = "".join(
+        f"<tr><td>{swatch(entry.color or (0, 0, 0))}{escape(entry.name)}</td>"
+        f'<td class="wide">{bar(entry.share / longest, entry.color or (0, 0, 0))}</td>'
+        f"<td>{100 * entry.share:.2f}</td><td>{'' if entry.value is None else entry.value}</td>"
+        f"<td>{entry.shown}</td></tr>"
+        for entry in entries
+    )
+    heads = '<th>class</th><th class="wide"></th><th>pixels %</th><th>value</th><th>r,g,b</th>'
+    body = (
+        f"<h1>{escape(source.resolve().name)}: a table of classes, drafted from its masks</h1>\n"
+        f'<table class="bars"><tr>{heads}</tr>{lines}</table>'
+    )
+    write_page(path, f"{source.resolve().name}: drafted classes", body)
