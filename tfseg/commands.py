@@ -155,8 +155,8 @@ def convert(cfg) -> Path:
 def inspect(cfg) -> "list[Finding]":
     """Says what records or a raw folder hold; returns what is wrong with them.
 
-    With `verify` it checks records against their checksums instead, with `augment` it draws what
-    training sees.
+    With `verify` it checks records against their checksums instead, with `draft` it writes a table
+    of classes for a folder without one, with `augment` it draws what training sees.
 
     Example:
         >>> [finding.text for finding in tfseg.inspect(input="garden") if finding.spoils]
@@ -168,6 +168,8 @@ def inspect(cfg) -> "list[Finding]":
         return []
     if cfg.verify:
         return doctor.verify(cfg)
+    if cfg.draft:
+        return doctor.draft(cfg)
     from tfseg.records.reader import find_raw, open_records
 
     raw = find_raw(cfg.input, cfg.dataset)

@@ -63,6 +63,9 @@ class InspectConfig(Config):
     dataset: str = flag(None, DATASET)
     output: Path = flag(None, "PNG for a sheet of labelled samples", path)
     html: Path = flag(None, "file for all of it as one page", page_file)
+    draft: Path = flag(
+        None, "write instead a table of classes, classes.csv, from the masks of a raw folder", path
+    )
     verify: bool = flag(False, "check instead that records are what was written", switch)
     augment: str = flag(
         None, "show instead what training with this --augment sees, in --output (augment.png)"

@@ -15,9 +15,15 @@ IN_CACHE = 40_000  # pixels looked up at a time
 
 @dataclass(frozen=True)
 class Values:
-    """Labels whose pixels are numbers: pairs of raw value 0..255 and class index, or `VOID`."""
+    """Labels whose pixels are numbers: pairs of raw value 0..255 and class index, or `VOID`.
+
+    `channels` lets three equal channels hold the numbers, and `soft` edges between two of them be
+    the nearer one.
+    """
 
     table: tuple[tuple[int, int], ...]
+    soft: bool = False
+    channels: bool = False
 
     def apply(self, raw):
         """Raw values uint8 (H, W) -> class indices uint8 (H, W), void and unknown values as 255.
@@ -31,9 +37,13 @@ class Values:
 
 @dataclass(frozen=True)
 class Colors:
-    """Labels whose pixels are RGB colours: pairs of (r, g, b) and class index, or `VOID`."""
+    """Labels whose pixels are RGB colours: pairs of (r, g, b) and class index, or `VOID`.
+
+    `soft` lets colours between two of them be the nearer one.
+    """
 
     table: tuple[tuple[tuple[int, int, int], int], ...]
+    soft: bool = False
 
     def apply(self, raw):
         """Colours uint8 (H, W, 3) -> class indices, and the rest as `Values.apply` has it.

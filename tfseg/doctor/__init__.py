@@ -63,6 +63,22 @@ def verify(config):
     return [Finding(True, line) for line in changed]
 
 
+def draft(config):
+    """Writes the table of classes that a raw folder lacks; returns what is wrong with its files."""
+    from tfseg.doctor import report
+    from tfseg.doctor.draft import entries, table
+
+    found, issues = entries(config.input, config.draft)
+    atomic.write_text(config.draft, table(found))
+    print(report.draft_text(found))
+    print(f"wrote {config.draft}; give the classes their names there")
+    if config.html:
+        report.write_draft(config.html, config.input, found)
+    for finding in issues:
+        print(finding.text)
+    return issues
+
+
 def show_augmentation(config):
     """Writes a sheet of what training with `config.augment` makes of the first frame."""
     from tfseg.config import TrainConfig

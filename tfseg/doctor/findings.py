@@ -4,8 +4,10 @@ from tfseg.datasets.coding import Values
 from tfseg.doctor.issues import NOTE, SPOILS, Finding
 from tfseg.doctor.leakage import twins
 from tfseg.labels import VOID
+from tfseg.records import truth
 
 RARE = 0.001  # share of the labelled pixels
+MOST_SOFT = 0.1  # share of the label pixels; more are no edges
 MOST_NAMED = 8  # classes or values in one finding
 MOST_TRAIN_IDS = 20  # classes of tables that number Cityscapes' 19 in order
 
@@ -15,7 +17,7 @@ LABEL_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 3
 
 def find(data, surveys):
     """The findings of every rule about a data set as a whole."""
-    rules = (splits, black_and_white, unknown, void, classes, rare, sizes, leaks)
+    rules = (splits, black_and_white, unknown, soft, void, classes, rare, sizes, leaks)
     return [finding for rule in rules for finding in rule(data, surveys)]
 
 
@@ -83,6 +85,22 @@ def unknown(data, surveys):
     )
 
 
+def soft(data, surveys):
+    """Pixels between the table's colours, which took the nearer one's class."""
+    pixels = sum(found.soft for found in surveys.values())
+    if not pixels:
+        return
+    share = pixels / sum(found.pixels.sum() for found in surveys.values())
+    example, file = next(found.soft_in[0] for found in surveys.values() if found.soft_in)
+    files = sum(len(found.soft_in) for found in surveys.values())
+    yield Finding(
+        SPOILS if share > MOST_SOFT else NOTE,
+        f"{pixels} of the label pixels ({share:.2%}), in {files} of the labels, lie between the "
+        f"table's colours, as soft edges do, and take the nearer one's class (the first: {example} "
+        f"in {file}); resize masks by nearest neighbour to keep edges sharp",
+    )
+
+
 def _which(data, surveys):
     """What is known of unknown pixels besides the first."""
     if isinstance(data.coding, Values):
@@ -126,7 +144,9 @@ def _seen(surveys):
 def void(data, surveys):
     """Labels, and splits, with too little to learn from."""
     for split, found in surveys.items():
-        if found.void_in:
+        if found.pixels.sum() == found.void > 0 and not found.unknown:
+            yield Finding(SPOILS, truth.all_void(split))
+        elif found.void_in:
             first = found.void_in[0]
             yield Finding(
                 NOTE,
@@ -149,17 +169,18 @@ def classes(data, surveys):
     for split, found in surveys.items():
         counts = found.pixels[: len(data.classes)]
         missing = [name for name, pixels in zip(data.classes, counts, strict=True) if not pixels]
-        read = found.pixels if split == "train" else counts
-        if not missing or not read.any():
-            continue
-        if split == "train":
-            mend = "nothing to learn from; add frames, or shorten the table of classes"
-        else:
-            mend = "no IoU there, and none in the mean"
-        yield Finding(
-            SPOILS if split == "train" else NOTE,
-            f"{split} has no pixel of {_listed(missing)}: {mend}",
-        )
+        if not counts.any():
+            continue  # which has been said
+        if len(data.classes) - len(missing) == 1 < len(data.classes):
+            name = next(name for name in data.classes if name not in missing)
+            yield Finding(SPOILS, truth.one_class(split, name))
+        if missing and split == "train":
+            yield Finding(SPOILS, truth.without_pixels(split, missing))
+        elif missing:
+            yield Finding(
+                NOTE,
+                f"{split} has no pixel of {_listed(missing)}: no IoU there, and none in the mean",
+            )
 
 
 def rare(data, surveys):

@@ -119,3 +119,18 @@ def _split(data, name, found):
         "rows": table,
         "void": found.void / found.pixels.sum() if table else None,
     }
+
+
+def draft_text(entries):
+    """A drafted table of classes for a terminal: name, value, colour and share of the pixels."""
+    lines = [f"{'class':<12} value  {'r,g,b':<11}  pixels %"]
+    for entry in entries:
+        color, value = entry.shown, "" if entry.value is None else entry.value
+        lines.append(f"{entry.name:<12} {value:>5}  {color:<11}  {100 * entry.share:8.2f}")
+    return "\n".join(lines)
+
+
+def write_draft(path, source, entries):
+    """Writes a drafted table of classes as a page, a patch of colour and a bar for each class."""
+    name = source.resolve().name
+    write_page(path, "draft.html", title=f"{name}: drafted classes", source=name, entries=entries)

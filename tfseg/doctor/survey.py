@@ -15,7 +15,7 @@ from tqdm import tqdm
 from tfseg.datasets.coding import Colors
 from tfseg.errors import UserError
 from tfseg.labels import VOID
-from tfseg.records.frames import read_image, read_raw_label
+from tfseg.records.frames import map_label, read_image, read_raw_label
 from tfseg.records.histogram import Histogram
 
 SIDE = 16  # pixels of a thumbnail
@@ -27,8 +27,8 @@ class Facts:
 
     `image` and `label` name its files; sizes are (H, W); `kind` is the label file's Pillow mode.
     `pixels` counts class indices (256,), void at 255; `values` raw label values (256,), None for
-    colours. `unknown` pixels are in no class, `example` is one of them in words. `thumbnail` is
-    gray, uint8 (SIDE, SIDE).
+    colours. `unknown` pixels are in no class, `example` is one of them in words; `soft` ones took
+    the class of the nearer colour. `thumbnail` is gray, uint8 (SIDE, SIDE).
     """
 
     image: str
@@ -40,6 +40,8 @@ class Facts:
     values: np.ndarray | None = None
     unknown: int = 0
     example: str | None = None
+    soft: int = 0
+    soft_example: str | None = None
     thumbnail: np.ndarray | None = None
     problems: tuple[str, ...] = ()
 
@@ -79,9 +81,11 @@ def _look_at_label(frame, facts):
     colors = isinstance(frame.coding, Colors)
     if isinstance(frame.label, Path):
         facts.kind = _mode(frame.label)
-    raw = read_raw_label(frame.label, colors)
-    index, facts.unknown, facts.example = frame.coding.apply(raw)
-    facts.label_size, facts.pixels = index.shape, count(index)
+    raw = read_raw_label(frame.label, frame.coding)
+    label = map_label(raw, frame.coding)
+    facts.unknown, facts.example = label.unknown, label.example
+    facts.soft, facts.soft_example = label.soft, label.soft_example
+    facts.label_size, facts.pixels = label.index.shape, count(label.index)
     facts.values = None if colors else count(raw)
 
 
@@ -114,6 +118,7 @@ class Survey:
         self.sizes, self.kinds = Counter(), Counter()
         self.unknown = 0
         self.example = None  # the first unknown pixel, in words
+        self.soft, self.soft_in = 0, []  # pixels at soft edges, and (one in words, its label)
         self.unknown_in, self.void_in = [], []  # labels with unknown pixels, with void alone
         self.with_void = None  # the first label with void
         self.thumbnails = np.zeros((frames, SIDE * SIDE), np.uint8)  # flat gray where unread
@@ -134,6 +139,9 @@ class Survey:
             self.values += facts.values
         if facts.pixels[VOID]:
             self.with_void = self.with_void or facts.label
+        if facts.soft:
+            self.soft += facts.soft
+            self.soft_in.append((facts.soft_example, facts.label))
         if facts.unknown:
             self.unknown += facts.unknown
             self.unknown_in.append(facts.label)

@@ -15,6 +15,7 @@ from tfseg.errors import UserError
 from tfseg.labels import VOID
 from tfseg.records import lmdb_store, tfrecord_store
 from tfseg.records.frames import make_example
+from tfseg.records.truth import faults
 from tfseg.records.workers import parallel
 
 PROGRESS = "progress.json"  # in the folder while shards are being written
@@ -40,6 +41,9 @@ class Written:
     pixels: int = 0
     unknown: int = 0
     example: str | None = None  # the first unknown pixel, with its file
+    soft: int = 0  # at soft edges, which took the nearer class
+    soft_example: str | None = None
+    labels: list = dataclasses.field(default_factory=list)  # that occur, void included
     sizes: list = dataclasses.field(default_factory=list)
 
     def add(self, frame, example):
@@ -49,6 +53,10 @@ class Written:
         self.unknown += example.unknown
         if example.unknown and self.example is None:
             self.example = f"{example.example} in {frame.label}"
+        self.soft += example.soft
+        if example.soft and self.soft_example is None:
+            self.soft_example = f"{example.soft_example} in {frame.label}"
+        self.labels = sorted({*self.labels, *example.pixels.nonzero()[0].tolist()})
         if list(example.size) not in self.sizes:
             self.sizes.append(list(example.size))
 
@@ -111,6 +119,7 @@ def convert(
             plan = _shards(folder, spec.name, frames, shards, make)
         write = lmdb_store.write_split if lmdb_format else tfrecord_store.write_shard
         written = _write(plan, write, make, workers, allow_unknown, folder / PROGRESS)
+        notes = _label_faults(spec, plan, written)
         metadata = _metadata(spec, plan, written, encoding, request)
         if lmdb_format:
             lmdb_store.write_metadata(folder, list(frames), metadata)
@@ -118,6 +127,9 @@ def convert(
             tfrecord_store.write_metadata(folder, spec, _split_infos(plan, written), metadata)
         (folder / PROGRESS).unlink()
     _tell_unknown(written)
+    _tell_soft(written)
+    for note in notes:
+        print(f"note: {note}")
     return final
 
 
@@ -227,6 +239,24 @@ def _tell_unknown(written):
             f"note: {unknown} label pixels ({share:.2%}) are in no class and became void; "
             f"the first: {_first_unknown(written)}"
         )
+
+
+def _tell_soft(written):
+    if soft := sum(entry.soft for entry in written):
+        share = soft / sum(entry.pixels for entry in written)
+        first = next(entry.soft_example for entry in written if entry.soft_example)
+        print(
+            f"note: {soft} label pixels ({share:.2%}) lie between the table's colours, as soft "
+            f"edges do, and took the nearer one's class; the first: {first}"
+        )
+
+
+def _label_faults(spec, plan, written):
+    """Lines on splits whose labels lack classes. Raises `UserError` where all are void."""
+    present = {}
+    for shard, entry in zip(plan, written, strict=True):
+        present.setdefault(shard.split, set()).update(entry.labels)
+    return [line for split, found in present.items() for line in faults(split, spec.classes, found)]
 
 
 def _first_unknown(written):

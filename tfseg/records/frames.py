@@ -13,7 +13,9 @@ import cv2
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from tfseg.datasets import masks
 from tfseg.datasets.coding import Colors, Values
+from tfseg.datasets.soft_edges import soften
 from tfseg.errors import UserError
 from tfseg.records.example import encode_png, serialize
 
@@ -22,21 +24,32 @@ QUICK_PNG = (cv2.IMWRITE_PNG_COMPRESSION, 0)  # large, but soon written and read
 
 @dataclass(frozen=True)
 class Label:
-    """Class indices (H, W), void 255; how many pixels are in no table, and one of them in words."""
+    """Class indices (H, W), void 255; how many pixels are in no table, and one of them in words.
+
+    `soft` pixels took the class of the nearer colour, `soft_example` is one of them in words.
+    """
 
     index: np.ndarray
     unknown: int
     example: str | None
+    soft: int = 0
+    soft_example: str | None = None
 
 
 @dataclass(frozen=True)
 class Example:
-    """What a conversion keeps of a frame: its bytes, (H, W), and its unknown pixels."""
+    """What a conversion keeps of a frame: its bytes, (H, W), and facts of its label.
+
+    `unknown` and `soft` pixels are as `Label` has them, `pixels` counts class indices (256,).
+    """
 
     serialized: bytes
     size: tuple[int, int]
     unknown: int
     example: str | None
+    soft: int
+    soft_example: str | None
+    pixels: np.ndarray
 
 
 def make_example(frame, size=None, encoding="keep", allow_unknown=False):
@@ -58,7 +71,9 @@ def make_example(frame, size=None, encoding="keep", allow_unknown=False):
         index = cv2.resize(index, **exact)
         instance = None if instance is None else cv2.resize(instance, **exact)
     serialized = serialize(_encode(image, kept, encoding), index, frame.id, instance)
-    return Example(serialized, index.shape, label.unknown, label.example)
+    pixels = np.bincount(index.reshape(-1), minlength=256)
+    facts = label.unknown, label.example, label.soft, label.soft_example
+    return Example(serialized, index.shape, *facts, pixels)
 
 
 def quick_example(frame):
@@ -129,28 +144,26 @@ def _can_be_kept(picture):
 
 def read_label(frame):
     """The `Label` of a frame. Raises `UserError` where it cannot be one."""
-    raw = read_raw_label(frame.label, colors=isinstance(frame.coding, Colors))
-    return Label(*frame.coding.apply(raw))
+    return map_label(read_raw_label(frame.label, frame.coding), frame.coding)
 
 
-def read_raw_label(place, colors):
+def map_label(raw, coding):
+    """Raw label pixels -> `Label`."""
+    index, unknown, example = coding.apply(raw)
+    soft, soft_example = 0, None
+    if unknown and coding.soft:
+        soft, soft_example, unknown, example = soften(coding, raw, index)
+    return Label(index, unknown, example, soft, soft_example)
+
+
+def read_raw_label(place, coding):
     """A label as it lies in its file: colours uint8 (H, W, 3), or values uint8 (H, W)."""
     if callable(place):
         return place()
-    picture = _open(place)[1]
-    if picture.format == "JPEG":
-        raise UserError(f"{place} is a JPEG, which smears label values; labels must be PNG")
-    if colors:
-        return np.asarray(picture.convert("RGB"))
-    values = np.asarray(picture)
-    if values.ndim != 2:
-        raise UserError(
-            f"{place} is {picture.mode}, not class indices in one channel; if its colours name "
-            f"the classes, the data set needs a table of them"
-        )
-    if values.max(initial=0) > 255 or values.min(initial=0) < 0:
-        raise UserError(f"{place} holds values to {values.max()}; class indices end at 255")
-    return values.astype(np.uint8)
+    data, picture = _open(place)
+    if isinstance(coding, Colors):
+        return masks.colors(picture, data, place)
+    return masks.values(picture, data, place, coding)
 
 
 def _read_instance(path):

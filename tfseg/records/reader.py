@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tfseg.datasets import DATASETS, get_dataset, recognise
+from tfseg.datasets.holdings import holdings
+from tfseg.datasets.tables import TABLES
 from tfseg.errors import UserError
 from tfseg.labels import VOID
 from tfseg.records import lmdb_store, tfrecord_store
@@ -166,12 +168,7 @@ def _choose(path, dataset):
     """(name, folder) of one data set, from what `--input` and `--dataset` say."""
     found = _data_sets(path)
     if not found:
-        state = "does not exist"
-        if path.is_dir():
-            state = "holds no records and is no raw data set (one of your own has a classes.csv)"
-        raise UserError(
-            f"--input={path} {state}; make some: convert --dataset=streets --output={path}"
-        )
+        raise _no_data(path)
     if dataset is not None:
         if dataset not in found and f"{dataset}_lmdb" in found:
             dataset = f"{dataset}_lmdb"  # there in one format only
@@ -186,6 +183,21 @@ def _choose(path, dataset):
             + " or ".join(f"--dataset={name}" for name in found)
         )
     return next(iter(found.items()))
+
+
+def _no_data(path):
+    """The error for what is neither records nor raw data: what was looked for, what is there."""
+    make = f"make some: convert --dataset=streets --output={path}"
+    if not path.exists():
+        return UserError(f"--input={path} does not exist; {make}")
+    if not path.is_dir():
+        return UserError(f"--input={path} is a file; wanted a folder of records or of raw data")
+    if not any(path.iterdir()):
+        return UserError(f"--input={path} is empty; {make}")
+    return UserError(
+        f"--input={path} holds no records (dataset_info.json, data.mdb) and no raw data set "
+        f"(your own has {' or '.join(TABLES)}); {holdings(path)}"
+    )
 
 
 def _data_sets(path):

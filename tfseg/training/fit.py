@@ -17,6 +17,7 @@ from tfseg.evaluation.score import score_network
 from tfseg.labels import Labels
 from tfseg.networks import check_labels, load_checkpoint, load_run, logits_alone, precision
 from tfseg.prediction.engine import Engine
+from tfseg.records import truth
 from tfseg.records.corrupt import naming_corrupt, without_corrupt
 from tfseg.records.example import decode
 from tfseg.records.reader import open_input
@@ -32,6 +33,9 @@ def train(config):
     config = config.replace(augment=spell_augment(parse_augment(config.augment)))
     strategy = devices.select(config.gpu, config.mem_frac)
     records = _open(config)
+    for split in ("train", "val"):
+        for fault in truth.check(records.splits[split]):
+            print(f"warning: {fault}")
     config = _resolved(config, records)
     run = RunFolder(config.savedir or _new_folder(records.name, config.model))
     return _run(config, records, run, strategy, resuming=False)

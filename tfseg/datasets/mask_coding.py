@@ -1,0 +1,220 @@
+"""How the masks of a folder are coded: whether their pixels are class indices or colours.
+
+All masks are looked at, until it is beyond doubt. What has unequal channels is colours; gray and
+palette masks are what explains their pixels.
+"""
+
+import os
+import random
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from tfseg.datasets.coding import Colors, Values
+from tfseg.datasets.masks import colors, same_channels, values
+from tfseg.errors import UserError
+from tfseg.labels import VOID
+
+AT_ONCE = 64  # masks between two looks at what is known
+SURE = 32  # masks that say the same, and none another thing, are beyond doubt
+SURE_OF_GRAY = 256  # where it is 255 that tells, which may be void
+STRAYS = 0.01  # share of pixels that may be outside of the table's colours
+INDICES, COLORS = "indices", "colors"
+_PLAIN = Values(tuple((i, i) for i in range(256)), channels=True)
+
+
+@dataclass
+class Evidence:
+    """Pixels of gray and palette masks, by what a table's two readings make of them.
+
+    `index` and `color` say what class a value and a colour are, void included.
+    """
+
+    index: dict
+    color: dict
+    valued: bool  # whether the table has a column of values
+    colored: bool = False  # a mask has colours beyond gray and palette
+    pixels: Counter = field(default_factory=Counter)
+    masks: Counter = field(default_factory=Counter)
+    differ: tuple | None = None  # the first value whose readings differ
+
+    def add(self, pairs):
+        """Adds a mask: {(value, colour): pixels}; None where it has other colours."""
+        if pairs is None:
+            self.colored = True
+            return
+        found = Counter()
+        for (value, color), count in pairs.items():
+            for what in self._readings(value, color):
+                found[what] += count
+            found["all"] += count
+        self.pixels += found
+        self.masks += Counter(found.keys())
+
+    def _readings(self, value, color):
+        index, shown = self.index.get(value), self.color.get(color)
+        if shown is None:
+            yield "no color"
+        elif len(set(color)) > 1:
+            yield "vivid"  # which is no chance
+        if index is None and value != VOID:
+            yield "no index"
+        if index is not None and shown is None:
+            yield "index alone"
+        if index is None and shown is not None:
+            yield "color alone"
+        if None not in (index, shown) and index != shown:
+            yield "differ"
+            self.differ = self.differ or (value, index, shown)
+
+    @property
+    def decided(self):
+        """Whether more masks cannot change what is known."""
+        has, masks = self.pixels, self.masks
+        if self.colored:
+            return True
+        if has["no index"] or has["color alone"] or has["vivid"]:
+            agree = not (has["no color"] or has["index alone"] or (self.valued and has["differ"]))
+            soft = has["no index"] and has["color alone"] > 9 * has["index alone"]
+            sure = max(masks["color alone"], masks["vivid"]) >= SURE_OF_GRAY
+            return sure and bool(agree or soft)
+        return masks["index alone"] >= SURE and not has["differ"]
+
+    def kind(self, source):
+        """INDICES or COLORS. Raises `UserError` where both are meant as well."""
+        has = self.pixels
+        if self.colored:
+            return COLORS
+        if not self.color:
+            return INDICES
+        told = self.valued and has["differ"] and not has["no index"]  # that values are meant
+        if has["vivid"] and has["no color"] <= STRAYS * has["all"] and not told:
+            return COLORS
+        if has["no index"] and has["no color"]:
+            return COLORS if has["color alone"] > has["index alone"] else INDICES
+        if has["no index"]:
+            return COLORS
+        if has["no color"]:
+            if has["index alone"] < STRAYS * has["color alone"]:
+                raise _ask(source, f"value {VOID} is void or a class of the table's colours")
+            return INDICES
+        if not has["differ"]:
+            return COLORS
+        if self.valued and not has["vivid"]:
+            return INDICES
+        raise _ask(source, f"value {self.differ[0]} is one class by index, another by colour")
+
+
+def _ask(source, why):
+    return UserError(
+        f"the masks of {source} may hold class indices or colours of the table: {why}; say "
+        f'masks = "indices" or masks = "colors" in dataset.toml, or what each number means in a '
+        f"column `value` of the table"
+    )
+
+
+def kind_of(source, masks, rows):
+    """INDICES or COLORS, from all masks that it takes."""
+    classes = {row.name: VOID if row.void else row.name for row in rows}
+    index = {value_of(row, i): classes[row.name] for i, row in enumerate(rows)}
+    color = {row.color: classes[row.name] for row in rows if row.color is not None}
+    evidence = Evidence(index, color, any(row.value is not None for row in rows))
+    for pairs in look_at(masks):
+        evidence.add(pairs)
+        if evidence.decided:
+            break
+    return evidence.kind(source)
+
+
+def look_at(masks, look=None):
+    """Yields `look(mask)` (`pairs_of`) of every mask that can be read, in a mixed, fixed order."""
+    look = partial(_look, look or pairs_of)
+    order = random.Random(0).sample(masks, len(masks))
+    with (
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+        tqdm(total=len(order), desc="looking at masks", unit="mask", leave=False, delay=1) as bar,
+    ):
+        for start in range(0, len(order), AT_ONCE):
+            for found in pool.map(look, order[start : start + AT_ONCE]):
+                bar.update()
+                if found is not False:
+                    yield found
+
+
+def _look(look, path):
+    """What is seen in a mask; False where it cannot be read: whoever reads it again says so."""
+    try:
+        return look(path)
+    except (OSError, SyntaxError, ValueError):
+        return False
+
+
+def pairs_of(path):
+    """{(value, colour): pixels} of a gray or palette mask; None where it has other colours."""
+    data = path.read_bytes()
+    with Image.open(path) as picture:
+        if picture.mode in ("RGB", "RGBA"):
+            shown = colors(picture, data, path)
+            if not same_channels(shown):
+                return None
+            return _gray(np.bincount(shown[..., 0].reshape(-1), minlength=256))
+        numbers = values(picture, data, path, _PLAIN)
+        counts = np.bincount(numbers.reshape(-1), minlength=256)
+        if picture.mode in ("P", "PA"):
+            table = picture.getpalette() or []
+            table += [0] * (768 - len(table))
+            return {(i, tuple(table[3 * i : 3 * i + 3])): int(counts[i]) for i in _seen(counts)}
+        shown = colors(picture, data, path)[..., 0] if picture.mode in ("1", "L") else numbers
+        return _steps(counts, int(shown.max(initial=0)), int(numbers.max(initial=0)))
+
+
+def _steps(counts, brightest, largest):
+    """Counts of numbers; their colours are as many times brighter as the largest number's is."""
+    step = brightest // largest if largest else 1
+    return {(i, (i * step,) * 3): int(counts[i]) for i in _seen(counts)}
+
+
+def _gray(counts):
+    return _steps(counts, 1, 1)
+
+
+def _seen(counts):
+    return np.flatnonzero(counts).tolist()
+
+
+def value_of(row, place):
+    """The number of a class in masks of indices."""
+    return place if row.value is None else row.value
+
+
+def coding_of(rows, kind):
+    """The `Colors` or `Values` of a table. Raises `UserError` where a class lacks its colour."""
+    index, table = 0, {}
+    for place, row in enumerate(rows):
+        key = row.color if kind == COLORS else value_of(row, place)
+        if key is None:
+            raise UserError(
+                f"the masks hold colours, and the table gives none for {row.name}; add r,g,b"
+            )
+        if key in table:
+            raise UserError(
+                f"value {key} is {row.name} and, by its place in the table, another class; give "
+                f"every class its value"
+            )
+        table[key] = VOID if row.void else index
+        index += not row.void
+    if kind == COLORS:
+        return Colors(tuple(table.items()), soft=True)
+    table.setdefault(VOID, VOID)
+    return Values(tuple(table.items()), soft=_are_levels(table), channels=True)
+
+
+def _are_levels(table):
+    """Whether values lie so far apart that they are gray levels, as 0 and 255."""
+    numbers = sorted(table)
+    return min(np.diff(numbers), default=0) >= 16

@@ -1,0 +1,71 @@
+"""What makes the labels of a whole split useless, in the words that every command uses."""
+
+from tfseg.errors import UserError
+from tfseg.labels import VOID
+
+MOST_NAMED = 8
+
+
+def all_void(split):
+    return (
+        f"every label of {split} is void all over, so there is nothing to learn or to measure; "
+        f"mend its masks or the table of classes, or leave the split out"
+    )
+
+
+def one_class(split, name):
+    return (
+        f"every label of {split} is {name} alone, so figures and training know nothing else; look "
+        f"whether its masks are the right ones, and say what their values mean in the table"
+    )
+
+
+def without_pixels(split, names):
+    listed = ", ".join(names[:MOST_NAMED])
+    more = f" and {len(names) - MOST_NAMED} more" if names[MOST_NAMED:] else ""
+    return (
+        f"{split} has no pixel of {listed}{more}: nothing to learn from; add frames, or shorten "
+        f"the table of classes"
+    )
+
+
+def faults(split, classes, present):
+    """Lines on a split of which the labels `present` (a set, void is 255) occur.
+
+    Raises `UserError` where void alone does.
+    """
+    if present == {VOID}:
+        raise UserError(all_void(split))
+    seen = [name for index, name in enumerate(classes) if index in present]
+    if len(seen) == 1 and len(classes) > 1:
+        yield one_class(split, seen[0])
+    missing = [name for index, name in enumerate(classes) if index not in present]
+    if split == "train" and missing and seen:
+        yield without_pixels(split, missing)
+
+
+def check(split):
+    """Lines on an opened `Split`, read until nothing can be missing. Raises `UserError`."""
+    classes = split.info.classes
+    enough = len(classes) if split.name == "train" else min(2, len(classes))
+    return list(faults(split.name, classes, _present(split, enough)))
+
+
+def _present(split, enough):
+    """Labels that occur, until `enough` classes do; decodes no image."""
+    import tensorflow as tf
+
+    from tfseg.records.corrupt import naming_corrupt
+    from tfseg.records.example import decode
+
+    def labels(index):
+        serialized = tf.numpy_function(split.read, [index], tf.string, stateful=False)
+        return tf.unique(tf.reshape(decode(serialized, split.info.encoding)[1], (-1,)))[0]
+
+    present = set()
+    with naming_corrupt(split):
+        for found in tf.data.Dataset.range(len(split)).map(labels, 2).as_numpy_iterator():
+            present |= set(found.tolist())
+            if len(present - {VOID}) >= enough:
+                break
+    return present
