@@ -41,8 +41,8 @@ def spec(source):
         raise not_here(
             source,
             "a data set of your own",
-            f"one of {', '.join(TABLES)} with the classes; inspect --input={source} --draft={source}/classes.csv "
-            f"drafts one from the masks",
+            f"one of {', '.join(TABLES)} with the classes; inspect --input={source} "
+            f"--draft={source}/classes.csv drafts one from the masks",
         )
     settings, rows = read_table(path)
     classes = [row for row in rows if not row.void]

@@ -116,7 +116,7 @@ def find_pairs(source: Path, settings: dict, report) -> dict[str, list]:
         if images:
             unknown += _in(bare) if split else []
         else:
-            images = bare
+            images = [root for root in bare if root.files or split]
         pairs = _paired(source, split, _one(images, "images", split), masks, settings, report)
         if pairs is not None:
             found[split or "train"] = pairs

@@ -10,13 +10,14 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from io import BytesIO
 
 import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
 from tfseg.datasets.coding import Colors, Values
-from tfseg.datasets.masks import colors, same_channels, values
+from tfseg.datasets.masks import check, colors, same_channels, step, values
 from tfseg.errors import UserError
 from tfseg.labels import VOID
 
@@ -157,34 +158,27 @@ def _look(look, path):
 def pairs_of(path):
     """{(value, colour): pixels} of a gray or palette mask; None where it has other colours."""
     data = path.read_bytes()
-    with Image.open(path) as picture:
+    with Image.open(BytesIO(data)) as picture:
+        if picture.mode in ("1", "L", "P"):
+            check(picture, data, path)
+            counts = picture.histogram()
+            if picture.mode == "P":
+                table = picture.getpalette() + [0] * 768
+                return {(i, tuple(table[3 * i : 3 * i + 3])): n for i, n in enumerate(counts) if n}
+            return _gray(counts, step(picture, data))
         if picture.mode in ("RGB", "RGBA"):
             shown = colors(picture, data, path)
             if not same_channels(shown):
                 return None
-            return _gray(np.bincount(shown[..., 0].reshape(-1), minlength=256))
-        numbers = values(picture, data, path, _PLAIN)
-        counts = np.bincount(numbers.reshape(-1), minlength=256)
-        if picture.mode in ("P", "PA"):
-            table = picture.getpalette() or []
-            table += [0] * (768 - len(table))
-            return {(i, tuple(table[3 * i : 3 * i + 3])): int(counts[i]) for i in _seen(counts)}
-        shown = colors(picture, data, path)[..., 0] if picture.mode in ("1", "L") else numbers
-        return _steps(counts, int(shown.max(initial=0)), int(numbers.max(initial=0)))
+            numbers = shown[..., 0]
+        else:
+            numbers = values(picture, data, path, _PLAIN)
+        return _gray(np.bincount(numbers.reshape(-1), minlength=256).tolist(), 1)
 
 
-def _steps(counts, brightest, largest):
-    """Counts of numbers; their colours are as many times brighter as the largest number's is."""
-    step = brightest // largest if largest else 1
-    return {(i, (i * step,) * 3): int(counts[i]) for i in _seen(counts)}
-
-
-def _gray(counts):
-    return _steps(counts, 1, 1)
-
-
-def _seen(counts):
-    return np.flatnonzero(counts).tolist()
+def _gray(counts, step):
+    """{(number, colour): pixels} from the pixels of each level, `step` levels a number."""
+    return {(i, (i * step,) * 3): n for i, n in enumerate(counts[::step]) if n}
 
 
 def value_of(row, place):

@@ -28,7 +28,7 @@ def values(picture, data, place, coding):
     Raises:
         UserError: for what holds no numbers 0..255.
     """
-    _check(picture, data, place)
+    check(picture, data, place)
     if picture.mode in ("RGB", "RGBA"):
         if not coding.channels:
             raise UserError(
@@ -44,12 +44,12 @@ def values(picture, data, place, coding):
             )
         return _eight_bits(raw[..., 0], place)
     raw = _one_channel(picture, place)
-    return _eight_bits(raw if picture.mode == "P" else unscaled(raw, data, coding), place)
+    return _eight_bits(raw if picture.mode == "P" else _unscaled(raw, picture, data, coding), place)
 
 
 def colors(picture, data, place):
     """A mask of colours as uint8 (H, W, 3); gray levels are colours too. Raises `UserError`."""
-    _check(picture, data, place)
+    check(picture, data, place)
     if picture.mode in ("P", "PA"):
         _opaque(picture, place)
         return np.asarray(picture.convert("RGB"))
@@ -61,7 +61,8 @@ def colors(picture, data, place):
     return np.repeat(_eight_bits(raw, place)[..., None], 3, axis=2)
 
 
-def _check(picture, data, place):
+def check(picture, data, place):
+    """Raises `UserError` for a file that is no mask, whatever its pixels."""
     smears = picture.format == "JPEG" and "JPEG"
     smears = smears or (picture.format == "WEBP" and data[12:16] != b"VP8L" and _lossy(data))
     smears = smears or (picture.info.get("compression") == "jpeg" and "JPEG-compressed TIFF")
@@ -122,27 +123,26 @@ def _is_wide(picture, data):
     return picture.format == "TIFF" and 16 in picture.tag_v2.get(258, (8,))
 
 
-def unscaled(raw, data, coding):
+def _unscaled(raw, picture, data, coding):
     """The numbers of gray with 1, 2 or 4 bits, which Pillow spreads over 0..255.
 
     A table may mean either: its classes' values tell, and the numbers count where both would do.
     """
-    if raw.dtype == bool:
-        levels = raw.astype(np.uint8) * 255
-        step = 255
-    else:
-        levels, step = raw, _step(data)
-    if step == 1:
+    apart = step(picture, data)
+    if apart == 1:
         return raw
+    levels = raw.astype(np.uint8) * (255 if raw.dtype == bool else 1)
     known = {value for value, index in coding.table if index != VOID}
-    numbers = levels // step
+    numbers = levels // apart
     fits = set(np.unique(levels).tolist()) <= known
     return levels if fits and not set(np.unique(numbers).tolist()) <= known else numbers
 
 
-def _step(data):
-    """Levels between two neighbours of a gray PNG."""
-    if data[:4] != b"\x89PNG" or data[25] != 0 or data[24] > 8:
+def step(picture, data):
+    """Levels between two neighbours of a gray picture with 1, 2 or 4 bits; 1 for any other."""
+    if picture.mode == "1":
+        return 255
+    if picture.format != "PNG" or picture.mode != "L" or data[25] != 0:
         return 1
     return 255 // (2 ** data[24] - 1)
 

@@ -21,7 +21,7 @@ def one_class(split, name):
 
 
 def without_pixels(split, names):
-    listed = ", ".join(names[:MOST_NAMED])
+    listed = ", ".join(map(str, names[:MOST_NAMED]))
     more = f" and {len(names) - MOST_NAMED} more" if names[MOST_NAMED:] else ""
     return (
         f"{split} has no pixel of {listed}{more}: nothing to learn from; add frames, or shorten "
