@@ -16,7 +16,6 @@ from tfseg.evaluation.figures import Tally
 from tfseg.networks import load_run
 from tfseg.prediction.crf import CRF
 from tfseg.prediction.engine import Engine
-from tfseg.records.example import decode
 from tfseg.records.reader import open_records
 from tfseg.runs import RunFolder
 
@@ -45,7 +44,7 @@ def main():
     tallies = {title: Tally(split.info.classes) for title in WAYS}
     turns = Turns()
     for index in tqdm(range(0, len(split), options.every), unit="frame"):
-        image, truth = (a.numpy() for a in decode(split.read(index), split.info.encoding))
+        image, truth = split.frame(index)
         for title, ((mask,), (confidence,)) in turns.take(ways, image[None]).items():
             tallies[title].add(truth, mask, confidence=confidence)
     report(tallies, turns.medians(lambda seconds: 1000 * seconds))

@@ -1,8 +1,8 @@
 """Code in the documentation: Python runs, and the command line understands every command."""
 
+import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 
@@ -11,6 +11,7 @@ import pytest
 from conftest import ROOT
 from PIL import Image
 
+import tfseg
 from tfseg.cli import _checked
 from tfseg.commands import COMMANDS
 
@@ -24,10 +25,12 @@ def blocks(page, *languages):
 
 
 @pytest.fixture(scope="module")
-def desk(run, tmp_path_factory):
+def desk(run, records, tmp_path_factory):
     """A folder with what the examples name: a run, an image, a checkpoint."""
     folder = tmp_path_factory.mktemp("desk")
-    shutil.copytree(run, folder / "runs" / "camvid-linknet-20260101-120000")
+    (folder / "runs").mkdir()
+    (folder / "runs" / "camvid-linknet-20260101-120000").symlink_to(run)
+    (folder / "records-camvid").symlink_to(records)
     Image.fromarray(np.zeros((64, 96, 3), np.uint8)).save(folder / "photo.jpg")
     return folder
 
@@ -36,7 +39,6 @@ def pytorch_unet(path):
     """A checkpoint of the U-Net that docs/migrating.md loads, with weights of our own."""
     import safetensors.numpy
 
-    import tfseg
     from tfseg.layers.state_dict import named_variables
 
     state = {}
@@ -49,13 +51,18 @@ def pytorch_unet(path):
     )
 
 
-@pytest.mark.parametrize("page", TEXT)
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [page for page in TEXT if blocks(page, "python")])
 def test_python_runs(page, desk):
     code = "\n".join(blocks(page, "python"))
-    if not code:
-        pytest.skip("no Python on this page")
     if "unet-resnet34" in code:
         pytorch_unet(desk / "unet-resnet34.safetensors")
+    if "exports/linknet/1" in code:
+        tfseg.export(
+            run=desk / "runs" / "camvid-linknet-20260101-120000",
+            output=desk / "exports" / "linknet" / "1",
+            format="saved_model,litert,onnx,openvino",
+        )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=desk, capture_output=True, env=fresh_environment()
     )
@@ -79,8 +86,6 @@ def _resolved(name):
 
 
 def fresh_environment():
-    import os
-
     return {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "-1"}
 
 

@@ -84,13 +84,12 @@ def show_augmentation(config):
     from tfseg.config import TrainConfig
     from tfseg.data.augment import parse_augment
     from tfseg.data.examples import augment_sheet
-    from tfseg.records.example import decode
     from tfseg.records.reader import open_records
     from tfseg.visualize import write_picture
 
     augment = parse_augment(config.augment)
     split = next(iter(open_records(config.input, config.dataset).splits.values()))
-    image, label = (array.numpy() for array in decode(split.read(0), split.info.encoding))
+    image, label = split.frame(0)
     sheet = augment_sheet(image, label, split.info.colors, augment, scale=TrainConfig().scale)
     path = config.output or Path("augment.png")
     write_picture(path, sheet)

@@ -15,7 +15,6 @@ from tfseg.labels import Labels
 from tfseg.networks import check_labels, find_network
 from tfseg.prediction.segmenter import make_engine
 from tfseg.records.corrupt import without_corrupt
-from tfseg.records.example import decode
 from tfseg.records.reader import open_input, open_records
 from tfseg.records.split import Split
 from tfseg.runs import RunFolder
@@ -36,8 +35,8 @@ class Target:
 
     def frame(self, index):
         """(image, truth, prediction) of a frame of the split."""
-        image, truth = decode(self.split.read(index), self.split.info.encoding)
-        return image.numpy(), truth.numpy(), self.source.label(image[None], index)[0][0]
+        image, truth = self.split.frame(index)
+        return image, truth, self.source.label(image[None], index)[0][0]
 
 
 def find_target(config: TestConfig) -> Target:

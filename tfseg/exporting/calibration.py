@@ -6,7 +6,6 @@ from tqdm import tqdm
 
 from tfseg.config import TrainConfig
 from tfseg.errors import UserError
-from tfseg.records.example import decode
 from tfseg.records.reader import open_input, open_records
 
 COUNT = 64  # spread evenly over the training split
@@ -28,8 +27,8 @@ def calibration_frames(config, settings):
     count = min(COUNT, len(split))
     frames = []
     for i in tqdm(range(count), "reading frames", unit="frame", leave=False):
-        image, _ = decode(split.read(i * len(split) // count), split.info.encoding)
+        image, _ = split.frame(i * len(split) // count)
         if config.size:
-            image = tf.cast(tf.round(tf.image.resize(image, config.size)), tf.uint8)
-        frames.append(np.repeat(image.numpy()[None], config.batch or 1, axis=0))
+            image = tf.cast(tf.round(tf.image.resize(image, config.size)), tf.uint8).numpy()
+        frames.append(np.repeat(image[None], config.batch or 1, axis=0))
     return frames

@@ -33,6 +33,13 @@ class Split:
     def read(self, index):
         return self._store.read(self._indices[index])
 
+    def frame(self, index: int):
+        """The image uint8 (H, W, 3) and the label uint8 (H, W) of an example."""
+        from tfseg.records.example import decode  # imports TensorFlow
+
+        image, label = decode(self.read(index), self.info.encoding)
+        return image.numpy(), label.numpy()
+
     def where(self, index):
         """File and place of an example, for error messages."""
         return self._store.where(self._indices[index])

@@ -19,7 +19,6 @@ from tfseg.networks import check_labels, load_checkpoint, load_run, logits_alone
 from tfseg.prediction.engine import Engine
 from tfseg.records import truth
 from tfseg.records.corrupt import naming_corrupt, without_corrupt
-from tfseg.records.example import decode
 from tfseg.records.reader import open_input
 from tfseg.runs import RunFolder
 from tfseg.training import callbacks
@@ -202,8 +201,7 @@ def _shown_frames(split, count):
     """`count` frames spread evenly over the split, as (image, label) arrays."""
     count = min(count, len(split))
     indices = [i * len(split) // count for i in range(count)]
-    decoded = (decode(split.read(i), split.info.encoding) for i in indices)
-    return [(image.numpy(), label.numpy()) for image, label in decoded]
+    return [split.frame(i) for i in indices]
 
 
 def _finish(config, records, run):
