@@ -160,7 +160,7 @@ def test_unpaired_files_are_named(tmp_path, names, wanted):
     [
         (
             ["pics/a.jpg", "gts/a.png"],
-            r"holds no records .*there are gts \(1 .png, as a.png\), pics",
+            r"holds no records .*there are gts \(1 .png, as a.png\), p",
         ),
         (
             ["images/a.jpg"],

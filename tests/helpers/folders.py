@@ -32,5 +32,5 @@ def with_masks(folder, *masks, table=BLACK_WHITE):
     for i, mask in enumerate(masks):
         width, height = mask.size if isinstance(mask, Image.Image) else mask.shape[1::-1]
         noise = np.random.default_rng(i).integers(0, 256, (height, width, 3), np.uint8)
-        files |= {f"images/{i}.png": noise, f"masks/{i}.png": mask}
+        files |= {f"images/{i:03}.png": noise, f"masks/{i:03}.png": mask}
     return draw(folder, files, table)

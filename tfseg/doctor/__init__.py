@@ -66,7 +66,7 @@ def verify(config):
 def draft(config):
     """Writes the table of classes that a raw folder lacks; returns what is wrong with its files."""
     from tfseg.doctor import report
-    from tfseg.doctor.draft import entries, table
+    from tfseg.doctor.class_table import entries, table
 
     found, issues = entries(config.input, config.draft)
     atomic.write_text(config.draft, table(found))
