@@ -3,19 +3,17 @@
 Nothing here needs TensorFlow, so that a conversion's processes start at once.
 """
 
-import io
-import struct
-import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from tfseg.datasets.coding import Colors, Values
 from tfseg.errors import UserError
+from tfseg.images import check_label_format, open_image
 from tfseg.records.example import encode_png, serialize
+from tfseg.records.tally import Traits, is_flat, read_traits
 
 QUICK_PNG = (cv2.IMWRITE_PNG_COMPRESSION, 0)  # large, but soon written and read
 
@@ -31,12 +29,13 @@ class Label:
 
 @dataclass(frozen=True)
 class Example:
-    """What a conversion keeps of a frame: its bytes, (H, W), and its unknown pixels."""
+    """What a conversion keeps of a frame: its bytes, (H, W), its unknown pixels, its traits."""
 
     serialized: bytes
     size: tuple[int, int]
     unknown: int
     example: str | None
+    traits: Traits = field(default_factory=Traits)
 
 
 def make_example(frame, size=None, encoding="keep", allow_unknown=False):
@@ -47,7 +46,7 @@ def make_example(frame, size=None, encoding="keep", allow_unknown=False):
     anti-aliased edges and strays are common, and whether they are too many is the data set's
     affair, not a frame's.
     """
-    kept, image = read_image(frame.image)
+    kept, image, traits = read_image(frame)
     label, instance = _read_labels(frame, image.shape[:2], allow_unknown)
     index = label.index
     if size is not None and size != index.shape:
@@ -58,7 +57,7 @@ def make_example(frame, size=None, encoding="keep", allow_unknown=False):
         index = cv2.resize(index, **exact)
         instance = None if instance is None else cv2.resize(instance, **exact)
     serialized = serialize(_encode(image, kept, encoding), index, frame.id, instance)
-    return Example(serialized, index.shape, label.unknown, label.example)
+    return Example(serialized, index.shape, label.unknown, label.example, traits)
 
 
 def quick_example(frame):
@@ -66,12 +65,11 @@ def quick_example(frame):
 
     Whether an image file is whole is left to whoever decodes it. Raises `UserError` for the rest.
     """
-    kept = None
-    if isinstance(frame.image, Path):
-        data, picture = _open(frame.image, load=False)
-        kept, shape = (data if _can_be_kept(picture) else None), picture.size[::-1]
-    if kept is None:
-        image = read_image(frame.image)[1]
+    file = open_image(frame.image) if isinstance(frame.image, Path) else None
+    if file and file.keeps:
+        kept, shape = file.data, file.size
+    else:
+        image = file.pixels(frame.pixel_range) if file else frame.image()
         kept, shape = encode_png(image[..., ::-1], QUICK_PNG), image.shape[:2]
     label, instance = _read_labels(frame, shape, allow_unknown=False)
     return serialize(kept, label.index, frame.id, instance, QUICK_PNG)
@@ -88,14 +86,20 @@ def _read_labels(frame, shape, allow_unknown):
     instance = _read_instance(frame.instance) if frame.instance else None
     for path, array in ((frame.label, label.index), (frame.instance, instance)):
         if array is not None and array.shape != shape:
-            raise UserError(
-                f"{frame.image} is {_by(shape)} but {path} is {_by(array.shape)} (height x width)"
-            )
+            raise UserError(mismatch(frame.image, shape, path, array.shape))
     return label, instance
 
 
-def _by(shape):
-    return f"{shape[0]}x{shape[1]}"
+def mismatch(image, size, label, label_size):
+    """A line on an image and a label whose sizes, (H, W), differ."""
+    by = "{0[0]}x{0[1]}".format
+    reason = "they are not one frame, or one was resized without the other"
+    if tuple(size) == tuple(label_size)[::-1]:
+        reason = (
+            "they differ by a quarter turn, as where the label was drawn without regard to the "
+            "image's EXIF orientation, or the image lost it; save both upright"
+        )
+    return f"{image} is {by(size)} but {label} is {by(label_size)} (height x width); {reason}"
 
 
 def _encode(image, kept, encoding):
@@ -108,23 +112,14 @@ def _encode(image, kept, encoding):
     return encode_png(image[..., ::-1])
 
 
-def read_image(place):
-    """(the file's bytes where records can keep them, else None; RGB pixels uint8 (H, W, 3))."""
-    if callable(place):
-        return None, place()
-    data, picture = _open(place)
-    if _can_be_kept(picture):
-        return data, np.asarray(picture)
-    # Upright, as whoever drew the label has seen it.
-    return None, np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
-
-
-def _can_be_kept(picture):
-    """Whether a reader of records sees the same in the file's own bytes."""
-    if picture.mode != "RGB" or picture.format not in ("PNG", "JPEG"):
-        return False
-    # Asking a PNG would decode it; cameras write JPEG.
-    return picture.format == "PNG" or picture.getexif().get(ExifTags.Base.Orientation, 1) == 1
+def read_image(frame):
+    """(the file's bytes where records can keep them, else None; RGB uint8 (H, W, 3); `Traits`)."""
+    if callable(frame.image):
+        image = frame.image()
+        return None, image, Traits(flat=is_flat(image))
+    file = open_image(frame.image)
+    image, traits = read_traits(file, frame.pixel_range)
+    return (file.data if file.keeps else None), image, traits
 
 
 def read_label(frame):
@@ -137,57 +132,32 @@ def read_raw_label(place, colors):
     """A label as it lies in its file: colours uint8 (H, W, 3), or values uint8 (H, W)."""
     if callable(place):
         return place()
-    picture = _open(place)[1]
-    if picture.format == "JPEG":
-        raise UserError(f"{place} is a JPEG, which smears label values; labels must be PNG")
+    file = open_image(place)
+    check_label_format(file)
+    values = file.stored()
     if colors:
-        return np.asarray(picture.convert("RGB"))
-    values = np.asarray(picture)
+        return _colors(file, values)
     if values.ndim != 2:
         raise UserError(
-            f"{place} is {picture.mode}, not class indices in one channel; if its colours name "
+            f"{place} is {file.mode}, not class indices in one channel; if its colours name "
             f"the classes, the data set needs a table of them"
         )
-    if values.max(initial=0) > 255 or values.min(initial=0) < 0:
-        raise UserError(f"{place} holds values to {values.max()}; class indices end at 255")
+    if values.dtype.kind == "f" or values.max(initial=0) > 255 or values.min(initial=0) < 0:
+        raise UserError(f"{place} holds values to {values.max():g}; class indices end at 255")
     return values.astype(np.uint8)
 
 
+def _colors(file, values):
+    """Label colours uint8 (H, W, 3); those of 16 bits are 257 times the levels."""
+    if values.dtype == np.uint8:
+        return file.colors()
+    if values.dtype != np.uint16 or (values % 257).any():
+        raise UserError(f"{file.name} is {file.mode}, and holds no colours of 0 to 255; save it so")
+    return file.levels(values[..., :3] if values.ndim == 3 else values)
+
+
 def _read_instance(path):
-    values = np.asarray(_open(path)[1])
-    if values.ndim != 2 or values.max(initial=0) > 65535:
-        raise UserError(f"{path} is no single-channel 16-bit picture of instances")
+    values = open_image(path).stored()
+    if values.ndim != 2 or values.dtype.kind == "f" or values.max(initial=0) > 65535:
+        raise UserError(f"{path} is no single-channel 16-bit image of instances")
     return values.astype(np.uint16)
-
-
-def _open(path, load=True):
-    """(bytes, Pillow image) of a file, which `load` decodes and checks to its last byte."""
-    try:
-        data = Path(path).read_bytes()
-        picture = Image.open(io.BytesIO(data))
-        if load:
-            picture.load()
-        if load and picture.format == "PNG":
-            _check_png(data)
-    except UnidentifiedImageError:
-        raise UserError(f"{path} is damaged or no picture: its kind is not known") from None
-    except Image.DecompressionBombError as error:
-        raise UserError(f"{path}: {error}; make it smaller") from None
-    except (OSError, SyntaxError, ValueError, struct.error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(f"{path} is damaged or no picture: {reason}") from None
-    return data, picture
-
-
-def _check_png(data):
-    """Raises `ValueError` where a chunk's checksum is off: Pillow lets some of those pass."""
-    place = 8
-    while place < len(data):
-        length, kind = struct.unpack_from(">I4s", data, place)
-        end = place + 8 + length
-        (wanted,) = struct.unpack_from(">I", data, end)
-        if zlib.crc32(memoryview(data)[place + 4 : end]) != wanted:
-            raise ValueError(f"checksum of its {kind.decode('latin1')} chunk")
-        if kind == b"IEND":
-            return
-        place = end + 4
