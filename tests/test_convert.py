@@ -78,7 +78,7 @@ def test_processes_do_not_change_the_bytes(raw_camvid, tmp_path, format):
 def test_an_error_in_a_process_is_said_in_one_line(raw_camvid, tmp_path):
     path = first(raw_camvid, "train")
     path.write_bytes(b"no picture")
-    with pytest.raises(UserError, match=f"{path.name} is damaged or no picture"):
+    with pytest.raises(UserError, match=f"{path.name} is damaged or no image"):
         convert(camvid.spec(), raw_camvid, tmp_path / "out", workers=2)
     assert not list((tmp_path / "out").rglob("*"))
 

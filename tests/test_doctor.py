@@ -168,7 +168,7 @@ FAULTS = {  # fault: (what makes it, whether it spoils training, its finding)
     ),
     "16 bits": (large, True, r"train_labels/1.png holds values to 4000; class indices end at 255"),
     "a cut label": (cut("val_labels/4.png"), True, r"val_labels/4.png is damaged.*; replace the"),
-    "a cut picture": (cut("train/1.png"), True, r"train/1.png is damaged or no picture.*; replace"),
+    "a cut picture": (cut("train/1.png"), True, r"train/1.png is damaged or no image.*; replace"),
     "two sizes of one frame": (
         other_size,
         True,

@@ -40,7 +40,7 @@ ARROWS = {
     },
     "weights": {"encoders", "layers", "models"},
 }  # fmt: skip
-EVERYBODYS = {"errors", "labels", "atomic"}
+EVERYBODYS = {"errors", "labels", "atomic", "images"}
 ABOVE = {"cli", "commands", "__init__", "_registration"}  # which reach into every room
 
 

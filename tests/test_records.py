@@ -227,7 +227,7 @@ BAD = {
     ),
     "no picture": (
         lambda raw: first(raw, "train").write_bytes(b"hello"),
-        r"train/street-000.png is damaged or no picture",
+        r"train/street-000.png is damaged or no image",
     ),
 }
 

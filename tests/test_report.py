@@ -233,7 +233,7 @@ def rgb(mask):
         ),
         (rgb, "is uint8 of shape (48, 64, 3); wanted class indices, uint8 (48, 64)"),
         (lambda mask: mask.astype(np.uint16) * 300, "of shape (48, 64); wanted class indices"),
-        (lambda mask: b"hello", "is damaged or no picture"),
+        (lambda mask: b"hello", "is damaged or no image"),
     ],
     ids=["missing", "small", "RGB", "16 bits", "damaged"],
 )

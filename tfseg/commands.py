@@ -174,7 +174,8 @@ def inspect(cfg) -> "list[Finding]":
 
     raw = find_raw(cfg.input, cfg.dataset)
     data = (raw, cfg.input) if raw else open_records(cfg.input, cfg.dataset)
-    return doctor.inspect(data, output=cfg.output, html=cfg.html, workers=cfg.workers)
+    options = {"workers": cfg.workers, "pixel_range": cfg.pixel_range}
+    return doctor.inspect(data, output=cfg.output, html=cfg.html, **options)
 
 
 @_command(config.ModelsConfig)

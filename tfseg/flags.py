@@ -48,6 +48,17 @@ def span(text):
     return low, high
 
 
+def value_range(text):
+    """Text like "0,4095" -> (0.0, 4095.0)."""
+    try:
+        low, high = map(float, text.split(","))
+    except ValueError:
+        low = high = math.nan
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise ValueError("two numbers like 0,4095, that of black and a larger one of white")
+    return low, high
+
+
 def names(text):
     """Text like "train,val" -> ("train", "val")."""
     every = tuple(text.split(","))

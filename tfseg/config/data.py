@@ -4,9 +4,9 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
-from tfseg.config.words import DATASET, INPUT
+from tfseg.config.words import DATASET, INPUT, PIXEL_RANGE
 from tfseg.datasets import option_flags
-from tfseg.flags import Config, flag, names, page_file, path, size, switch
+from tfseg.flags import Config, flag, names, page_file, path, size, switch, value_range
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class _Conversion(Config):
         choices=("keep", "png", "jpeg", "raw"),
         group="conversion",
     )
+    pixel_range: tuple = flag(None, PIXEL_RANGE, value_range, group="conversion")
     shards: int = flag(
         None, "tfrecord files a split; of 128 MiB by default", int, low=1, group="conversion"
     )
@@ -66,6 +67,7 @@ class InspectConfig(Config):
     draft: Path = flag(
         None, "write instead a table of classes, classes.csv, from the masks of a raw folder", path
     )
+    pixel_range: tuple = flag(None, PIXEL_RANGE, value_range)
     verify: bool = flag(False, "check instead that records are what was written", switch)
     augment: str = flag(
         None, "show instead what training with this --augment sees, in --output (augment.png)"

@@ -14,10 +14,22 @@ from tfseg.config.words import (
     NORMALIZATION,
     NORMALIZATIONS,
     OUTPUT_STRIDE,
+    PIXEL_RANGE,
     PRECISIONS,
     SKIP_DAMAGED,
 )
-from tfseg.flags import Config, count_or_all, flag, gpus, numbers, path, size, span, switch
+from tfseg.flags import (
+    Config,
+    count_or_all,
+    flag,
+    gpus,
+    numbers,
+    path,
+    size,
+    span,
+    switch,
+    value_range,
+)
 
 
 @dataclass(frozen=True)
@@ -35,6 +47,7 @@ class TrainConfig(Config):
     val_fraction: float = flag(
         0.1, "share held out of an --input without a val split", float, low=0.001, high=0.9
     )
+    pixel_range: tuple = flag(None, PIXEL_RANGE + "; records have their own", value_range)
     skip_damaged: bool = flag(False, SKIP_DAMAGED, switch)
     model: str = flag("linknet", MODEL)
     encoder: str = flag(None, ENCODER)

@@ -4,8 +4,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tfseg.config.network import LookConfig, NetworkConfig
-from tfseg.config.words import DATASET, GPU, INPUT, MEM_FRAC, SKIP_DAMAGED
-from tfseg.flags import Config, flag, folders, gpus, names, page_file, path, size, switch
+from tfseg.config.words import DATASET, GPU, INPUT, MEM_FRAC, PIXEL_RANGE, SKIP_DAMAGED
+from tfseg.flags import (
+    Config,
+    flag,
+    folders,
+    gpus,
+    names,
+    page_file,
+    path,
+    size,
+    switch,
+    value_range,
+)
 
 
 @dataclass(frozen=True)
@@ -39,7 +50,13 @@ class PredictConfig(LookConfig):
     dataset: str = flag(
         None, "data set that --model was trained on: names and colours", group="model"
     )
-    input: Path = flag(None, "a picture, a folder of pictures, a video, or a camera's number", path)
+    input: Path = flag(
+        None,
+        "an image, a folder of images with its subfolders, a pattern as 'photos/*.jpg', several of "
+        "these as a,b; a video, or a camera's number",
+        path,
+    )
+    pixel_range: tuple = flag(None, PIXEL_RANGE + ", or the run's", value_range)
     output: Path = flag(
         Path("predictions"), "folder for the answers; for a video a file, as masks.mp4", Path
     )
@@ -80,6 +97,7 @@ class ExportConfig(NetworkConfig):
         names,
         table="tfseg.exporting.graph:OUTPUTS",
     )
+    pixel_range: tuple = flag(None, PIXEL_RANGE + ", or the run's", value_range)
     size: tuple = flag(None, "take pictures of this HxW in pixels alone; any by default", size)
     batch: int = flag(None, "take so many pictures at once alone; any by default", int, low=1)
 

@@ -7,6 +7,10 @@ INPUT = (
     "a,b"
 )
 DATASET = "which data set, where --input holds several; what it is, where it is a raw folder"
+PIXEL_RANGE = (
+    "values of 16-bit and float images that become black and white, as 0,4095; 16 bits whole by "
+    "default"
+)
 SKIP_DAMAGED = "leave out examples that do not decode, and count them"
 AUGMENT = (
     "random changes: none, light, standard, strong, or a list as flip,rotate=10,blur=1.5; "

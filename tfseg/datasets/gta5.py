@@ -1,12 +1,11 @@
 """GTA5, Playing for Data (Richter et al. 2016): 24,966 rendered frames with Cityscapes' labels."""
 
-from PIL import Image
-
 from tfseg.datasets import cityscapes
 from tfseg.datasets.coding import Values
 from tfseg.datasets.files import not_here, pair_folders
 from tfseg.datasets.spec import DatasetSpec
 from tfseg.errors import UserError
+from tfseg.images import image_size
 from tfseg.labels import VOID
 
 MARKS = ("images/00001.png",)
@@ -35,18 +34,10 @@ def _frames(source, report):
     coding = Values((*cityscapes.label_ids(19).table, (LICENSE_PLATE, VOID)))
     frames = pair_folders(source / "images", source / "labels", coding, report)
     # Sixty of the published labels have another size than their picture.
-    fitting = [frame for frame in frames if _size(frame.image) == _size(frame.label)]
+    fitting = [frame for frame in frames if image_size(frame.image) == image_size(frame.label)]
     if dropped := len(frames) - len(fitting):
         report(f"{dropped} frames whose label has another size were dropped", spoils=False)
     return _split(source / "split.mat", fitting)
-
-
-def _size(path):
-    try:
-        with Image.open(path) as picture:
-            return picture.size
-    except (OSError, SyntaxError, ValueError) as error:
-        raise UserError(f"{path} is damaged or no picture: {error}") from None
 
 
 def _split(path, frames):

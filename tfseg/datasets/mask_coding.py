@@ -10,15 +10,14 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from io import BytesIO
 
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
 from tfseg.datasets.coding import Colors, Values
-from tfseg.datasets.masks import check, colors, same_channels, step, values
+from tfseg.datasets.masks import colors, same_channels, step, values
 from tfseg.errors import UserError
+from tfseg.images import check_label_format, open_image
 from tfseg.labels import VOID
 
 AT_ONCE = 64  # masks between two looks at what is known
@@ -151,29 +150,29 @@ def _look(look, path):
     """What is seen in a mask; False where it cannot be read: whoever reads it again says so."""
     try:
         return look(path)
-    except (OSError, SyntaxError, ValueError):
+    except UserError:
         return False
 
 
 def pairs_of(path):
     """{(value, colour): pixels} of a gray or palette mask; None where it has other colours."""
-    data = path.read_bytes()
-    with Image.open(BytesIO(data)) as picture:
-        if picture.mode in ("1", "L", "P"):
-            check(picture, data, path)
-            counts = picture.histogram()
-            if picture.mode == "P":
-                table = picture.getpalette() + [0] * 768
-                return {(i, tuple(table[3 * i : 3 * i + 3])): n for i, n in enumerate(counts) if n}
-            return _gray(counts, step(picture, data))
-        if picture.mode in ("RGB", "RGBA"):
-            shown = colors(picture, data, path)
-            if not same_channels(shown):
-                return None
-            numbers = shown[..., 0]
-        else:
-            numbers = values(picture, data, path, _PLAIN)
-        return _gray(np.bincount(numbers.reshape(-1), minlength=256).tolist(), 1)
+    file = open_image(path)
+    if file.mode in ("1", "L", "P"):
+        check_label_format(file)
+        picture = file.picture()
+        counts = picture.histogram()
+        if file.mode == "P":
+            table = picture.getpalette() + [0] * 768
+            return {(i, tuple(table[3 * i : 3 * i + 3])): n for i, n in enumerate(counts) if n}
+        return _gray(counts, step(file))
+    if file.mode.startswith("RGB"):
+        shown = colors(file)
+        if not same_channels(shown):
+            return None
+        numbers = shown[..., 0]
+    else:
+        numbers = values(file, _PLAIN)
+    return _gray(np.bincount(numbers.reshape(-1), minlength=256).tolist(), 1)
 
 
 def _gray(counts, step):

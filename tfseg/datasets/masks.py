@@ -5,10 +5,10 @@ channels, with an alpha channel. What is no mask (JPEG, transparency, many pages
 name.
 """
 
-import cv2
 import numpy as np
 
 from tfseg.errors import UserError
+from tfseg.images import check_label_format
 from tfseg.labels import VOID
 
 GRAY = ("1", "L", "LA", "I", "F")  # and the kinds of I;16
@@ -16,26 +16,24 @@ MODES = (*GRAY, "P", "PA", "RGB", "RGBA")
 WIDE = 257  # 16-bit levels for each 8-bit one
 
 
-def values(picture, data, place, coding):
+def values(file, coding):
     """A mask of numbers as uint8 (H, W).
 
     Args:
-        picture: the file, opened by Pillow.
-        data: its bytes.
-        place: what errors call it.
+        file: a `tfseg.images.ImageData`.
         coding: the `Values` that the numbers are for.
 
     Raises:
         UserError: for what holds no numbers 0..255.
     """
-    check(picture, data, place)
-    if picture.mode in ("RGB", "RGBA"):
+    mode, place = _checked(file)
+    if mode in ("RGB", "RGBA"):
         if not coding.channels:
             raise UserError(
-                f"{place} is {picture.mode}, not class indices in one channel; if its colours name "
+                f"{place} is {file.mode}, not class indices in one channel; if its colours name "
                 f"the classes, the data set needs a table of them"
             )
-        raw = _channels(picture, data, place)
+        raw = _channels(file)
         if not same_channels(raw):
             raise UserError(
                 f"{place} holds colours where class indices are wanted, as "
@@ -43,108 +41,86 @@ def values(picture, data, place, coding):
                 f'masks = "colors" in dataset.toml'
             )
         return _eight_bits(raw[..., 0], place)
-    raw = _one_channel(picture, place)
-    return _eight_bits(raw if picture.mode == "P" else _unscaled(raw, picture, data, coding), place)
+    raw = _one_channel(file)
+    return _eight_bits(raw if mode == "P" else _unscaled(raw, file, coding), place)
 
 
-def colors(picture, data, place):
+def colors(file):
     """A mask of colours as uint8 (H, W, 3); gray levels are colours too. Raises `UserError`."""
-    check(picture, data, place)
-    if picture.mode in ("P", "PA"):
-        _opaque(picture, place)
-        return np.asarray(picture.convert("RGB"))
-    if picture.mode in ("RGB", "RGBA"):
-        return _eight_bits(_channels(picture, data, place), place)
-    raw = _one_channel(picture, place)
-    if picture.mode == "1":
-        raw = raw.astype(np.uint8) * 255
+    mode, place = _checked(file)
+    if mode in ("P", "PA"):
+        _opaque(file)
+        return file.colors()
+    if mode in ("RGB", "RGBA"):
+        return _eight_bits(_channels(file), place)
+    raw = _one_channel(file)
+    if mode == "1":
+        raw = raw * 255
     return np.repeat(_eight_bits(raw, place)[..., None], 3, axis=2)
 
 
-def check(picture, data, place):
-    """Raises `UserError` for a file that is no mask, whatever its pixels."""
-    smears = picture.format == "JPEG" and "JPEG"
-    smears = smears or (picture.format == "WEBP" and data[12:16] != b"VP8L" and _lossy(data))
-    smears = smears or (picture.info.get("compression") == "jpeg" and "JPEG-compressed TIFF")
-    if smears:
-        raise UserError(f"{place} is a {smears}, which smears label values; labels must be PNG")
-    if picture.mode not in MODES and not picture.mode.startswith("I;16"):
-        raise UserError(f"{place} is {picture.mode}, no mask: save it as gray, palette or RGB PNG")
-    pages = getattr(picture, "n_frames", 1)
-    if pages > 1:
-        raise UserError(f"{place} holds {pages} images, and a mask is one; save it as PNG")
+def _checked(file):
+    """(Pillow's mode for 8 bits, name) of a file; raises `UserError` where it is no mask at all."""
+    check_label_format(file)
+    mode = file.mode.partition(";")[0]
+    if mode not in MODES:
+        raise UserError(f"{file.name} is {file.mode}, no mask: save it as gray, palette or RGB PNG")
+    return mode, file.name
 
 
-def _lossy(data):
-    """Whether a WebP has a lossy part: its chunk is "VP8 "."""
-    return b"VP8 " in data[12:4096] and "lossy WebP"
+def _one_channel(file):
+    """The channel of a gray or palette image, as it is stored; (H, W)."""
+    raw = file.stored()
+    if raw.ndim == 2:
+        return raw
+    _check_opaque(raw[..., -1], file.name)
+    return raw[..., 0]
 
 
-def _one_channel(picture, place):
-    """The channel of a gray or palette picture, as it is stored; (H, W)."""
-    if picture.mode in ("LA", "PA"):
-        _opaque(picture, place)
-        return np.asarray(picture.getchannel(0))
-    return np.asarray(picture)
+def _channels(file):
+    """RGB (H, W, 3) as stored, in 8 or 16 bits, of an image with three channels or four."""
+    raw = file.stored()
+    if raw.shape[2] == 4:
+        _check_opaque(raw[..., 3], file.name)
+    return raw[..., :3]
 
 
-def _opaque(picture, place):
-    if "A" not in picture.getbands():
-        return
-    alpha = np.asarray(picture.getchannel("A"))
-    if clear := np.count_nonzero(alpha < 255):
-        raise _transparent(place, clear / alpha.size)
+def _opaque(file):
+    if file.mode == "PA":
+        _check_opaque(file.stored()[..., 1], file.name)
 
 
-def _transparent(place, share):
-    return UserError(
-        f"{place} has an alpha channel with {share:.1%} of its pixels transparent, and what their "
-        f"class is cannot be told; save it without alpha"
-    )
+def _check_opaque(alpha, place):
+    most = np.iinfo(alpha.dtype).max
+    if clear := np.count_nonzero(alpha < most):
+        raise UserError(
+            f"{place} has an alpha channel with {clear / alpha.size:.1%} of its pixels "
+            f"transparent, and what their class is cannot be told; save it without alpha"
+        )
 
 
-def _channels(picture, data, place):
-    """RGB (H, W, 3) as stored, in 8 or 16 bits, of a picture with three channels or four."""
-    if not _is_wide(picture, data):
-        _opaque(picture, place)
-        return np.asarray(picture)[..., :3]
-    raw = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if raw is None or raw.ndim != 3:
-        raise UserError(f"{place}: its 16-bit colours cannot be read; save it with 8 bits")
-    if raw.shape[2] == 4 and (clear := np.count_nonzero(raw[..., 3] < np.iinfo(raw.dtype).max)):
-        raise _transparent(place, clear / raw[..., 3].size)
-    return raw[..., 2::-1]
-
-
-def _is_wide(picture, data):
-    """Whether three channels have 16 bits, of which Pillow would read the upper half."""
-    if picture.format == "PNG":
-        return data[24] == 16
-    return picture.format == "TIFF" and 16 in picture.tag_v2.get(258, (8,))
-
-
-def _unscaled(raw, picture, data, coding):
+def _unscaled(raw, file, coding):
     """The numbers of gray with 1, 2 or 4 bits, which Pillow spreads over 0..255.
 
     A table may mean either: its classes' values tell, and the numbers count where both would do.
     """
-    apart = step(picture, data)
+    apart = step(file)
     if apart == 1:
         return raw
-    levels = raw.astype(np.uint8) * (255 if raw.dtype == bool else 1)
+    levels = raw * np.uint8(255 if file.mode == "1" else 1)
     known = {value for value, index in coding.table if index != VOID}
     numbers = levels // apart
     fits = set(np.unique(levels).tolist()) <= known
     return levels if fits and not set(np.unique(numbers).tolist()) <= known else numbers
 
 
-def step(picture, data):
+def step(file):
     """Levels between two neighbours of a gray picture with 1, 2 or 4 bits; 1 for any other."""
-    if picture.mode == "1":
+    if file.mode == "1":
         return 255
-    if picture.format != "PNG" or picture.mode != "L" or data[25] != 0:
+    if file.format != "PNG" or file.mode != "L" or file.data[25] != 0:
         return 1
-    return 255 // (2 ** data[24] - 1)
+    return 255 // (2 ** file.data[24] - 1)
 
 
 def _eight_bits(raw, place):

@@ -1,7 +1,7 @@
 """What a data set means: its classes, their colours, and which pictures and labels pair up."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +19,9 @@ class Frame:
 
     `image` yields RGB (H, W, 3), `label` the raw label: values (H, W) or colours (H, W, 3), which
     `coding` turns into class indices. `instance` is a 16-bit PNG whose values tell the objects of
-    a class apart. Drawing functions must survive pickling, so that a conversion can hand frames
-    to other processes.
+    a class apart. `pixel_range` are the values of image files of more than 8 bits that become 0
+    and 255. Drawing functions must survive pickling, so that a conversion can hand frames to other
+    processes.
     """
 
     id: str
@@ -28,6 +29,17 @@ class Frame:
     label: Pixels
     coding: Values | Colors
     instance: Path | None = None
+    pixel_range: tuple[float, float] | None = None
+
+
+def with_range(splits, pixel_range):
+    """{split: frames} whose images are read in a range of values."""
+    if pixel_range is None:
+        return splits
+    return {
+        split: [replace(frame, pixel_range=pixel_range) for frame in frames]
+        for split, frames in splits.items()
+    }
 
 
 def refuse(message, spoils=True):

@@ -13,7 +13,7 @@ from tfseg import atomic
 from tfseg.errors import UserError
 
 
-def inspect(data, *, output=None, html=None, workers=1):
+def inspect(data, *, output=None, html=None, workers=1, pixel_range=None):
     """Prints what a data set holds and what is wrong with it; returns the findings.
 
     Args:
@@ -21,6 +21,7 @@ def inspect(data, *, output=None, html=None, workers=1):
         output: PNG for a sheet of labelled samples.
         html: file for all of it as one page.
         workers: processes that read raw frames; None takes one a core.
+        pixel_range: of raw images of more than 8 bits, see `tfseg.images.to_levels`.
 
     Raises:
         UserError: for a folder that is not the data set at all.
@@ -33,7 +34,7 @@ def inspect(data, *, output=None, html=None, workers=1):
 
     issues = Issues()
     raw = isinstance(data, tuple)
-    data = RawInput(*data, issues.add) if raw else RecordsInput(data)
+    data = RawInput(*data, issues.add, pixel_range) if raw else RecordsInput(data)
     surveys = survey(data, issues.add, workers)
     found = issues.findings() + find(data, surveys)
     found.sort(key=lambda finding: not finding.spoils)

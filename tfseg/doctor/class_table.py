@@ -2,11 +2,9 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from tfseg.datasets.folder import paired
 from tfseg.datasets.mask_coding import look_at, pairs_of
@@ -14,6 +12,7 @@ from tfseg.datasets.masks import colors
 from tfseg.datasets.tables import read_settings, table_of
 from tfseg.doctor.issues import Finding, Issues
 from tfseg.errors import UserError
+from tfseg.images import open_image
 from tfseg.labels import MOST_CLASSES, VOID, palette
 
 FEW = 64  # different colours of masks without soft edges
@@ -71,8 +70,7 @@ def _pairs(path):
     found = pairs_of(path)
     if found is not None:
         return found
-    data = path.read_bytes()
-    raw = colors(Image.open(BytesIO(data)), data, path).reshape(-1, 3).astype(np.int32)
+    raw = colors(open_image(path)).reshape(-1, 3).astype(np.int32)
     packed, pixels = np.unique(raw @ np.array([65536, 256, 1]), return_counts=True)
     return {
         (None, (color >> 16, color >> 8 & 255, color & 255)): int(count)

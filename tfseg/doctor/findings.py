@@ -5,6 +5,7 @@ from tfseg.doctor.issues import NOTE, SPOILS, Finding
 from tfseg.doctor.leakage import twins
 from tfseg.labels import VOID
 from tfseg.records import truth
+from tfseg.records.tally import Tally
 
 RARE = 0.001  # share of the labelled pixels
 MOST_SOFT = 0.1  # share of the label pixels; more are no edges
@@ -17,7 +18,9 @@ LABEL_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 3
 
 def find(data, surveys):
     """The findings of every rule about a data set as a whole."""
-    rules = (splits, black_and_white, unknown, soft, void, classes, rare, sizes, leaks)
+    rules = (
+        splits, images, black_and_white, unknown, soft, void, classes, rare, sizes, leaks,
+    )  # fmt: skip
     return [finding for rule in rules for finding in rule(data, surveys)]
 
 
@@ -31,6 +34,15 @@ def splits(data, surveys):
     for split, found in surveys.items():
         if not found.frames:
             yield Finding(SPOILS, f"{split} has no frames; fill it or take its folder away")
+
+
+def images(data, surveys):
+    """Images that hold next to nothing, or more than is read."""
+    every = Tally()
+    for found in surveys.values():
+        every.merge(found.tally)
+    yield from (Finding(spoils, text) for spoils, text in every.findings())
+    yield from (Finding(NOTE, text) for text in every.left_out())
 
 
 def black_and_white(data, surveys):

@@ -7,10 +7,12 @@ labels (None without a frame), `sizes` {split: frames}, and the methods of `RawI
 from itertools import chain
 
 from tfseg.datasets.coding import indices
-from tfseg.doctor.survey import Facts, count, examine, mismatch, thumbnail
+from tfseg.datasets.spec import with_range
+from tfseg.doctor.survey import Facts, count, examine, sizes_differ, thumbnail
 from tfseg.errors import UserError
 from tfseg.labels import VOID
 from tfseg.records.frames import read_image, read_label
+from tfseg.records.tally import Traits, is_flat
 from tfseg.records.workers import parallel
 
 
@@ -19,9 +21,9 @@ class RawInput:
 
     kind = "raw"
 
-    def __init__(self, spec, source, report):
+    def __init__(self, spec, source, report, pixel_range=None):
         self.name, self.classes, self.colors = spec.name, spec.classes, spec.colors
-        self.splits = spec.list_frames(source, report)
+        self.splits = with_range(spec.list_frames(source, report), pixel_range)
         self.sizes = {split: len(frames) for split, frames in self.splits.items()}
         self.coding = next((frame.coding for frame in self._frames()), None)
         self.heading = f"{spec.name}: {source or 'drawn'} (raw, {len(spec.classes)} classes)"
@@ -41,7 +43,7 @@ class RawInput:
     def load(self, split, index):
         """Image (H, W, 3) and label (H, W) of a frame; raises `UserError` where it has none."""
         frame = self.splits[split][index]
-        return read_image(frame.image)[1], read_label(frame).index
+        return read_image(frame)[1], read_label(frame).index
 
 
 class RecordsInput:
@@ -72,16 +74,19 @@ class RecordsInput:
             image, label = self._decode(split, index)
             counts = tf.numpy_function(count, [label], tf.int64)
             small = tf.numpy_function(thumbnail, [image], tf.uint8)
-            return index, tf.shape(image)[:2], tf.shape(label), counts, small
+            flat = tf.numpy_function(is_flat, [image], tf.bool)
+            return index, tf.shape(image)[:2], tf.shape(label), counts, small, flat
 
         looks = tf.data.Dataset.range(len(split)).map(look, tf.data.AUTOTUNE).ignore_errors()
         done = 0
-        for index, image_size, label_size, counts, small in looks.as_numpy_iterator():
+        for index, image_size, label_size, counts, small, flat in looks.as_numpy_iterator():
             for lost in range(done, index):
                 yield _damaged(split, lost)
             done = index + 1
             sizes = tuple(map(int, image_size)), tuple(map(int, label_size))
-            yield self._fact(split.where(int(index)), *sizes, counts, small)
+            fact = self._fact(split.where(int(index)), *sizes, counts, small)
+            fact.traits = Traits(flat=bool(flat))
+            yield fact
         for lost in range(done, len(split)):
             yield _damaged(split, lost)
 
@@ -95,7 +100,7 @@ class RecordsInput:
                 facts.unknown += int(counts[value])
                 facts.example = facts.example or f"value {value}"
         if image_size != label_size:
-            facts.problems = (mismatch(facts),)
+            facts.problems = (sizes_differ(facts),)
         return facts
 
     def _decode(self, split, index):

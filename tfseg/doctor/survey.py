@@ -9,14 +9,15 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
 from tfseg.datasets.coding import Colors
 from tfseg.errors import UserError
+from tfseg.images import open_image
 from tfseg.labels import VOID
-from tfseg.records.frames import map_label, read_image, read_raw_label
+from tfseg.records.frames import map_label, mismatch, read_image, read_raw_label
 from tfseg.records.histogram import Histogram
+from tfseg.records.tally import Tally, Traits
 
 SIDE = 16  # pixels of a thumbnail
 
@@ -28,7 +29,8 @@ class Facts:
     `image` and `label` name its files; sizes are (H, W); `kind` is the label file's Pillow mode.
     `pixels` counts class indices (256,), void at 255; `values` raw label values (256,), None for
     colours. `unknown` pixels are in no class, `example` is one of them in words; `soft` ones took
-    the class of the nearer colour. `thumbnail` is gray, uint8 (SIDE, SIDE).
+    the class of the nearer colour. `thumbnail` is gray, uint8 (SIDE, SIDE); `traits` are what is
+    odd about the image.
     """
 
     image: str
@@ -43,6 +45,7 @@ class Facts:
     soft: int = 0
     soft_example: str | None = None
     thumbnail: np.ndarray | None = None
+    traits: Traits | None = None
     problems: tuple[str, ...] = ()
 
 
@@ -56,16 +59,12 @@ def examine(frame):
             mend = "" if ";" in error.typed else "; replace the file, or take the frame out"
             facts.problems += (f"{error.typed}{mend}",)
     if facts.image_size and facts.label_size and facts.image_size != facts.label_size:
-        facts.problems += (mismatch(facts),)
+        facts.problems += (sizes_differ(facts),)
     return facts
 
 
-def mismatch(facts):
-    by = "{0[0]}x{0[1]}".format
-    return (
-        f"{facts.image} is {by(facts.image_size)} but {facts.label} is {by(facts.label_size)} "
-        f"(height x width); they are not one frame, or one was resized without the other"
-    )
+def sizes_differ(facts):
+    return mismatch(facts.image, facts.image_size, facts.label, facts.label_size)
 
 
 def _name(frame, place):
@@ -73,28 +72,20 @@ def _name(frame, place):
 
 
 def _look_at_image(frame, facts):
-    image = read_image(frame.image)[1]
+    _, image, facts.traits = read_image(frame)
     facts.image_size, facts.thumbnail = image.shape[:2], thumbnail(image)
 
 
 def _look_at_label(frame, facts):
     colors = isinstance(frame.coding, Colors)
     if isinstance(frame.label, Path):
-        facts.kind = _mode(frame.label)
+        facts.kind = open_image(frame.label).mode
     raw = read_raw_label(frame.label, frame.coding)
     label = map_label(raw, frame.coding)
     facts.unknown, facts.example = label.unknown, label.example
     facts.soft, facts.soft_example = label.soft, label.soft_example
     facts.label_size, facts.pixels = label.index.shape, count(label.index)
     facts.values = None if colors else count(raw)
-
-
-def _mode(path):
-    try:
-        with Image.open(path) as picture:
-            return picture.mode
-    except (OSError, SyntaxError, ValueError):
-        return None  # reading it whole says what is wrong
 
 
 def thumbnail(image):
@@ -116,6 +107,7 @@ class Survey:
         self.classes = Histogram()
         self.values = np.zeros(256, np.int64)  # raw label values
         self.sizes, self.kinds = Counter(), Counter()
+        self.tally = Tally()
         self.unknown = 0
         self.example = None  # the first unknown pixel, in words
         self.soft, self.soft_in = 0, []  # pixels at soft edges, and (one in words, its label)
@@ -130,6 +122,8 @@ class Survey:
             self.kinds[facts.kind] += 1
         if facts.thumbnail is not None:
             self.thumbnails[index] = facts.thumbnail.reshape(-1)
+        if facts.traits is not None:
+            self.tally.add(facts.image, facts.traits)
         if facts.pixels is not None:
             self._add_label(facts)
 

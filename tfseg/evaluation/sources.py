@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
 from tfseg.errors import UserError
 from tfseg.exporting.formats import open_export
+from tfseg.images import open_image
 from tfseg.records.example import decode_about
 
 NO_MASKS = ("_overlay", "_uncertainty")  # what `predict` writes beside them
@@ -69,10 +69,7 @@ class MaskFolder:
         return np.stack([self._read(file, tuple(shape)) for file in files]), None
 
     def _read(self, file, shape):
-        try:
-            mask = np.asarray(Image.open(file))
-        except (OSError, SyntaxError, ValueError) as error:
-            raise UserError(f"{file} is damaged or no picture: {error}") from None
+        mask = open_image(file).stored()
         if mask.dtype != np.uint8 or mask.shape != shape:
             raise UserError(
                 f"{file} is {mask.dtype} of shape {mask.shape}; wanted class indices, uint8 {shape}"

@@ -102,7 +102,7 @@ def _records_of_run(config):
     """The records of `--input`, or those that the run was trained on."""
     trained = RunFolder(config.run).config()
     if config.input:
-        return open_records(config.input, config.dataset)
+        return open_records(config.input, config.dataset, pixel_range=trained.pixel_range)
     return open_input(dataclasses.replace(trained, dataset=config.dataset or trained.dataset))
 
 

@@ -18,7 +18,7 @@ def calibration_frames(config, settings):
     are named.
     """
     if config.input:
-        records = open_records(config.input, config.dataset)
+        records = open_records(config.input, config.dataset, pixel_range=config.pixel_range)
     elif isinstance(settings, TrainConfig):
         records = open_input(settings)
     else:

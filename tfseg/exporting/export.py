@@ -1,5 +1,6 @@
 """A trained network as a folder of files that other runtimes load."""
 
+import dataclasses
 from dataclasses import asdict
 from pathlib import Path
 
@@ -32,6 +33,8 @@ def export(config: ExportConfig) -> Path:
     check_formats(config.format, config.precision)
     network = find_network(config)
     model = network.model
+    own = getattr(network.settings, "pixel_range", None)
+    config = dataclasses.replace(config, pixel_range=config.pixel_range or own)
     _check_size(model, config.size)
     frames = calibration_frames(config, network.settings) if config.precision == "int8" else []
     if MODELS[model.name].samples:
@@ -42,7 +45,7 @@ def export(config: ExportConfig) -> Path:
             policy = FORMATS[name].policies[config.precision]
             folded = fold(_rebuilt(model, network.settings, config.size, policy))
             FORMATS[name].write(folded, folder, config, frames)
-        _write_labels(folder, network)
+        _write_labels(folder, network, config.pixel_range)
     return output
 
 
@@ -71,10 +74,12 @@ def _rebuilt(model, settings, size, policy):
     return copy
 
 
-def _write_labels(folder, network):
+def _write_labels(folder, network, pixel_range):
     extra = folder / "assets.extra"  # TensorFlow Serving leaves alone what it does not know there
     model = network.settings.model
     values = {"model": model, "smallest": MODELS[model].smallest, **asdict(network.labels)}
+    if pixel_range:
+        values["pixel_range"] = pixel_range
     for place in (folder, extra):
         atomic.write_json(place / "labels.json", values)
     network.settings.save(extra / "config.json")

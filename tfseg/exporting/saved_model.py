@@ -3,7 +3,9 @@
 import tensorflow as tf
 
 from tfseg.exporting.graph import make_module
+from tfseg.images import level_table
 from tfseg.metrics import class_indices
+from tfseg.records.example import decode_file
 
 
 def write(network, folder, config, frames=None):
@@ -22,7 +24,7 @@ def write(network, folder, config, frames=None):
     files = tf.TensorSpec((None,), tf.string, name="image_bytes")
 
     def one(file):
-        return _segment_file(network, file)
+        return _segment_file(network, file, config.pixel_range)
 
     @tf.function(input_signature=[files])
     def encoded(image_bytes):
@@ -52,9 +54,9 @@ def read(folder):
     return run
 
 
-def _segment_file(network, file):
-    """One encoded picture -> the PNG of its mask."""
-    pixels = _decode(file)
+def _segment_file(network, file, pixel_range):
+    """One encoded image -> the PNG of its mask."""
+    pixels = _decode(file, pixel_range)
     shape, size = tf.shape(pixels)[:2], network.input_shape[1:3]
     if None in size:
         smallest = network.get_layer("size").smallest
@@ -68,11 +70,17 @@ def _segment_file(network, file):
     return tf.io.encode_png(tf.cast(mask, tf.uint8))
 
 
-def _decode(file):
+def _decode(file, pixel_range):
     """RGB pixels uint8 (H, W, 3) of a JPEG or PNG file; gray becomes RGB, alpha is left out."""
-    return tf.cond(
-        tf.io.is_jpeg(file),
-        # the decoding that Pillow and OpenCV do; TensorFlow's default is quicker and less exact
-        lambda: tf.io.decode_jpeg(file, channels=3, dct_method="INTEGER_ACCURATE"),
-        lambda: tf.io.decode_png(file, channels=3),
-    )
+    if pixel_range is None:
+        return decode_file(file)
+    levels = tf.constant(level_table(pixel_range))
+
+    def ranged():
+        values = tf.io.decode_png(file, channels=3, dtype=tf.uint16)
+        return tf.gather(levels, tf.cast(values, tf.int32))
+
+    # A PNG's 25th byte is its bits a channel.
+    png = tf.strings.substr(file, 0, 4) == b"\x89PNG"
+    deep = tf.cond(png, lambda: tf.strings.substr(file, 24, 1) == b"\x10", lambda: False)
+    return tf.cond(deep, ranged, lambda: decode_file(file))

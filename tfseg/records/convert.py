@@ -11,10 +11,12 @@ from pathlib import Path
 from tqdm import tqdm
 
 from tfseg import atomic
+from tfseg.datasets.spec import with_range
 from tfseg.errors import UserError
 from tfseg.labels import VOID
 from tfseg.records import lmdb_store, tfrecord_store
 from tfseg.records.frames import make_example
+from tfseg.records.tally import Tally
 from tfseg.records.truth import faults
 from tfseg.records.workers import parallel
 
@@ -45,6 +47,7 @@ class Written:
     soft_example: str | None = None
     labels: list = dataclasses.field(default_factory=list)  # that occur, void included
     sizes: list = dataclasses.field(default_factory=list)
+    tally: Tally = dataclasses.field(default_factory=Tally)
 
     def add(self, frame, example):
         self.examples += 1
@@ -57,6 +60,7 @@ class Written:
         if example.soft and self.soft_example is None:
             self.soft_example = f"{example.soft_example} in {frame.label}"
         self.labels = sorted({*self.labels, *example.pixels.nonzero()[0].tolist()})
+        self.tally.add(str(frame.image), example.traits)
         if list(example.size) not in self.sizes:
             self.sizes.append(list(example.size))
 
@@ -75,6 +79,7 @@ def convert(
     limit=None,
     workers=1,
     allow_unknown=False,
+    pixel_range=None,
 ):
     """Writes a data set's records and returns their folder.
 
@@ -95,18 +100,21 @@ def convert(
         limit: frames of each split, the first ones; None takes all.
         workers: processes; None takes one a core. With several, frames must survive pickling.
         allow_unknown: make void what no class is known for, however many pixels that are.
+        pixel_range: of images of more than 8 bits, see `tfseg.images.to_levels`.
 
     Raises:
         UserError: for raw data that is off, naming the file, or other records that are there.
     """
-    frames = _chosen(spec.list_frames(source), splits, limit)
+    frames = with_range(_chosen(spec.list_frames(source), splits, limit), pixel_range)
     lmdb_format = format == "lmdb"
     if lmdb_format and shards:
         raise UserError(f"--shards={shards} is for --format=tfrecord; LMDB has one file a split")
     name = f"{spec.name}_lmdb" if lmdb_format else Path(spec.name, tfrecord_store.VERSION)
     final = Path(output) / name
     make = partial(make_example, size=size, encoding=encoding, allow_unknown=allow_unknown)
-    request = _fingerprint(spec, frames, format, size, encoding, shards, allow_unknown)
+    request = _fingerprint(
+        spec, frames, format, size, encoding, shards, allow_unknown, *(pixel_range or ())
+    )
     if final.exists() and not overwrite:
         if _request_of(final) != request:
             raise UserError(f"{final} holds another conversion; --overwrite replaces it")
@@ -121,6 +129,7 @@ def convert(
         written = _write(plan, write, make, workers, allow_unknown, folder / PROGRESS)
         notes = _label_faults(spec, plan, written)
         metadata = _metadata(spec, plan, written, encoding, request)
+        metadata["pixel_range"] = pixel_range
         if lmdb_format:
             lmdb_store.write_metadata(folder, list(frames), metadata)
         else:
@@ -130,6 +139,7 @@ def convert(
     _tell_soft(written)
     for note in notes:
         print(f"note: {note}")
+    _tell_odd(written)
     return final
 
 
@@ -140,11 +150,10 @@ def _chosen(frames, splits, limit):
     return {name: frames[name][:limit] for name in splits or frames}
 
 
-def _fingerprint(spec, frames, format, size, encoding, shards, allow_unknown):
+def _fingerprint(spec, frames, *options):
     """What tells one conversion from another: its options, and the files by name and size."""
     digest = hashlib.sha256()
-    options = (spec.name, spec.classes, format, size, encoding, shards, allow_unknown)
-    digest.update(repr(options).encode())
+    digest.update(repr((spec.name, spec.classes, *options)).encode())
     for split, listed in frames.items():
         for frame in listed:
             places = (frame.image, frame.label, frame.instance)
@@ -182,7 +191,7 @@ def _shards(folder, name, frames, wanted, make):
 
 def _write(plan, write, make, workers, allow_unknown, progress):
     """Writes the shards that `progress` does not list as done; returns what is known of all."""
-    written = [Written(**entry) for entry in _read(progress)]
+    written = _read(progress)
     total = sum(len(shard.frames) for shard in plan)
     rest = plan[len(written) :]
     frames = itertools.chain.from_iterable(shard.frames for shard in rest)
@@ -208,7 +217,8 @@ def _write(plan, write, make, workers, allow_unknown, progress):
 
 
 def _read(progress):
-    return json.loads(progress.read_text()) if progress.is_file() else []
+    entries = json.loads(progress.read_text()) if progress.is_file() else []
+    return [Written(**{**entry, "tally": Tally(**entry.get("tally", {}))}) for entry in entries]
 
 
 def _counted(shard, examples, entry, bar):
@@ -257,6 +267,14 @@ def _label_faults(spec, plan, written):
     for shard, entry in zip(plan, written, strict=True):
         present.setdefault(shard.split, set()).update(entry.labels)
     return [line for split, found in present.items() for line in faults(split, spec.classes, found)]
+
+
+def _tell_odd(written):
+    every = Tally()
+    for entry in written:
+        every.merge(entry.tally)
+    for line in (*(text for spoils, text in every.findings() if spoils), *every.left_out()):
+        print(f"note: {line}")
 
 
 def _first_unknown(written):

@@ -3,21 +3,19 @@
 Nothing here needs TensorFlow, so that a conversion's processes start at once.
 """
 
-import io
-import struct
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from tfseg.datasets import masks
 from tfseg.datasets.coding import Colors, Values
 from tfseg.datasets.soft_edges import soften
 from tfseg.errors import UserError
+from tfseg.images import open_image
 from tfseg.records.example import encode_png, serialize
+from tfseg.records.tally import Traits, is_flat, read_traits
 
 QUICK_PNG = (cv2.IMWRITE_PNG_COMPRESSION, 0)  # large, but soon written and read
 
@@ -38,7 +36,7 @@ class Label:
 
 @dataclass(frozen=True)
 class Example:
-    """What a conversion keeps of a frame: its bytes, (H, W), and facts of its label.
+    """What a conversion keeps of a frame: its bytes, (H, W), and facts of its label and image.
 
     `unknown` and `soft` pixels are as `Label` has them, `pixels` counts class indices (256,).
     """
@@ -50,6 +48,7 @@ class Example:
     soft: int
     soft_example: str | None
     pixels: np.ndarray
+    traits: Traits
 
 
 def make_example(frame, size=None, encoding="keep", allow_unknown=False):
@@ -60,7 +59,7 @@ def make_example(frame, size=None, encoding="keep", allow_unknown=False):
     anti-aliased edges and strays are common, and whether they are too many is the data set's
     affair, not a frame's.
     """
-    kept, image = read_image(frame.image)
+    kept, image, traits = read_image(frame)
     label, instance = _read_labels(frame, image.shape[:2], allow_unknown)
     index = label.index
     if size is not None and size != index.shape:
@@ -73,7 +72,7 @@ def make_example(frame, size=None, encoding="keep", allow_unknown=False):
     serialized = serialize(_encode(image, kept, encoding), index, frame.id, instance)
     pixels = np.bincount(index.reshape(-1), minlength=256)
     facts = label.unknown, label.example, label.soft, label.soft_example
-    return Example(serialized, index.shape, *facts, pixels)
+    return Example(serialized, index.shape, *facts, pixels, traits)
 
 
 def quick_example(frame):
@@ -81,12 +80,11 @@ def quick_example(frame):
 
     Whether an image file is whole is left to whoever decodes it. Raises `UserError` for the rest.
     """
-    kept = None
-    if isinstance(frame.image, Path):
-        data, picture = _open(frame.image, load=False)
-        kept, shape = (data if _can_be_kept(picture) else None), picture.size[::-1]
-    if kept is None:
-        image = read_image(frame.image)[1]
+    file = open_image(frame.image) if isinstance(frame.image, Path) else None
+    if file and file.keeps:
+        kept, shape = file.data, file.size
+    else:
+        image = file.pixels(frame.pixel_range) if file else frame.image()
         kept, shape = encode_png(image[..., ::-1], QUICK_PNG), image.shape[:2]
     label, instance = _read_labels(frame, shape, allow_unknown=False)
     return serialize(kept, label.index, frame.id, instance, QUICK_PNG)
@@ -103,14 +101,20 @@ def _read_labels(frame, shape, allow_unknown):
     instance = _read_instance(frame.instance) if frame.instance else None
     for path, array in ((frame.label, label.index), (frame.instance, instance)):
         if array is not None and array.shape != shape:
-            raise UserError(
-                f"{frame.image} is {_by(shape)} but {path} is {_by(array.shape)} (height x width)"
-            )
+            raise UserError(mismatch(frame.image, shape, path, array.shape))
     return label, instance
 
 
-def _by(shape):
-    return f"{shape[0]}x{shape[1]}"
+def mismatch(image, size, label, label_size):
+    """A line on an image and a label whose sizes, (H, W), differ."""
+    by = "{0[0]}x{0[1]}".format
+    reason = "they are not one frame, or one was resized without the other"
+    if tuple(size) == tuple(label_size)[::-1]:
+        reason = (
+            "they differ by a quarter turn, as where the label was drawn without regard to the "
+            "image's EXIF orientation, or the image lost it; save both upright"
+        )
+    return f"{image} is {by(size)} but {label} is {by(label_size)} (height x width); {reason}"
 
 
 def _encode(image, kept, encoding):
@@ -123,23 +127,14 @@ def _encode(image, kept, encoding):
     return encode_png(image[..., ::-1])
 
 
-def read_image(place):
-    """(the file's bytes where records can keep them, else None; RGB pixels uint8 (H, W, 3))."""
-    if callable(place):
-        return None, place()
-    data, picture = _open(place)
-    if _can_be_kept(picture):
-        return data, np.asarray(picture)
-    # Upright, as whoever drew the label has seen it.
-    return None, np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
-
-
-def _can_be_kept(picture):
-    """Whether a reader of records sees the same in the file's own bytes."""
-    if picture.mode != "RGB" or picture.format not in ("PNG", "JPEG"):
-        return False
-    # Asking a PNG would decode it; cameras write JPEG.
-    return picture.format == "PNG" or picture.getexif().get(ExifTags.Base.Orientation, 1) == 1
+def read_image(frame):
+    """(the file's bytes where records can keep them, else None; RGB uint8 (H, W, 3); `Traits`)."""
+    if callable(frame.image):
+        image = frame.image()
+        return None, image, Traits(flat=is_flat(image))
+    file = open_image(frame.image)
+    image, traits = read_traits(file, frame.pixel_range)
+    return (file.data if file.keeps else None), image, traits
 
 
 def read_label(frame):
@@ -160,47 +155,12 @@ def read_raw_label(place, coding):
     """A label as it lies in its file: colours uint8 (H, W, 3), or values uint8 (H, W)."""
     if callable(place):
         return place()
-    data, picture = _open(place)
-    if isinstance(coding, Colors):
-        return masks.colors(picture, data, place)
-    return masks.values(picture, data, place, coding)
+    file = open_image(place)
+    return masks.colors(file) if isinstance(coding, Colors) else masks.values(file, coding)
 
 
 def _read_instance(path):
-    values = np.asarray(_open(path)[1])
-    if values.ndim != 2 or values.max(initial=0) > 65535:
-        raise UserError(f"{path} is no single-channel 16-bit picture of instances")
+    values = open_image(path).stored()
+    if values.ndim != 2 or values.dtype.kind == "f" or values.max(initial=0) > 65535:
+        raise UserError(f"{path} is no single-channel 16-bit image of instances")
     return values.astype(np.uint16)
-
-
-def _open(path, load=True):
-    """(bytes, Pillow image) of a file, which `load` decodes and checks to its last byte."""
-    try:
-        data = Path(path).read_bytes()
-        picture = Image.open(io.BytesIO(data))
-        if load:
-            picture.load()
-        if load and picture.format == "PNG":
-            _check_png(data)
-    except UnidentifiedImageError:
-        raise UserError(f"{path} is damaged or no picture: its kind is not known") from None
-    except Image.DecompressionBombError as error:
-        raise UserError(f"{path}: {error}; make it smaller") from None
-    except (OSError, SyntaxError, ValueError, struct.error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(f"{path} is damaged or no picture: {reason}") from None
-    return data, picture
-
-
-def _check_png(data):
-    """Raises `ValueError` where a chunk's checksum is off: Pillow lets some of those pass."""
-    place = 8
-    while place < len(data):
-        length, kind = struct.unpack_from(">I4s", data, place)
-        end = place + 8 + length
-        (wanted,) = struct.unpack_from(">I", data, end)
-        if zlib.crc32(memoryview(data)[place + 4 : end]) != wanted:
-            raise ValueError(f"checksum of its {kind.decode('latin1')} chunk")
-        if kind == b"IEND":
-            return
-        place = end + 4

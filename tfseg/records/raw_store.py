@@ -1,9 +1,7 @@
 """The frames of a raw folder as examples, made as they are read."""
 
-from PIL import Image
-
-from tfseg.errors import UserError
-from tfseg.records.frames import quick_example, read_image
+from tfseg.images import image_size
+from tfseg.records.frames import quick_example
 
 
 class RawFrames:
@@ -28,10 +26,4 @@ class RawFrames:
 
 
 def _size(frame):
-    if callable(frame.label):
-        return read_image(frame.image)[1].shape[:2]
-    try:
-        with Image.open(frame.label) as label:
-            return label.size[::-1]
-    except (OSError, SyntaxError, ValueError) as error:
-        raise UserError(f"{frame.label} is damaged or no picture: {error}") from None
+    return frame.image().shape[:2] if callable(frame.label) else image_size(frame.label)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tfseg.datasets import DATASETS, get_dataset, recognise
 from tfseg.datasets.holdings import holdings
+from tfseg.datasets.spec import with_range
 from tfseg.datasets.tables import TABLES
 from tfseg.errors import UserError
 from tfseg.labels import VOID
@@ -26,6 +27,7 @@ def open_records(
     input_val: str | Path | None = None,
     val_fraction: float = 0.1,
     weights: Sequence[float] | None = None,
+    pixel_range: tuple[float, float] | None = None,
 ) -> Records:
     """Opens a TFDS directory, an LMDB folder, a bare LMDB environment, a raw folder, or several.
 
@@ -50,13 +52,15 @@ def open_records(
     if len(several) > 1 and not Path(path).exists():
         if dataset:
             raise UserError(f"--dataset={dataset} beside several; name them: --input=DIR/a,DIR/b")
-        opened = [open_records(part, None, input_val, val_fraction) for part in several]
+        opened = [
+            open_records(part, None, input_val, val_fraction, None, pixel_range) for part in several
+        ]
         return concat(opened, weights)
     if weights:
         raise UserError("--input_weights is for several data sets, as --input=a,b")
     path = Path(path)
     if spec := find_raw(path, dataset):
-        return _open_raw(spec, path, val_fraction)
+        return _open_raw(spec, path, val_fraction, pixel_range)
     choice, path = _choose(path, dataset)
     if lmdb_store.is_environment(path):
         folders = {"train": path} | ({"val": _environment(input_val)} if input_val else {})
@@ -72,7 +76,12 @@ def open_records(
 def open_input(config) -> Records:
     """The records that a `TrainConfig` names."""
     return open_records(
-        config.input, config.dataset, config.input_val, config.val_fraction, config.input_weights
+        config.input,
+        config.dataset,
+        config.input_val,
+        config.val_fraction,
+        config.input_weights,
+        config.pixel_range,
     )
 
 
@@ -94,8 +103,8 @@ def find_raw(path, dataset=None):
     return get_dataset(kinds[0], path) if kinds else None
 
 
-def _open_raw(spec, path, val_fraction):
-    frames = spec.list_frames(path)
+def _open_raw(spec, path, val_fraction, pixel_range):
+    frames = with_range(spec.list_frames(path), pixel_range)
     stores = {split: RawFrames(listed) for split, listed in frames.items()}
     metadata = {
         "name": spec.name,
@@ -103,6 +112,7 @@ def _open_raw(spec, path, val_fraction):
         "colors": spec.colors,
         "void": VOID,
         "encoding": "encoded",
+        "pixel_range": pixel_range,
     }
     sizes = {split: store.sizes() for split, store in stores.items()}
     return _records(spec.name, path, "raw", metadata, sizes, stores, val_fraction)
@@ -142,6 +152,7 @@ def _records(choice, path, format, metadata, sizes, stores, val_fraction):
         tuple(map(tuple, metadata["colors"])),
         metadata["void"],
         metadata["encoding"],
+        tuple(metadata.get("pixel_range") or ()) or None,
     )
     sizes = {split: sorted(set(map(tuple, listed))) for split, listed in sizes.items()}
     splits = {name: Split(name, info, sizes[name], store) for name, store in stores.items()}

@@ -6,13 +6,17 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Info:
-    """What the examples mean: `colors` RGB in 0..255, `encoding` "encoded" or "raw"."""
+    """What the examples mean: `colors` RGB in 0..255, `encoding` "encoded" or "raw".
+
+    `pixel_range` are the values of the raw images that became 0 and 255, where it was given.
+    """
 
     name: str
     classes: tuple[str, ...]
     colors: tuple[tuple[int, int, int], ...]
     void: int
     encoding: str
+    pixel_range: tuple[float, float] | None = None
 
 
 class Split:

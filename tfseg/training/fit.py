@@ -74,10 +74,23 @@ def _resolved(config, records):
     crop, batch = fitting_sizes(config, records)
     return config.replace(
         dataset=records.choice,
+        pixel_range=_pixel_range(config, records),
         crop_size=crop,
         batch_size=batch,
         precision=devices.resolve_precision(config.precision),
     )
+
+
+def _pixel_range(config, records):
+    """That of the records; what is given must be the same."""
+    wanted, known = config.pixel_range, records.info.pixel_range
+    if wanted and wanted != known:
+        there = f"--pixel_range={known[0]:g},{known[1]:g}" if known else "none"
+        raise UserError(
+            f"--pixel_range={wanted[0]:g},{wanted[1]:g}: {records.path} was converted with "
+            f"{there}; convert it again, or leave the flag out"
+        )
+    return known
 
 
 def _new_folder(dataset, model):

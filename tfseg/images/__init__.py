@@ -1,0 +1,29 @@
+"""The one reader of image files: bit depth, bands, orientation, pixel range, one kind of error.
+
+Every room may use it; it uses `errors` alone, and no TensorFlow.
+"""
+
+from tfseg.images.levels import FULL, level_table, likely_range, to_levels
+from tfseg.images.reader import (
+    MOST_PIXELS,
+    ImageData,
+    check_label_format,
+    image_size,
+    open_image,
+    read_image,
+    read_label_pixels,
+)
+
+__all__ = [
+    "FULL",
+    "MOST_PIXELS",
+    "ImageData",
+    "check_label_format",
+    "image_size",
+    "level_table",
+    "likely_range",
+    "open_image",
+    "read_image",
+    "read_label_pixels",
+    "to_levels",
+]

@@ -1,0 +1,121 @@
+"""What the header of an image file says: bands, bits, orientation, checksums."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+from PIL import ExifTags, TiffImagePlugin
+
+from tfseg.errors import UserError
+
+_TIFF = {"width": 256, "length": 257, "bits": 258, "photometric": 262, "orientation": 274,
+         "bands": 277, "extra": 338, "kind": 339, "subfile": 254}  # fmt: skip
+_FLOAT = 3  # TIFF's SampleFormat
+_CMYK, _LAB = 5, 8  # TIFF's PhotometricInterpretation
+
+
+def mode_of(picture, data):
+    deep = picture.format == "PNG" and data[24] == 16 and picture.mode in ("RGB", "RGBA", "LA")
+    return f"{picture.mode};16" if deep else picture.mode
+
+
+def is_tiff(data):
+    return data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+def _tags(data, start=None):
+    """A directory of a TIFF: its first, or the one that starts at a byte."""
+    header = data[: 16 if data[2] == 43 or data[3] == 43 else 8]
+    directory, file = TiffImagePlugin.ImageFileDirectory_v2(header), io.BytesIO(data)
+    file.seek(directory.next if start is None else start)
+    directory.load(file)
+    return directory
+
+
+def _tag(tags, name, missing):
+    value = tags.get(_TIFF[name])
+    return missing if value is None else value
+
+
+def orientation_of(picture, data):
+    """EXIF's orientation. A PNG may say it behind its pixels: only then are these decoded."""
+    try:
+        if picture is None or picture.format == "TIFF":
+            return _tag(_tags(data), "orientation", 1)
+        if picture.format == "PNG" and not any(map(_may_turn, _chunks(data))):
+            return 1
+        return picture.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # an EXIF that is damaged says nothing; pixels have a check of their own
+        return 1
+
+
+def tiff_size(data):
+    tags = _tags(data)
+    return tags[_TIFF["width"]], tags[_TIFF["length"]]
+
+
+def check_tiff(data, name):
+    """The mode of a TIFF that Pillow cannot decode in full depth, else None.
+
+    Raises `UserError` for several images, and for bands that are neither gray nor colours.
+    """
+    tags = _tags(data)
+    if tags.next and not _tag(_tags(data, tags.next), "subfile", 0):  # 1, 4: smaller, a mask
+        raise UserError(f"{name} holds several images (pages); save the one that is meant")
+    photometric, bands = _tag(tags, "photometric", 1), _tag(tags, "bands", 1)
+    alpha = _tag(tags, "extra", ()) in ((1,), (2,))
+    colors = bands - alpha
+    if colors not in (1, 3) and (colors, photometric) != (4, _CMYK):
+        raise UserError(
+            f"{name} has {bands} bands; wanted gray or RGB (and alpha, declared as such); write "
+            f"the three that are meant into an RGB image"
+        )
+    bits, kind = _tag(tags, "bits", (1,))[0], _tag(tags, "kind", (1,))[0]
+    mode = ("RGB" if colors == 3 else "L") + "A" * alpha
+    if kind == _FLOAT and (bits == 64 or colors == 3):
+        return mode + ";F"
+    if colors == 3 and bits > 8 and photometric != _LAB:
+        return mode + (";16" if (bits, kind) == (16, 1) else ";I")
+    return None
+
+
+def _chunks(data):
+    """(kind, start, end) of the contents of a PNG's chunks, as far as there are some."""
+    place = 8
+    while place + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, place)
+        yield kind, place + 8, place + 8 + length
+        place += 12 + length
+
+
+def _may_turn(chunk):
+    return chunk[0] in (b"eXIf", b"iTXt", b"zTXt")
+
+
+def check_png(data):
+    """Raises `ValueError` where a chunk's checksum is off: Pillow lets some of those pass."""
+    for kind, start, end in _chunks(data):
+        (wanted,) = struct.unpack_from(">I", data, end)
+        if zlib.crc32(memoryview(data)[start - 4 : end]) != wanted:
+            raise ValueError(f"checksum of its {kind.decode('latin1')} chunk")
+        if kind == b"IEND":
+            return
+    raise ValueError("it ends before its last chunk")
+
+
+_TURNS = {
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: np.rot90(a, -1),
+    7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
+    8: lambda a: np.rot90(a),
+}
+
+
+def turned(array, orientation):
+    """Pixels (H, W, ...) as they stand in the file -> upright."""
+    turn = _TURNS.get(orientation)
+    return np.ascontiguousarray(turn(array)) if turn else array

@@ -1,0 +1,60 @@
+"""From what a sensor measured to levels of 0..255: 16-bit integers and floats as uint8."""
+
+import numpy as np
+
+from tfseg.errors import UserError
+
+FULL = 65535  # the brightest of 16 bits
+SENSOR_BITS = (8, 10, 12, 14, 16)
+
+Range = tuple[float, float]
+
+
+def to_levels(values: np.ndarray, pixel_range: Range | None, name: str) -> np.ndarray:
+    """uint8 of the shape of `values`; `pixel_range` says which become 0 and 255.
+
+    16-bit values without a range keep their upper byte, as TensorFlow's and Pillow's decoders do.
+
+    Raises:
+        UserError: naming `name`, for floats and wide integers without a range, and for NaN.
+    """
+    if values.dtype == np.uint16:
+        return level_table(pixel_range)[values]
+    floats = values.dtype.kind == "f"
+    if floats and not (finite := np.isfinite(values)).all():
+        raise UserError(
+            f"{name} holds {np.count_nonzero(~finite)} pixels that are NaN or infinite; give them "
+            f"a number, as that of black"
+        )
+    if pixel_range is None:
+        low, high = values.min(), values.max()
+        start, end = likely_range(low, high)
+        kind = "floats" if floats else f"{values.dtype} values"
+        raise UserError(
+            f"{name} holds {kind} from {low:g} to {high:g}; say which are black and white, as "
+            f"--pixel_range={start:g},{end:g}"
+        )
+    return _scaled(values, pixel_range)
+
+
+def level_table(pixel_range: Range | None) -> np.ndarray:
+    """The level of every 16-bit value, uint8 (65536,)."""
+    values = np.arange(FULL + 1)
+    if pixel_range is None:
+        return (values >> 8).astype(np.uint8)
+    return _scaled(values, pixel_range)
+
+
+def _scaled(values, pixel_range):
+    low, high = pixel_range
+    scaled = (values.astype(np.float64) - low) * (255 / (high - low))
+    return np.rint(scaled.clip(0, 255)).astype(np.uint8)
+
+
+def likely_range(low: float, high: float) -> Range:
+    """The range that a sensor had whose values go from `low` to `high`."""
+    if low < 0:
+        return low, high
+    if high <= 1:
+        return 0, 1
+    return 0, next((2**bits - 1 for bits in SENSOR_BITS if high < 2**bits), high)

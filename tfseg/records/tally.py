@@ -1,0 +1,91 @@
+"""What is odd about the images of a data set, counted: alpha, one level, 16 bits hardly used."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from tfseg.images import FULL, ImageData, likely_range
+
+
+@dataclass(frozen=True)
+class Traits:
+    """One image: transparency that was left out, one colour all over, its highest 16-bit value."""
+
+    alpha: bool = False
+    flat: bool = False
+    highest: int | None = None
+
+
+def is_flat(image: np.ndarray) -> bool:
+    """Whether all pixels of an image (H, W, 3) are alike."""
+    first = image[0, 0]
+    return bool((image[0] == first).all() and (image == first).all())
+
+
+def read_traits(image: ImageData, pixel_range=None) -> tuple[np.ndarray, Traits]:
+    """The pixels uint8 (H, W, 3) of an opened image, and what is odd about them."""
+    values = image.values()
+    unscaled = values.dtype == np.uint16 and pixel_range is None
+    highest = int(values.max()) if unscaled else None
+    pixels = image.levels(values, pixel_range)
+    return pixels, Traits(image.alpha, is_flat(pixels), highest)
+
+
+@dataclass
+class Tally:
+    """How many of `images` have a trait, and the first file that does. JSON as it is."""
+
+    images: int = 0
+    alpha: int = 0
+    flat: int = 0
+    deep: int = 0  # of 16 bits, read without a range
+    dim: int = 0  # of these, such as use less than half of them
+    highest: int = 0  # value of these
+    first_alpha: str | None = None
+    first_flat: str | None = None
+    first_dim: str | None = None
+
+    def add(self, name: str, traits: Traits) -> None:
+        deep = traits.highest is not None
+        dim = deep and traits.highest <= FULL // 2
+        self.images += 1
+        self.deep += deep
+        self.highest = max(self.highest, traits.highest) if dim else self.highest
+        for key, found in (("alpha", traits.alpha), ("flat", traits.flat), ("dim", dim)):
+            if found:
+                setattr(self, key, getattr(self, key) + 1)
+                if getattr(self, f"first_{key}") is None:
+                    setattr(self, f"first_{key}", name)
+
+    def merge(self, other: "Tally") -> None:
+        for key in ("images", "alpha", "flat", "deep", "dim"):
+            setattr(self, key, getattr(self, key) + getattr(other, key))
+        self.highest = max(self.highest, other.highest)
+        for key in ("first_alpha", "first_flat", "first_dim"):
+            setattr(self, key, getattr(self, key) or getattr(other, key))
+
+    def findings(self) -> Iterator[tuple[bool, str]]:
+        """(whether it spoils training, a line on it)."""
+        if self.dim:
+            end = likely_range(0, self.highest)[1]
+            yield (
+                self.dim == self.deep,
+                f"{self.dim} of {self.deep} 16-bit images use values to {self.highest} of {FULL} "
+                f"alone (the first: {self.first_dim}), and come out dark; say what is white: "
+                f"--pixel_range=0,{end}",
+            )
+        if self.flat:
+            yield (
+                self.flat == self.images,
+                f"{self.flat} of {self.images} images are of one level all over (the first: "
+                f"{self.first_flat}); replace them, or give their --pixel_range",
+            )
+
+    def left_out(self) -> Iterator[str]:
+        """A line on what was in the files and is not in the pixels."""
+        if self.alpha:
+            yield (
+                f"{self.alpha} of {self.images} images have transparency, which is left out (the "
+                f"first: {self.first_alpha})"
+            )
