@@ -124,7 +124,7 @@ def _which(data, surveys):
 
 
 def _most_unknown():
-    from tfseg.records.convert import MOST_UNKNOWN
+    from tfseg.records.written import MOST_UNKNOWN
 
     return MOST_UNKNOWN
 

@@ -11,7 +11,6 @@ from tfseg.images.reader import (
     image_size,
     open_image,
     read_image,
-    read_label_pixels,
 )
 
 __all__ = [
@@ -24,6 +23,5 @@ __all__ = [
     "likely_range",
     "open_image",
     "read_image",
-    "read_label_pixels",
     "to_levels",
 ]

@@ -199,18 +199,6 @@ def read_image(
     return open_image(source, max_pixels=max_pixels).pixels(pixel_range)
 
 
-def read_label_pixels(path: str | Path) -> tuple[np.ndarray, str]:
-    """What a label file holds, and how: (array, `ImageData.mode`), upright.
-
-    uint8 (H, W) of "1" (0 and 1), "L" and "P" (indices of the palette), with alpha (H, W, 2) of
-    "LA", uint8 (H, W, 3 or 4) of "RGB" and "RGBA", uint16 of "I;16..." and "RGB;16", int32 of "I",
-    float32 of "F". Raises `UserError` for a file that cannot be read, and for a JPEG.
-    """
-    image = open_image(path)
-    check_label_format(image)
-    return image.stored(), image.mode
-
-
 def check_label_format(image: ImageData) -> None:
     """Raises `UserError` for a file whose compression changes label values."""
     smears = image.format in ("JPEG", "MPO") and "JPEG"

@@ -16,12 +16,10 @@ from tfseg.errors import UserError
 from tfseg.labels import VOID
 from tfseg.records import lmdb_store, tfrecord_store
 from tfseg.records.frames import make_example
-from tfseg.records.tally import Tally
-from tfseg.records.truth import faults
 from tfseg.records.workers import parallel
+from tfseg.records.written import Written, check_unknown, label_faults, tell
 
 PROGRESS = "progress.json"  # in the folder while shards are being written
-MOST_UNKNOWN = 0.01  # share of pixels in no class, above which the table must be wrong
 
 
 @dataclass(frozen=True)
@@ -31,38 +29,6 @@ class Shard:
     split: str
     path: Path
     frames: list
-
-
-@dataclass
-class Written:
-    """What is known of a shard that was written; `sizes` are [height, width]."""
-
-    checksum: str = ""
-    examples: int = 0
-    bytes: int = 0
-    pixels: int = 0
-    unknown: int = 0
-    example: str | None = None  # the first unknown pixel, with its file
-    soft: int = 0  # at soft edges, which took the nearer class
-    soft_example: str | None = None
-    labels: list = dataclasses.field(default_factory=list)  # that occur, void included
-    sizes: list = dataclasses.field(default_factory=list)
-    tally: Tally = dataclasses.field(default_factory=Tally)
-
-    def add(self, frame, example):
-        self.examples += 1
-        self.bytes += len(example.serialized)
-        self.pixels += example.size[0] * example.size[1]
-        self.unknown += example.unknown
-        if example.unknown and self.example is None:
-            self.example = f"{example.example} in {frame.label}"
-        self.soft += example.soft
-        if example.soft and self.soft_example is None:
-            self.soft_example = f"{example.soft_example} in {frame.label}"
-        self.labels = sorted({*self.labels, *example.pixels.nonzero()[0].tolist()})
-        self.tally.add(str(frame.image), example.traits)
-        if list(example.size) not in self.sizes:
-            self.sizes.append(list(example.size))
 
 
 def convert(
@@ -127,7 +93,7 @@ def convert(
             plan = _shards(folder, spec.name, frames, shards, make)
         write = lmdb_store.write_split if lmdb_format else tfrecord_store.write_shard
         written = _write(plan, write, make, workers, allow_unknown, folder / PROGRESS)
-        notes = _label_faults(spec, plan, written)
+        notes = label_faults(spec, plan, written)
         metadata = _metadata(spec, plan, written, encoding, request)
         metadata["pixel_range"] = pixel_range
         if lmdb_format:
@@ -135,11 +101,9 @@ def convert(
         else:
             tfrecord_store.write_metadata(folder, spec, _split_infos(plan, written), metadata)
         (folder / PROGRESS).unlink()
-    _tell_unknown(written)
-    _tell_soft(written)
+    tell(written)
     for note in notes:
         print(f"note: {note}")
-    _tell_odd(written)
     return final
 
 
@@ -204,7 +168,7 @@ def _write(plan, write, make, workers, allow_unknown, progress):
                 entry.checksum = write(shard.path, _counted(shard, examples, entry, bar))
                 written.append(entry)
                 if not allow_unknown:
-                    _check_unknown(written, total)
+                    check_unknown(written, total)
                 atomic.write_json(progress, [dataclasses.asdict(entry) for entry in written])
     except KeyboardInterrupt:
         done = sum(entry.examples for entry in written)
@@ -218,7 +182,7 @@ def _write(plan, write, make, workers, allow_unknown, progress):
 
 def _read(progress):
     entries = json.loads(progress.read_text()) if progress.is_file() else []
-    return [Written(**{**entry, "tally": Tally(**entry.get("tally", {}))}) for entry in entries]
+    return [Written.of(entry) for entry in entries]
 
 
 def _counted(shard, examples, entry, bar):
@@ -227,58 +191,6 @@ def _counted(shard, examples, entry, bar):
         entry.add(frame, example)
         bar.update()
         yield example.serialized
-
-
-def _check_unknown(written, total):
-    """Raises once the data set cannot but have too many pixels of no class."""
-    unknown, pixels, done = (
-        sum(getattr(entry, key) for entry in written) for key in ("unknown", "pixels", "examples")
-    )
-    if unknown > MOST_UNKNOWN * pixels * total / done:
-        raise UserError(
-            f"{unknown / pixels:.1%} of the label pixels are in no class (the first: "
-            f"{_first_unknown(written)}); complete the table of classes, or --allow_unknown "
-            f"makes them void"
-        )
-
-
-def _tell_unknown(written):
-    if unknown := sum(entry.unknown for entry in written):
-        share = unknown / sum(entry.pixels for entry in written)
-        print(
-            f"note: {unknown} label pixels ({share:.2%}) are in no class and became void; "
-            f"the first: {_first_unknown(written)}"
-        )
-
-
-def _tell_soft(written):
-    if soft := sum(entry.soft for entry in written):
-        share = soft / sum(entry.pixels for entry in written)
-        first = next(entry.soft_example for entry in written if entry.soft_example)
-        print(
-            f"note: {soft} label pixels ({share:.2%}) lie between the table's colours, as soft "
-            f"edges do, and took the nearer one's class; the first: {first}"
-        )
-
-
-def _label_faults(spec, plan, written):
-    """Lines on splits whose labels lack classes. Raises `UserError` where all are void."""
-    present = {}
-    for shard, entry in zip(plan, written, strict=True):
-        present.setdefault(shard.split, set()).update(entry.labels)
-    return [line for split, found in present.items() for line in faults(split, spec.classes, found)]
-
-
-def _tell_odd(written):
-    every = Tally()
-    for entry in written:
-        every.merge(entry.tally)
-    for line in (*(text for spoils, text in every.findings() if spoils), *every.left_out()):
-        print(f"note: {line}")
-
-
-def _first_unknown(written):
-    return next(entry.example for entry in written if entry.example)
 
 
 def _metadata(spec, plan, written, encoding, request):
