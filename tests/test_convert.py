@@ -10,7 +10,7 @@ import time
 import cv2
 import numpy as np
 import pytest
-from conftest import ROOT, few_streets
+from helpers.small import ROOT, few_streets
 from test_records import digest, first, pixels
 
 from tfseg.datasets import camvid, get_dataset

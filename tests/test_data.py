@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import ROOT
+from helpers.small import ROOT
 
 from tfseg.data.augment import (
     AUGMENTATIONS,

@@ -353,9 +353,7 @@ def test_a_raw_folder_is_recognised(tmp_path, draw):
 def test_another_folder_is_refused_and_told_what_is_wanted(tmp_path, dataset, content):
     if content == "something else":
         Raw(tmp_path).image("photos/a.png")
-    with pytest.raises(
-        UserError, match=f"source={tmp_path} is not .*: it should hold "
-    ) as refused:
+    with pytest.raises(UserError, match=f"source={tmp_path} is not .*: it should hold ") as refused:
         get_dataset(dataset).list_frames(tmp_path)
     assert "\n" not in str(refused.value)
     assert any(word in str(refused.value) for word in ("fetch", "is at the"))

@@ -10,9 +10,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import ROOT
+from helpers.refusals import refused
+from helpers.small import ROOT
 from PIL import Image
-from test_cli import refused
 
 import tfseg
 from tfseg.cli import main

@@ -5,7 +5,7 @@ import dataclasses
 import cv2
 import numpy as np
 import pytest
-from conftest import few_streets
+from helpers.small import few_streets
 from test_data import assert_equal_batches, take
 from test_records import first, pixels
 

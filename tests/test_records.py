@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
-from conftest import CAMVID, ROOT, few_streets
+from helpers.small import CAMVID, ROOT, few_streets
 
 from tfseg.datasets import camvid, get_dataset
 from tfseg.errors import UserError

@@ -9,9 +9,9 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from conftest import few_streets
+from helpers.refusals import refused
+from helpers.small import few_streets
 from PIL import Image
-from test_cli import refused
 from test_datasets import Raw, cityscapes_fine
 from test_figures import TRAIN_IDS, flat
 

@@ -11,7 +11,7 @@ import time
 
 import pytest
 from faults import requests
-from serving import Server, b64, error_of, file_of, form, newest, picture, wait_for
+from helpers.serving import Server, b64, error_of, file_of, form, newest, picture, wait_for
 
 SERVING = "/v1/models/linknet"
 

@@ -6,7 +6,7 @@ import struct
 import zlib
 
 import pytest
-from serving import Server, b64, error_of, file_of, form, picture, wait_for
+from helpers.serving import Server, b64, error_of, file_of, form, picture, wait_for
 
 from tfseg.cli import main
 

@@ -6,7 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
-from serving import Server, file_of, picture, pixels_of
+from helpers.serving import Server, file_of, picture, pixels_of
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the page's test needs playwright")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

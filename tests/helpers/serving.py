@@ -10,8 +10,9 @@ import threading
 import time
 
 import numpy as np
-from conftest import ROOT
 from PIL import Image
+
+from helpers.small import ROOT
 
 
 class Server:
