@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
+from helpers.records import pixels
 from PIL import Image
 from scipy.io import savemat
-from test_records import pixels
 
 from tfseg.datasets import DATASETS, camvid, cityscapes, coco, get_dataset, recognise
 from tfseg.errors import UserError
