@@ -9,12 +9,12 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from helpers.figures import TRAIN_IDS, flat
 from helpers.raw import Raw
 from helpers.raw_driving import cityscapes_fine
 from helpers.refusals import refused
 from helpers.small import few_streets
 from PIL import Image
-from test_figures import TRAIN_IDS, flat
 
 import tfseg
 from tfseg.cli import main
