@@ -1,12 +1,15 @@
 """Small data for the tests: a few drawn streets, raw and as records."""
 
+import json
 import os
+import shutil
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # the same figures on every machine
 
 import cv2
 import pytest
+from helpers.page import Page
 from helpers.small import SMALL, few_streets
 
 from tfseg.labels import VOID
@@ -46,6 +49,18 @@ def run(records, tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("runs") / "first"
     return train(TrainConfig(input=records, savedir=folder, epochs=2, **SMALL))
+
+
+@pytest.fixture(scope="session")
+def tested(run, tmp_path_factory):
+    """A copy of the run, tested with a page: (run, figures, page)."""
+    from tfseg.cli import main
+
+    folder = tmp_path_factory.mktemp("tested") / "mine"
+    shutil.copytree(run, folder)
+    page = folder / "pages" / "report.html"
+    main(["test", f"--run={folder}", "--gpu=-1", f"--html={page}"])
+    return folder, json.loads((folder / "test-val.json").read_text()), Page(page)
 
 
 @pytest.fixture(scope="session")
