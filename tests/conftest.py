@@ -1,30 +1,18 @@
 """Small data for the tests: a few drawn streets, raw and as records."""
 
-import dataclasses
+import json
 import os
-from pathlib import Path
+import shutil
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # the same figures on every machine
 
 import cv2
 import pytest
+from helpers.page import Page
+from helpers.small import SMALL, few_streets
 
-from tfseg.datasets import streets
 from tfseg.labels import VOID
-
-ROOT = Path(__file__).parents[1]
-CAMVID = ROOT.parent / "shared" / "camvid"  # real frames, where they lie beside the checkout
-
-
-def few_streets(train=6, val=3):
-    """The streets data set cut down to its first frames."""
-
-    def frames(source, report):
-        every = streets.spec().frames(source, report)
-        return {"train": every["train"][:train], "val": every["val"][:val]}
-
-    return dataclasses.replace(streets.spec(), frames=frames)
 
 
 @pytest.fixture(scope="session")
@@ -64,10 +52,22 @@ def run(records, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def tested(run, tmp_path_factory):
+    """A copy of the run, tested with a page: (run, figures, page)."""
+    from tfseg.cli import main
+
+    folder = tmp_path_factory.mktemp("tested") / "mine"
+    shutil.copytree(run, folder)
+    page = folder / "pages" / "report.html"
+    main(["test", f"--run={folder}", "--gpu=-1", f"--html={page}"])
+    return folder, json.loads((folder / "test-val.json").read_text()), Page(page)
+
+
+@pytest.fixture(scope="session")
 def server(run, tmp_path_factory):
     """A server over that run's export, in its own process."""
     pytest.importorskip("uvicorn", reason="serving needs the extra `serve`")
-    from serving import Server
+    from helpers.serving import Server
 
     from tfseg.config import ExportConfig
     from tfseg.exporting.export import export
@@ -77,6 +77,3 @@ def server(run, tmp_path_factory):
     server = Server(folder)
     yield server
     assert server.stop() == 0, "".join(server.log)
-
-
-SMALL = {"batch_size": 2, "gpu": (), "precision": "float32", "workers": 2, "pictures": 1}

@@ -5,7 +5,7 @@ from queue import Full
 
 import numpy as np
 import pytest
-from serving import wait_for
+from helpers.serving import wait_for
 
 from tfseg.serving.batcher import Batcher, Job
 

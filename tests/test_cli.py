@@ -1,19 +1,10 @@
 """The command line: help, flags, and what a user can get wrong before any work starts."""
 
 import pytest
+from helpers.refusals import refused
 
 from tfseg import config
 from tfseg.cli import COMMANDS, main
-
-
-def refused(capsys, *argv):
-    with pytest.raises(SystemExit) as stopped:
-        main(list(argv))
-    assert stopped.value.code == 2
-    error = capsys.readouterr().err
-    assert error.startswith("error: ")
-    assert error.count("\n") == 1
-    return error
 
 
 @pytest.mark.parametrize("command", COMMANDS)

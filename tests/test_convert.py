@@ -10,8 +10,8 @@ import time
 import cv2
 import numpy as np
 import pytest
-from conftest import ROOT, few_streets
-from test_records import digest, first, pixels
+from helpers.records import digest, first, pixels
+from helpers.small import ROOT, few_streets
 
 from tfseg.datasets import camvid, get_dataset
 from tfseg.datasets.coding import Colors, Values, indices

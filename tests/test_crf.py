@@ -5,7 +5,7 @@ import dataclasses
 import cv2
 import numpy as np
 import pytest
-from conftest import CAMVID
+from helpers.small import CAMVID
 
 from tfseg.errors import UserError
 from tfseg.prediction.crf import CRF, Kernel, features, mean_field, tune

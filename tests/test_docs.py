@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from helpers.small import ROOT
 from PIL import Image
 
 import tfseg

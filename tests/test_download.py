@@ -11,7 +11,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from conftest import few_streets
+from helpers.small import few_streets
 from tensorflow_datasets.core.download.checksums import UrlInfo
 
 from tfseg.datasets import get_dataset

@@ -1,48 +1,23 @@
 """How a network looks at pictures: every way beside the same thing done by hand."""
 
-import json
 import subprocess
 import sys
 import tracemalloc
 
 import cv2
-import keras
 import numpy as np
 import pytest
-import tensorflow as tf
-from conftest import ROOT
-from PIL import Image
-from test_cli import refused
+from helpers.pictures import picture
+from helpers.small import ROOT
+from helpers.small_network import CLASSES, network
 
 import tfseg
-from tfseg.cli import main
 from tfseg.errors import UserError
 from tfseg.evaluation.score import score
-from tfseg.layers.batch_norm import BatchNormalization
-from tfseg.layers.preprocess import AtLeast
-from tfseg.prediction.crf import CRF
-from tfseg.prediction.engine import Engine, uncertainty
+from tfseg.prediction.engine import Engine
 from tfseg.prediction.tiles import blended
 
-CLASSES = 4
 HALF = 2e-3  # what half precision leaves of probabilities
-
-
-def network(kernel=1, *inner, classes=CLASSES, smallest=1):
-    """A convolution over the pixels, with known weights; 1×1 looks at each pixel alone."""
-    pixels = keras.Input((None, None, 3))
-    x = AtLeast(smallest, name="size")(pixels)
-    for layer in inner:
-        x = layer(x)
-    conv = keras.layers.Conv2D(classes, kernel, padding="same")
-    made = keras.Model(pixels, conv(x), name="small")
-    weights = np.random.default_rng(0).normal(0, 0.02, conv.kernel.shape)
-    conv.set_weights([weights, np.linspace(-1, 1, classes)])
-    return made
-
-
-def picture(height, width, seed=0):
-    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
 
 
 def softmax(model, image):
@@ -215,98 +190,6 @@ def test_memory_does_not_grow_with_the_frames():
     assert many - few < 36 * mask / 4
 
 
-class Steps(keras.layers.Dropout):
-    """Dropout that can be followed: sample i of an image is multiplied by i; it counts its calls.
-
-    Args:
-        samples: of one image, which lie side by side in the batch.
-    """
-
-    def __init__(self, samples):
-        super().__init__(0.5)
-        self.samples = samples
-        self.calls = tf.Variable(0)
-
-    def call(self, x, training=False):
-        if not training:
-            return x
-        self.calls.assign_add(1)
-        factor = tf.cast(tf.range(tf.shape(x)[0]) % self.samples, x.dtype)
-        return x * factor[:, None, None, None]
-
-
-def norm():
-    """Batch normalisation with statistics that no batch here has."""
-    layer = BatchNormalization()
-    layer.build((None, None, None, 3))
-    weights = [[1, 2, 1], [3, 0, 1], [90, 100, 110], [400, 900, 2500]]
-    layer.set_weights([np.array(w) for w in weights])
-    return layer
-
-
-def test_samples_are_one_batch_with_the_statistics_of_inference():
-    steps, batch_norm = Steps(5), norm()
-    model = network(1, batch_norm, steps)
-    kept = [np.array(w) for w in batch_norm.get_weights()]
-    images = np.stack([picture(6, 9, seed) for seed in range(3)])
-    engine = Engine(model, mc_samples=5)
-    classes, confidence = engine.label(images)
-    assert int(steps.calls) == 1
-    scales, offsets, means, variances = kept
-    normal = (images - means) / np.sqrt(variances + 1e-5) * scales + offsets
-    kernel, bias = model.layers[-1].get_weights()
-    logits = np.stack([normal * i @ kernel[0, 0] + bias for i in range(5)])
-    powers = np.exp(logits - logits.max(-1, keepdims=True))
-    wanted = (powers / powers.sum(-1, keepdims=True)).mean(0)
-    np.testing.assert_allclose(confidence, wanted.max(-1), atol=1e-5)
-    np.testing.assert_array_equal(classes, wanted.argmax(-1))
-    np.testing.assert_allclose(engine.probabilities(images[1]), wanted[1], atol=1e-5)
-    for found, weight in zip(batch_norm.get_weights(), kept, strict=True):
-        np.testing.assert_array_equal(found, weight)
-
-
-def test_samples_differ_and_masks_without_dropout_do_not():
-    model = network(
-        1, keras.layers.Conv2D(64, 3, padding="same"), keras.layers.SpatialDropout2D(0.5)
-    )
-    image = picture(20, 30)
-    plain = Engine(model).probabilities(image)
-    sampled = Engine(model, mc_samples=3)
-    looks = [sampled.probabilities(image) for _ in range(2)]
-    assert np.abs(looks[0] - looks[1]).max() > 1e-2
-    np.testing.assert_allclose(looks[0].sum(-1), 1, atol=1e-5)
-    np.testing.assert_array_equal(Engine(model).probabilities(image), plain)
-
-
-def test_bayesian_segnet_is_sampled_unless_told_otherwise():
-    model = tfseg.build("bayesian_segnet", 2)
-    assert Engine(model).samples == 8
-    assert Engine(model, mc_samples=0).samples == 0
-    assert Engine(model, mc_samples=2).samples == 2
-
-
-def test_samples_need_dropout():
-    with pytest.raises(UserError, match="mc_samples: small has no dropout to sample from"):
-        Engine(network(), mc_samples=4)
-    with pytest.raises(UserError, match="no dropout"):
-        Engine(network(1, keras.layers.Dropout(0)), mc_samples=4)
-
-
-def test_uncertainty_is_the_share_of_the_largest_entropy():
-    probabilities = np.zeros((2, 2, 4), np.float32)
-    probabilities[0, 0] = 0.25
-    probabilities[0, 1, 2] = 1
-    probabilities[1, 0, :2] = 0.5
-    probabilities[1, 1] = 0.97, 0.01, 0.01, 0.01
-    found = uncertainty(probabilities)
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found[:, 0], [1, 0.5], atol=1e-6)
-    assert found[0, 1] == 0
-    assert 0 < found[1, 1] < 0.5
-    noise = uncertainty(np.random.default_rng(0).dirichlet(np.ones(7), (40, 50)))
-    assert 0 <= noise.min() < noise.max() <= 1
-
-
 @pytest.mark.parametrize(
     ("looks", "message"),
     [
@@ -331,53 +214,6 @@ def test_a_scale_or_size_that_is_large_enough_will_do():
 def test_tile_and_size_exclude_each_other():
     with pytest.raises(UserError, match="size=64x32 beside tile=16; give one of them"):
         Engine(network(), size=(64, 32), tile=16)
-
-
-@pytest.fixture(scope="module")
-def photo(tmp_path_factory):
-    """A picture with edges, 61×83."""
-    pixels = cv2.GaussianBlur(picture(61, 83), (0, 0), 4)
-    pixels = (pixels - pixels.min()) * np.float32(255 / np.ptp(pixels))
-    path = tmp_path_factory.mktemp("photos") / "photo.png"
-    Image.fromarray(pixels.astype(np.uint8)).save(path)
-    return path
-
-
-def predicted(run, photo, folder, *flags):
-    main(["predict", f"--run={run}", f"--input={photo}", f"--output={folder}", "--gpu=-1", *flags])
-    return np.asarray(Image.open(folder / "photo.png"))
-
-
-def test_flags_reach_the_engine(run, photo, tmp_path):
-    pixels = np.asarray(Image.open(photo))
-    flags = ("--scales=1,1.5", "--flip", "--tile=40", "--overlap=0.5")
-    found = predicted(run, photo, tmp_path, *flags)
-    segmenter = tfseg.load(run, scales=(1.0, 1.5), flip=True, tile=40, overlap=0.5)
-    np.testing.assert_array_equal(found, segmenter.predict(pixels))
-
-
-def test_crf_by_flags(run, photo, tmp_path):
-    pixels, plain = np.asarray(Image.open(photo)), tfseg.load(run, size=(40, 56))
-    crf = CRF(iterations=3, bilateral_srgb=20, gaussian_compat=1.5)
-    flags = ("--crf", "--crf_iterations=3", "--crf_bilateral_srgb=20", "--crf_gaussian_compat=1.5")
-    found = predicted(run, photo, tmp_path, "--size=40x56", *flags)
-    wanted = crf(pixels, plain.probabilities(pixels)).argmax(-1)
-    np.testing.assert_array_equal(found, wanted)
-    assert (found != plain.predict(pixels)).any()
-
-
-def test_test_with_every_look(run, tmp_path):
-    flags = ["--scales=1,0.75", "--flip", "--crf", "--crf_iterations=1", "--batch_size=2"]
-    main(["test", f"--run={run}", "--gpu=-1", f"--output={tmp_path}", *flags])
-    figures = json.loads((tmp_path / "test-val.json").read_text())
-    assert 0 < figures["miou"] < 1
-
-
-@pytest.mark.parametrize("command", ["test", "predict"])
-def test_parameters_of_a_crf_need_it(command, run, photo, capsys):
-    argv = [command, f"--run={run}", "--gpu=-1", "--crf_gaussian_sxy=2"]
-    argv += [f"--input={photo}"] if command == "predict" else []
-    assert "--crf_gaussian_sxy is of --crf; give that too" in refused(capsys, *argv)
 
 
 MEASURE = """

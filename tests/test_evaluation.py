@@ -6,8 +6,8 @@ import json
 
 import numpy as np
 import pytest
-from conftest import few_streets
-from test_cli import refused
+from helpers.refusals import refused
+from helpers.small import few_streets
 
 import tfseg
 from tfseg.cli import main

@@ -1,56 +1,26 @@
-"""Every figure of evaluation beside its slow definition, and beside Cityscapes' own evaluator."""
+"""Every figure of evaluation beside its slow definition."""
 
-import importlib
 import json
 
 import numpy as np
 import pytest
-from PIL import Image
+from helpers.figures import (
+    NAMES,
+    VOID,
+    blobs,
+    cityscapes_tally,
+    disturbed,
+    draw,
+    flat,
+    frames,
+    tallied,
+)
 
-from tfseg.datasets.cityscapes import LABELS
 from tfseg.errors import UserError
 from tfseg.evaluation import boundary
-from tfseg.evaluation.figures import Tally, cityscapes_prediction, elab_names, table
-from tfseg.evaluation.instances import CLASSES, MEAN_SIZE, VEHICLE
+from tfseg.evaluation.figures import Tally, elab_names, table
+from tfseg.evaluation.instances import CLASSES
 from tfseg.metrics import scores
-
-VOID = 255
-NAMES = ("road", "tree", "sky")
-TRAIN_IDS = np.array([label.train_id for label in LABELS], np.uint8)
-
-
-def blobs(rng, size, values, blob=6):
-    """A label map of blocks about `blob` pixels wide, some of them shifted by a pixel or two."""
-    height, width = size
-    coarse = rng.choice(np.array(values), (height // blob + 2, width // blob + 2))
-    rows = (np.arange(height) + rng.integers(0, 3, height)) // blob
-    columns = (np.arange(width) + rng.integers(0, 3, width)) // blob
-    return coarse[rows[:, None], columns].astype(np.uint8)
-
-
-def disturbed(rng, labels, values, share=0.2):
-    """Labels with some pixels and a block of something else."""
-    noise = rng.random(labels.shape) < share
-    result = np.where(noise, rng.choice(np.array(values), labels.shape), labels).astype(np.uint8)
-    height, width = labels.shape
-    result[height // 3 : height // 2, width // 4 : width // 2] = rng.choice(values)
-    return result
-
-
-def frames(seed=0, count=5, classes=3):
-    """(truth, prediction) pairs with void in the truth, and 7 and 255, no class, predicted."""
-    rng = np.random.default_rng(seed)
-    for index in range(count):
-        truth = blobs(rng, (31 + index, 47 - index), [*range(classes), VOID])
-        few = disturbed(rng, blobs(rng, truth.shape, [0, 1, 7, VOID]), range(classes), 0.05)
-        yield truth, np.where(rng.random(truth.shape) < 0.7, truth, few) if index % 2 else few
-
-
-def tallied(pairs, names=NAMES):
-    tally = Tally(names)
-    for pair in pairs:
-        tally.add(*pair)
-    return tally
 
 
 def slow_matrix(pairs, classes):
@@ -180,14 +150,6 @@ def test_order_does_not_matter():
     assert flat(ways[0]) == pytest.approx(flat(ways[1]), abs=1e-12)
 
 
-def flat(results):
-    """{path: value} of nested results."""
-    if not isinstance(results, dict | list):
-        return {"": results}
-    items = results.items() if isinstance(results, dict) else enumerate(results)
-    return {f"{key}/{path}": v for key, inner in items for path, v in flat(inner).items()}
-
-
 def test_without_boundaries_the_rest_is_the_same():
     tally = Tally(NAMES, boundaries=False)
     for pair in frames():
@@ -211,122 +173,6 @@ def test_expected_calibration_error_by_hand():
         {"confidence": 0.95, "accuracy": 0.5, "share": 0.5}
     )
     assert results["calibration"][3] == {"confidence": None, "accuracy": None, "share": 0}
-
-
-def draw(rng, size=(96, 160)):
-    """A frame of Cityscapes: label ids uint8, instance ids uint16, predicted ids uint8."""
-    ids = blobs(rng, size, range(34), 12)
-    instance = ids.astype(np.uint16)
-    with_objects = [label.id for label in LABELS if label.has_instances]
-    for number in range(40):
-        label = rng.choice(with_objects)
-        top, left = (rng.integers(0, length - 5) for length in size)
-        place = np.s_[top : top + rng.integers(2, 20), left : left + rng.integers(2, 30)]
-        ids[place] = label
-        group = number % 5 == 0
-        instance[place] = label if group else label * 1000 + number // 3
-    predicted = disturbed(rng, ids, range(34), 0.3)
-    vehicles = [label.id for label in LABELS if label.category == "vehicle"]
-    swap = np.isin(ids, vehicles) & (rng.random(size) < 0.5)
-    predicted[swap] = rng.choice(vehicles, swap.sum())
-    return ids, instance, predicted
-
-
-def official(folder, drawn, monkeypatch):
-    """What Cityscapes' own evaluator makes of the frames, run on files."""
-    name = "cityscapesscripts.evaluation.evalPixelLevelSemanticLabeling"
-    evaluator = importlib.import_module(name)
-    if not hasattr(np, "in1d"):  # which NumPy 2.4 took away
-        monkeypatch.setattr(np, "in1d", np.isin, raising=False)
-    truths, predictions = [], []
-    for index, (ids, instance, predicted) in enumerate(drawn):
-        stem = f"town_{index:06}_000019"
-        names = (f"{stem}_gtFine_labelIds", f"{stem}_gtFine_instanceIds", f"{stem}_pred")
-        paths = [str(folder / f"{name}.png") for name in names]
-        for path, pixels in zip(paths, (ids, instance, predicted), strict=True):
-            Image.fromarray(pixels).save(path)
-        truths.append(paths[0])
-        predictions.append(paths[2])
-    monkeypatch.setattr(evaluator.args, "quiet", True)
-    monkeypatch.setattr(evaluator.args, "JSONOutput", False)
-    return evaluator.evaluateImgLists(predictions, truths, evaluator.args)
-
-
-def cityscapes_tally(drawn):
-    tally = Tally(CLASSES)
-    for ids, instance, predicted in drawn:
-        tally.add(TRAIN_IDS[ids], cityscapes_prediction(predicted), instance)
-    return tally
-
-
-PARTS = {
-    "iou": "classScores", "iiou": "classInstScores",
-    "category_iou": "categoryScores", "category_iiou": "categoryInstScores",
-}  # fmt: skip
-MEANS = {
-    "miou": "averageScoreClasses", "iiou_mean": "averageScoreInstClasses",
-    "category_miou": "averageScoreCategories", "category_iiou_mean": "averageScoreInstCategories",
-}  # fmt: skip
-
-
-def check_agreement(results, wanted):
-    """All of the official figures; what is NaN there is None here, or no entry."""
-    for ours, theirs in PARTS.items():
-        there = {name: value for name, value in wanted[theirs].items() if not np.isnan(value)}
-        found = {name: value for name, value in results[ours].items() if value is not None}
-        assert found == pytest.approx(there, rel=0, abs=1e-9)
-    for ours, theirs in MEANS.items():
-        value = np.nan if results[ours] is None else results[ours]
-        assert value == pytest.approx(wanted[theirs], rel=0, abs=1e-9, nan_ok=True)
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_agrees_with_the_official_evaluator(seed, tmp_path, monkeypatch):
-    rng = np.random.default_rng(seed)
-    drawn = [draw(rng) for _ in range(3)]
-    tally = cityscapes_tally(drawn)
-    assert tally.matrix[:, VEHICLE].any()
-    results = tally.results()
-    check_agreement(results, official(tmp_path, drawn, monkeypatch))
-    assert results["iiou"].keys() == MEAN_SIZE.keys()
-    assert None not in flat(results).values()
-
-
-@pytest.mark.parametrize("value", [24001, 24], ids=["object", "group"])
-def test_classes_that_are_nowhere_agree_too(value, tmp_path, monkeypatch):
-    ids = np.full((8, 8), 7, np.uint8)
-    ids[:2] = 24
-    instance = ids.astype(np.uint16)
-    instance[:2] = value
-    drawn = [(ids, instance, np.full_like(ids, 29))]
-    results = cityscapes_tally(drawn).results()
-    check_agreement(results, official(tmp_path, drawn, monkeypatch))
-    assert results["iiou"]["person"] == (0 if value == 24001 else None)
-    assert results["category_iiou"]["vehicle"] == 0
-
-
-def test_iiou_is_left_out_where_a_frame_has_no_instances():
-    ids, instance, predicted = draw(np.random.default_rng(0))
-    tally = Tally(CLASSES)
-    for given in (instance, None):
-        tally.add(TRAIN_IDS[ids], cityscapes_prediction(predicted), given)
-    results = tally.results()
-    assert "iiou" not in results
-    assert "category_iou" in results
-    assert "iIoU: left out, the records hold no instances" in table(results)
-
-
-def test_perfect_predictions_give_one():
-    ids, instance, _ = draw(np.random.default_rng(0))
-    truth = TRAIN_IDS[ids]
-    tally = Tally(CLASSES)
-    assert tally.add(truth, truth, instance, np.ones(truth.shape, np.float32)) == 1
-    results = tally.results()
-    assert results.pop("ece") == 0
-    results.pop("calibration")
-    values = [value for value in flat(results).values() if value is not None]
-    assert values == pytest.approx([1] * len(values))
-    assert results["bf"]["road"] == 1
 
 
 def test_frames_of_void_alone_hold_nothing():

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 import safetensors.numpy
-from conftest import ROOT, SMALL
+from helpers.small import ROOT, SMALL
 from PIL import Image
 
 import tfseg

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from helpers.records import pixels
 from PIL import Image
-from test_records import pixels
 
 from tfseg.datasets import get_dataset, recognise
 from tfseg.errors import UserError

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
+from helpers.small import ROOT
 
 from tfseg.commands import COMMANDS
 

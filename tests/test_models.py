@@ -9,9 +9,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import ROOT
+from helpers.networks import COUNTS, ENCODERS, NETWORKS, PARITY, PARITY_LARGE
+from helpers.small import ROOT
 from keras import ops
-from networks import COUNTS, ENCODERS, NETWORKS, PARITY, PARITY_LARGE
 
 import tfseg
 from tfseg.catalog import parameters
@@ -246,7 +246,7 @@ import sys
 import numpy as np, keras, tfseg
 sys.path[:0] = ["tests", "tests/parity"]
 import rule
-from networks import PARITY
+from helpers.networks import PARITY
 from tfseg.weights import load_state_dict
 assert keras.backend.backend() == "jax" and "tensorflow" not in sys.modules
 for name in ("segnet", "deeplabv3plus_resnet50"):

@@ -4,7 +4,7 @@ import shutil
 
 import nbformat
 import pytest
-from conftest import ROOT
+from helpers.small import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 SHORTER = {"epochs = 20": "epochs = 1"}  # what a test has no time for

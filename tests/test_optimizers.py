@@ -6,7 +6,7 @@ import sys
 import keras
 import numpy as np
 import pytest
-from conftest import ROOT
+from helpers.small import ROOT
 
 from tfseg.training.optimizers import FusedAdamW
 

@@ -4,7 +4,7 @@ import re
 import tomllib
 
 import pytest
-from conftest import ROOT
+from helpers.small import ROOT
 from jinja2 import UndefinedError
 
 from tfseg.pages import render, write_page

@@ -5,8 +5,8 @@ import shutil
 import cv2
 import numpy as np
 import pytest
+from helpers.refusals import refused
 from PIL import Image
-from test_cli import refused
 
 import tfseg
 from tfseg.cli import main

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
+from helpers.small import ROOT
 
 import tfseg
 from tfseg.commands import COMMANDS

@@ -5,9 +5,9 @@ import dataclasses
 import cv2
 import numpy as np
 import pytest
-from conftest import few_streets
-from test_data import assert_equal_batches, take
-from test_records import first, pixels
+from helpers.batches import assert_equal_batches, take
+from helpers.records import first, pixels
+from helpers.small import few_streets
 
 from tfseg.data.order import frame_order
 from tfseg.data.pipeline import training_batches

@@ -9,8 +9,9 @@ import threading
 
 import numpy as np
 import pytest
+from helpers.pictures import picture
+from helpers.serving import b64, error_of, file_of, form, newest, pixels_of, wait_for
 from PIL import Image
-from serving import b64, error_of, file_of, form, newest, picture, pixels_of, wait_for
 
 from tfseg.evaluation.sources import Export
 

@@ -4,7 +4,7 @@ import os
 import socket
 
 import pytest
-from serving import Server, error_of
+from helpers.serving import Server, error_of
 
 from tfseg.cli import main
 from tfseg.config import ServeConfig

@@ -11,7 +11,8 @@ import time
 
 import pytest
 from faults import requests
-from serving import Server, b64, error_of, file_of, form, newest, picture, wait_for
+from helpers.pictures import picture
+from helpers.serving import Server, b64, error_of, file_of, form, newest, wait_for
 
 SERVING = "/v1/models/linknet"
 

@@ -6,7 +6,8 @@ import struct
 import zlib
 
 import pytest
-from serving import Server, b64, error_of, file_of, form, picture, wait_for
+from helpers.pictures import picture
+from helpers.serving import Server, b64, error_of, file_of, form, wait_for
 
 from tfseg.cli import main
 

@@ -6,7 +6,8 @@ import shutil
 
 import numpy as np
 import pytest
-from serving import Server, file_of, picture, pixels_of
+from helpers.pictures import picture
+from helpers.serving import Server, file_of, pixels_of
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the page's test needs playwright")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

@@ -15,7 +15,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
-from conftest import ROOT, SMALL, few_streets
+from helpers.small import ROOT, SMALL, few_streets
 
 from tfseg.config import TrainConfig
 from tfseg.errors import UserError

@@ -1,4 +1,4 @@
-"""A server in its own process, requests to it over real sockets, pictures to send."""
+"""A server in its own process, requests to it over real sockets, what to send."""
 
 import base64
 import http.client
@@ -10,8 +10,9 @@ import threading
 import time
 
 import numpy as np
-from conftest import ROOT
 from PIL import Image
+
+from helpers.small import ROOT
 
 
 class Server:
@@ -64,10 +65,6 @@ class Server:
         """SIGTERM; the exit code."""
         self.process.terminate()
         return self.process.wait(timeout=60)
-
-
-def picture(height=48, width=64, seed=0):
-    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
 
 
 def file_of(pixels, format="PNG", **options):

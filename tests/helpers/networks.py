@@ -1,4 +1,4 @@
-"""The table that tests/test_models.py and tests/test_networks.py run over: a network, a row."""
+"""The tables that tests/test_models.py runs over: a network, a row."""
 
 import keras
 

@@ -1,0 +1,30 @@
+"""Frames whose pixels say where they are, and a generator that draws what it is told."""
+
+import numpy as np
+
+SEEDS = range(20)
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+def ramp(height, width):
+    """A frame whose pixels say where they are: image (row, column, 0), label the row."""
+    rows, columns = np.indices((height, width), np.uint8)
+    image = np.stack([rows, columns, np.zeros_like(rows)], axis=-1)
+    image.flags.writeable = rows.flags.writeable = False  # an op that writes into its input fails
+    return image, rows
+
+
+class Turn:
+    """Draws what it is told: the factor, where the window falls, the angle."""
+
+    def __init__(self, *draws):
+        self.draws = list(draws)
+
+    def uniform(self, low, high):
+        return self.draws.pop(0)
+
+    def integers(self, low, high, endpoint):
+        return self.draws.pop(0)

@@ -1,0 +1,43 @@
+"""What draws a raw folder and keeps what must come of it."""
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+SIZE = (6, 8)
+
+
+class Raw:
+    """Draws a raw folder and keeps what must come of it: {split: {id: (image, label)}}."""
+
+    def __init__(self, folder):
+        self.folder, self.wanted, self.rng = folder, {}, np.random.default_rng(0)
+
+    def save(self, path, pixels, palette=None):
+        path = self.folder / path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        picture = Image.fromarray(pixels)
+        if palette:
+            picture.putpalette(palette)
+        picture.save(path)
+        return path
+
+    def image(self, path, size=SIZE):
+        """A picture of noise; returns what a decoder sees of it."""
+        path = self.save(path, self.rng.integers(0, 256, (*size, 3), np.uint8))
+        return tf.io.decode_image(path.read_bytes()).numpy()
+
+    def pick(self, rows):
+        """A label's places in `rows`, pairs of (raw, class index): raw pixels, and indices."""
+        place = self.rng.integers(0, len(rows), SIZE)
+        place.flat[: len(rows)] = np.arange(len(rows))[
+            : place.size
+        ]  # every row where there is room
+        raw, index = (np.array(column, np.uint8)[place] for column in zip(*rows, strict=True))
+        return raw, index
+
+    def frame(self, split, name, image, label, rows, palette=None):
+        raw, index = self.pick(rows)
+        shown = self.image(image)
+        self.save(label, raw, palette)
+        self.wanted.setdefault(split, {})[name] = (shown, index)
