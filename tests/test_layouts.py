@@ -3,7 +3,7 @@
 import pytest
 from helpers.folders import draw
 
-from tfseg.datasets import get_dataset
+from tfseg.datasets import get_dataset, recognise
 from tfseg.datasets.spec import refuse
 from tfseg.errors import UserError
 from tfseg.records.reader import open_records
@@ -182,3 +182,9 @@ def test_a_folder_that_is_not_understood_is_described(tmp_path, names, wanted):
         open_records(folder)
     assert "\n" not in str(refused.value)
     assert f"output={folder}" not in str(refused.value)  # which would write into it
+
+
+def test_the_names_of_another_data_set_are_the_users_beside_a_table(tmp_path):
+    names = ["images/00001.png", "labels/00001.png"]  # as GTA5 has them
+    assert recognise(draw(tmp_path / "x", names)) == ["folder"]
+    assert recognise(draw(tmp_path / "y", names, table=None)) == ["gta5"]

@@ -4,6 +4,7 @@ from tfseg.datasets import cityscapes
 from tfseg.datasets.coding import Values
 from tfseg.datasets.files import not_here, pair_folders
 from tfseg.datasets.spec import DatasetSpec
+from tfseg.datasets.tables import table_of
 from tfseg.errors import UserError
 from tfseg.images import image_size
 from tfseg.labels import VOID
@@ -14,6 +15,11 @@ WHERE = (
     "so that images/00001.png and labels/00001.png lie in the folder"
 )
 LICENSE_PLATE = 34  # Cityscapes' ids end at 33
+
+
+def confirm(source):
+    """Whether the mark is GTA5's: a user's own images may have that name, beside a table."""
+    return table_of(source) is None
 
 
 def spec():

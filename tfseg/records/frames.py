@@ -38,7 +38,7 @@ class Label:
 class Example:
     """What a conversion keeps of a frame: its bytes, (H, W), and facts of its label and image.
 
-    `unknown` and `soft` pixels are as `Label` has them, `pixels` counts class indices (256,).
+    `unknown` and `soft` pixels are as `Label` has them, `labels` are the class indices that occur.
     """
 
     serialized: bytes
@@ -47,7 +47,7 @@ class Example:
     example: str | None
     soft: int
     soft_example: str | None
-    pixels: np.ndarray
+    labels: tuple[int, ...]
     traits: Traits
 
 
@@ -70,9 +70,9 @@ def make_example(frame, size=None, encoding="keep", allow_unknown=False):
         index = cv2.resize(index, **exact)
         instance = None if instance is None else cv2.resize(instance, **exact)
     serialized = serialize(_encode(image, kept, encoding), index, frame.id, instance)
-    pixels = np.bincount(index.reshape(-1), minlength=256)
+    labels = np.flatnonzero(cv2.calcHist([index], [0], None, [256], [0, 256]))
     facts = label.unknown, label.example, label.soft, label.soft_example
-    return Example(serialized, index.shape, *facts, pixels, traits)
+    return Example(serialized, index.shape, *facts, tuple(labels.tolist()), traits)
 
 
 def quick_example(frame):

@@ -36,7 +36,7 @@ class Written:
         self.soft += example.soft
         if example.soft and self.soft_example is None:
             self.soft_example = f"{example.soft_example} in {frame.label}"
-        self.labels = sorted({*self.labels, *example.pixels.nonzero()[0].tolist()})
+        self.labels = sorted({*self.labels, *example.labels})
         self.tally.add(str(frame.image), example.traits)
         if list(example.size) not in self.sizes:
             self.sizes.append(list(example.size))
