@@ -25,12 +25,14 @@ class Version:
         signatures: {name: {input: `tf.TensorSpec`}}.
         definitions: {name: `SignatureDef`}, as the file has them.
         size: (H, W) of the images it takes; None is any.
+        pixel_range: values of images of more than 8 bits that become 0 and 255.
         single: it takes one image at a time.
     """
 
     def __init__(self, folder):
         self.number = int(folder.name)
         self.labels = json.loads((folder / "labels.json").read_text())
+        self.pixel_range = tuple(self.labels.get("pixel_range") or ()) or None
         self._model = tf.saved_model.load(str(folder))
         self._functions = dict(self._model.signatures)
         self.signatures = {
