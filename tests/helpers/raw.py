@@ -1,7 +1,6 @@
 """What draws a raw folder and keeps what must come of it."""
 
 import numpy as np
-import tensorflow as tf
 from PIL import Image
 
 SIZE = (6, 8)
@@ -25,7 +24,7 @@ class Raw:
     def image(self, path, size=SIZE):
         """A picture of noise; returns what a decoder sees of it."""
         path = self.save(path, self.rng.integers(0, 256, (*size, 3), np.uint8))
-        return tf.io.decode_image(path.read_bytes()).numpy()
+        return np.asarray(Image.open(path))
 
     def pick(self, rows):
         """A label's places in `rows`, pairs of (raw, class index): raw pixels, and indices."""

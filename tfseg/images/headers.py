@@ -28,8 +28,13 @@ def _tags(data, start=None):
     """A directory of a TIFF: its first, or the one that starts at a byte."""
     header = data[: 16 if data[2] == 43 or data[3] == 43 else 8]
     directory, file = TiffImagePlugin.ImageFileDirectory_v2(header), io.BytesIO(data)
-    file.seek(directory.next if start is None else start)
+    place = directory.next if start is None else start
+    if not 8 <= place < len(data) - 1:
+        raise ValueError("it is truncated: its directory is missing")
+    file.seek(place)
     directory.load(file)
+    if _TIFF["length"] not in directory:
+        raise ValueError("it is truncated in its directory")
     return directory
 
 

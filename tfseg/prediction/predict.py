@@ -1,4 +1,4 @@
-"""`predict`: masks of picture files, of folders of them, and of videos and cameras."""
+"""`predict`: masks of image files, of folders of them, and of videos and cameras."""
 
 import os
 from collections import deque
@@ -15,11 +15,12 @@ from tfseg.devices import select
 from tfseg.errors import UserError, unknown
 from tfseg.networks import find_network
 from tfseg.prediction.engine import uncertainty
-from tfseg.prediction.segmenter import make_segmenter, read_picture
+from tfseg.prediction.inputs import find_images
+from tfseg.prediction.segmenter import make_segmenter
 from tfseg.prediction.video import VIDEOS, label_video, open_video
 from tfseg.visualize import overlay, write_mask, write_picture
 
-# What is written of a picture, and how its file's name ends.
+# What is written of an image, and how its file's name ends.
 ENDS = {
     "mask": ".png",
     "overlay": "_overlay.png",
@@ -29,44 +30,57 @@ ENDS = {
 
 
 def predict(config):
-    """Labels what a `PredictConfig` names; for a picture writes the files of `ENDS` asked for."""
+    """Labels what a `PredictConfig` names; for an image writes the files of `ENDS` asked for."""
     for kind in config.save:
         if kind not in ENDS:
             raise unknown("kind of --save", kind, ENDS)
     if config.input is None:
-        raise UserError("predict needs --input=PICTURE, FOLDER, VIDEO or a camera's number")
+        raise UserError("predict needs --input=IMAGE, FOLDER, VIDEO or a camera's number")
     camera = str(config.input).isdecimal() and not config.input.exists()
     if camera or config.input.suffix.lower() in VIDEOS:
         capture = open_video(config, camera)
         select(config.gpu, config.mem_frac)
         label_video(config, capture, make_segmenter(find_network(config), config), camera)
         return
-    pictures = _pictures(config.input)
+    images = find_images(config.input, config.output)
     if config.output.suffix.lower() in PICTURES | VIDEOS.keys() and not config.output.is_dir():
-        raise UserError(f"--output={config.output}: of pictures, wanted a folder")
-    _check_targets(pictures, config.output, config.save)
+        raise UserError(f"--output={config.output}: of images, wanted a folder")
+    _check_targets(images, config.output, config.save)
     select(config.gpu, config.mem_frac)
     segmenter = make_segmenter(find_network(config), config)
     config.output.mkdir(parents=True, exist_ok=True)
-    _label_all(pictures, segmenter, config)
-    print(f"wrote {' and '.join(config.save)} of {len(pictures)} pictures in {config.output}")
+    _label_all(images, segmenter, config)
+    print(f"wrote {' and '.join(config.save)} of {len(images)} images in {config.output}")
 
 
-def _label_all(pictures, segmenter, config):
-    """The network here; other threads read and write, a picture each before and behind it."""
+def _label_all(images, segmenter, config):
+    """The network here; other threads read and write, an image each before and behind it."""
     workers = config.workers or os.cpu_count()
+    ahead = 1 if config.tile else workers  # large images: no more of them than needed
+
+    def read(item):
+        file = segmenter.open(item[0])
+        return segmenter.pixels_of(file), file.alpha
+
+    transparent = []
     with ThreadPoolExecutor(workers) as pool:
         writing = deque()
-        frames = _ahead(pool, workers, read_picture, pictures)
-        for path, pixels in tqdm(frames, "predicting", len(pictures), unit="picture"):
+        frames = _ahead(pool, ahead, read, images)
+        for (path, place), (pixels, alpha) in tqdm(frames, "predicting", len(images), unit="image"):
             segmenter.engine.check_size(*pixels.shape[:2], path)
+            transparent += [path] * alpha
             answers = _answers(segmenter, pixels, config.save)
-            targets = _targets(path, config.output, config.save)
+            targets = _targets(place, config.output, config.save)
             writing.append(pool.submit(_write, targets, answers, pixels, segmenter.colors))
-            if len(writing) > workers:
+            if len(writing) > ahead:
                 writing.popleft().result()
         for done in writing:
             done.result()
+    if transparent:
+        print(
+            f"note: {len(transparent)} of {len(images)} images have transparency, which is left "
+            f"out (the first: {transparent[0]})"
+        )
 
 
 def _ahead(pool, count, function, items):
@@ -95,6 +109,7 @@ def _answers(segmenter, pixels, save):
 
 def _write(targets, answers, pixels, colors):
     for kind, path in targets.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
         if kind == "mask":
             write_mask(path, answers["mask"], colors)
         elif kind == "overlay":
@@ -107,32 +122,17 @@ def _write(targets, answers, pixels, colors):
             write_picture(path, cv2.applyColorMap(shade, cv2.COLORMAP_MAGMA)[..., ::-1])
 
 
-def _pictures(path):
-    if not path.exists():
-        raise UserError(f"--input={path} does not exist")
-    if not path.is_dir():
-        return [path]
-    found = sorted(
-        file
-        for file in path.iterdir()
-        if file.suffix.lower() in PICTURES and not file.name.startswith(".")
-    )
-    if not found:
-        raise UserError(f"--input={path} holds no pictures ({', '.join(sorted(PICTURES))})")
-    return found
+def _targets(place, output, save):
+    """Where the answers of an image go."""
+    return {kind: output / place.parent / f"{place.name}{ENDS[kind]}" for kind in save}
 
 
-def _targets(path, output, save):
-    """Where the answers of a picture go."""
-    return {kind: output / f"{path.stem}{ENDS[kind]}" for kind in save}
-
-
-def _check_targets(pictures, output, save):
-    """Raises `UserError` where an answer would overwrite a picture or another answer."""
-    sources = {path.resolve() for path in pictures}
+def _check_targets(images, output, save):
+    """Raises `UserError` where an answer would overwrite an image or another answer."""
+    sources = {path.resolve() for path, _ in images}
     seen: dict[Path, Path] = {}
-    for path in pictures:
-        for target in _targets(path, output, save).values():
+    for path, place in images:
+        for target in _targets(place, output, save).values():
             if target.resolve() in sources:
                 raise UserError(f"--output={output} would overwrite {target}; choose another")
             if target in seen:

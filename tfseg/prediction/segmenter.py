@@ -7,11 +7,15 @@ import keras
 import numpy as np
 from PIL import Image, ImageOps
 
-from tfseg.config import LookConfig
+from tfseg.config import LookConfig, PredictConfig
 from tfseg.errors import UserError
+from tfseg.images import MOST_PIXELS, ImageData, open_image
 from tfseg.networks import Network, load_run
 from tfseg.prediction.crf import CRF
 from tfseg.prediction.engine import Engine
+
+Images = str | Path | Image.Image | np.ndarray
+DEEP = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")  # modes of PIL images of more than 8 bits
 
 
 class Segmenter:
@@ -22,6 +26,7 @@ class Segmenter:
         classes: class names, index for index.
         colors: RGB colours in 0..255, one a class.
         engine: how it looks at images, an `Engine`.
+        pixel_range: values of image files of more than 8 bits that become 0 and 255.
 
     Example:
         >>> segmenter = tfseg.load("runs/camvid-linknet-20260101-120000")
@@ -35,31 +40,81 @@ class Segmenter:
         engine: Engine,
         classes: tuple[str, ...],
         colors: tuple[tuple[int, int, int], ...],
+        pixel_range: tuple[float, float] | None = None,
     ) -> None:
         self.engine, self.classes, self.colors = engine, classes, colors
+        self.pixel_range = pixel_range
 
     @property
     def model(self) -> keras.Model:
         return self.engine.network
 
-    def predict(self, image: str | Path | np.ndarray) -> np.ndarray:
+    def predict(self, image: Images) -> np.ndarray:
         """The class of every pixel, uint8 (H, W), at the image's own size.
 
-        `image` is an image file, or RGB pixels uint8 (H, W, 3). Raises `UserError` for a file
-        that is no image.
+        `image` is an image file, a PIL image, or pixels uint8 in 0..255: RGB (H, W, 3), gray (H, W)
+        or (H, W, 1), or a batch (N, H, W, 3), whose answer is (N, H, W). Raises `UserError` for a
+        file that is no image, and for pixels of another dtype or shape.
         """
-        return self.engine.mask(self._pixels(image))
+        return self._each(self.engine.mask, image)
 
-    def probabilities(self, image: str | Path | np.ndarray) -> np.ndarray:
+    def probabilities(self, image: Images) -> np.ndarray:
         """The probabilities of the classes at every pixel, float32 (H, W, K); as `predict`."""
-        return self.engine.probabilities(self._pixels(image))
+        return self._each(self.engine.probabilities, image)
+
+    def open(self, path: str | Path) -> ImageData:
+        """An image file, its header read; with tiles it may have any size."""
+        most = None if self.engine.tile else MOST_PIXELS
+        mend = "give --tile=1024, which takes images of any size"
+        return open_image(path, max_pixels=most, mend=mend)
+
+    def pixels_of(self, file: ImageData) -> np.ndarray:
+        """RGB pixels uint8 (H, W, 3) of an opened file, in the range that it was trained with."""
+        return file.pixels(self.pixel_range)
+
+    def _each(self, answer, image):
+        pixels = self._pixels(image)
+        if pixels.ndim == 4:
+            return np.stack([answer(one) for one in pixels])
+        return answer(pixels)
 
     def _pixels(self, image):
-        pixels = np.asarray(image) if not isinstance(image, str | Path) else read_picture(image)
-        if pixels.ndim != 3 or pixels.shape[2] != 3:
-            raise UserError(f"image of shape {pixels.shape}; wanted RGB pixels (H, W, 3)")
-        self.engine.check_size(*pixels.shape[:2], "the image")
+        if isinstance(image, str | Path):
+            pixels = self.pixels_of(self.open(image))
+        else:
+            pixels = _checked(_array(image))
+        self.engine.check_size(*pixels.shape[-3:-1], "the image")
         return pixels
+
+
+def _array(image):
+    if isinstance(image, Image.Image) and image.mode not in DEEP:
+        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    return np.asarray(image)
+
+
+def _checked(pixels):
+    """RGB pixels (H, W, 3) or (N, H, W, 3) of an array. Raises `UserError`."""
+    if pixels.dtype != np.uint8:
+        raise UserError(
+            f"image of {pixels.dtype}{_extent(pixels)}; wanted uint8 levels of 0 to 255: scale it, "
+            f"then image.astype('uint8')"
+        )
+    gray = pixels.ndim == 2 or pixels.shape[-1:] == (1,)
+    if pixels.ndim == 2:
+        pixels = pixels[..., None]
+    if pixels.ndim not in (3, 4) or pixels.shape[-1] not in (1, 3) or not pixels.size:
+        raise UserError(
+            f"image of shape {pixels.shape}; wanted RGB (H, W, 3), gray (H, W), or a batch of "
+            f"images (N, H, W, 3)"
+        )
+    return np.repeat(pixels, 3, axis=-1) if gray else pixels
+
+
+def _extent(pixels):
+    if pixels.dtype.kind not in "uif" or not pixels.size:
+        return ""
+    return f" from {pixels.min():g} to {pixels.max():g}"
 
 
 def load(run: str | Path, checkpoint: str | Path | None = None, **looks: Any) -> Segmenter:
@@ -79,13 +134,19 @@ def load(run: str | Path, checkpoint: str | Path | None = None, **looks: Any) ->
         >>> mask = tfseg.load("runs/camvid-linknet-20260101-120000").predict("photo.jpg")
     """
     network = load_run(run, checkpoint)
-    return Segmenter(Engine(network.model, **looks), network.labels.classes, network.labels.colors)
+    return _segmenter(network, Engine(network.model, **looks), None)
 
 
-def make_segmenter(network: Network, config: LookConfig) -> Segmenter:
+def make_segmenter(network: Network, config: PredictConfig) -> Segmenter:
     """A `Network` that looks at images as a command's flags say."""
+    return _segmenter(network, make_engine(network.model, config), config.pixel_range)
+
+
+def _segmenter(network, engine, pixel_range):
+    """With the run's range of pixels, where no other is given."""
+    known = getattr(network.settings, "pixel_range", None)
     labels = network.labels
-    return Segmenter(make_engine(network.model, config), labels.classes, labels.colors)
+    return Segmenter(engine, labels.classes, labels.colors, pixel_range or known)
 
 
 def make_engine(network: keras.Model, config: LookConfig) -> Engine:
@@ -98,15 +159,3 @@ def make_engine(network: keras.Model, config: LookConfig) -> Engine:
     if given and not config.crf:
         raise UserError(f"--crf_{next(iter(given))} is of --crf; give that too")
     return Engine(network, **config.group("looks"), crf=CRF(**given) if config.crf else None)
-
-
-def read_picture(path):
-    """RGB pixels uint8 (H, W, 3) of a picture file, upright as its EXIF says, or `UserError`."""
-    if not Path(path).is_file():
-        raise UserError(f"picture {path} does not exist")
-    try:
-        with Image.open(path) as picture:
-            ImageOps.exif_transpose(picture, in_place=True)
-            return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(f"{path} is not a picture that can be read, or damaged: {error}") from None

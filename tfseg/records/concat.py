@@ -16,7 +16,7 @@ def concat(opened, weights=None):
     """
     first, *others = opened
     for other in others:
-        for key in ("classes", "encoding"):
+        for key in ("classes", "encoding", "pixel_range"):
             if getattr(other.info, key) != getattr(first.info, key):
                 raise UserError(
                     f"{first.path} and {other.path} have different {key}; "

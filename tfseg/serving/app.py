@@ -68,7 +68,8 @@ async def segment(request: Request, output: Literal["mask", "overlay"] = "mask")
     service, start = request.app.state.service, time.perf_counter()
     data = await _image(request)
     version = service.versions.current
-    image, own = await service.decode(read_picture, data, service.max_pixels, version.size)
+    wanted = (service.max_pixels, version.size, version.pixel_range)
+    image, own = await service.decode(read_picture, data, *wanted)
     del data
     pixels, before = image.shape[0] * image.shape[1], time.perf_counter()
     outputs = await service.run(version, "serving_default", {"images": image[None]}, pixels)

@@ -1,6 +1,7 @@
 """An export's `labels.json`, believed only when all of it is right."""
 
 import json
+import math
 
 
 def read_labels(path):
@@ -37,7 +38,19 @@ def _facts(labels):
     smallest = labels.get("smallest", 1)  # which older exports do not have
     if type(smallest) is not int or smallest < 1:
         raise ValueError(f"labels.json: smallest is {smallest!r}; wanted pixels, 1 or more")
-    return {**facts, "smallest": smallest}
+    return {**facts, "smallest": smallest, "pixel_range": _range(labels.get("pixel_range"))}
+
+
+def _range(values):
+    """The values that become 0 and 255 in images of more than 8 bits, or None."""
+    if values is None:
+        return None
+    numbers = isinstance(values, list) and all(type(value) in (int, float) for value in values)
+    if not (numbers and len(values) == 2 and values[0] < values[1] < math.inf):
+        raise ValueError(
+            f"labels.json: pixel_range is {values!r}; wanted two numbers, low and high"
+        )
+    return tuple(values)
 
 
 def _is_text(value):

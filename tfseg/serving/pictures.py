@@ -1,55 +1,72 @@
 """Picture files in, PNGs out. Whatever is wrong with a file is a 4xx in one line."""
 
 import io
+from contextlib import contextmanager
 
+import cv2
 import numpy as np
 from fastapi import HTTPException
-from PIL import Image, ImageOps
+from PIL import Image
 
+from tfseg.errors import UserError
+from tfseg.images import open_image
 from tfseg.visualize import overlay, write_mask, write_picture
 
-FORMATS = ("JPEG", "PNG", "WEBP")
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
 ENCODED = ("JPEG", "PNG")  # what the signature `encoded` decodes in its graph
+NAME = "the image"
 
 
-def read_picture(data, max_pixels, size=None):
+def read_picture(data, max_pixels, size=None, pixel_range=None):
     """RGB pixels uint8 (H, W, 3), upright as the EXIF says, scaled to `size` (H, W) if given.
 
     Also returns the picture's own (H, W). Raises `HTTPException`.
     """
-    picture = _opened(data, max_pixels, FORMATS)
-    try:
-        picture = ImageOps.exif_transpose(picture).convert("RGB")
-    except Exception as error:  # Pillow's decoders throw whatever damaged bytes lead them to
-        raise HTTPException(400, f"the image is damaged: {_line(error)}") from None
-    own = (picture.height, picture.width)
+    with _refused():
+        pixels = _opened(data, max_pixels, FORMATS).pixels(pixel_range)
+    own = pixels.shape[:2]
     if size and size != own:
-        picture = picture.resize(size[::-1], Image.Resampling.BILINEAR)
-    return np.asarray(picture), own
+        picture = Image.fromarray(pixels).resize(size[::-1], Image.Resampling.BILINEAR)
+        pixels = np.asarray(picture)
+    return pixels, own
 
 
 def count_pixels(data, max_pixels):
     """Pixels of a picture for `encoded`, from its header alone. Raises `HTTPException`."""
-    picture = _opened(data, max_pixels, ENCODED)
-    return picture.width * picture.height
+    with _refused():
+        height, width = _opened(data, max_pixels, ENCODED).size
+    return width * height
+
+
+def for_graph(data, max_pixels, pixel_range):
+    """The file as `encoded` reads it: one that lies on its side, or is CMYK, as an upright PNG.
+
+    The graph knows no EXIF. Raises `HTTPException`.
+    """
+    with _refused():
+        image = _opened(data, max_pixels, ENCODED)
+        if image.orientation == 1 and image.mode != "CMYK":
+            return data
+        return cv2.imencode(".png", image.pixels(pixel_range)[..., ::-1])[1].tobytes()
+
+
+@contextmanager
+def _refused():
+    try:
+        yield
+    except UserError as error:
+        raise HTTPException(400, error.typed) from None
 
 
 def _opened(data, max_pixels, formats):
     """The picture with its header read and nothing decoded."""
-    try:
-        picture = Image.open(io.BytesIO(data), formats=formats)
-    except Image.DecompressionBombError:  # more than Pillow itself allows
+    image = open_image(data, name=NAME, formats=formats, max_pixels=None)
+    height, width = image.size
+    if width * height > max_pixels:
         raise HTTPException(
-            413, f"the image is huge; this server takes {max_pixels} pixels"
-        ) from None
-    except Exception as error:  # as above
-        known = ", ".join(formats)
-        reason = "" if isinstance(error, Image.UnidentifiedImageError) else f": {_line(error)}"
-        raise HTTPException(400, f"not an image that can be read ({known}){reason}") from None
-    if picture.width * picture.height > max_pixels:
-        size = f"{picture.width}x{picture.height}"
-        raise HTTPException(413, f"the image has {size} pixels; this server takes {max_pixels}")
-    return picture
+            413, f"the image has {width}x{height} pixels; this server takes {max_pixels}"
+        )
+    return image
 
 
 def mask_png(mask, own, colors):
@@ -72,7 +89,3 @@ def _at(mask, own):
     if mask.shape == own:
         return mask
     return np.asarray(Image.fromarray(mask).resize(own[::-1], Image.Resampling.NEAREST))
-
-
-def _line(error):
-    return " ".join(str(error).split())[:120] or type(error).__name__

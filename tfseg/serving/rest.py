@@ -2,11 +2,12 @@
 
 import math
 
+import numpy as np
 from fastapi import APIRouter, HTTPException, Request, Response
 from google.protobuf.json_format import MessageToDict
 from starlette.convertors import IntegerConvertor, StringConvertor, register_url_convertor
 
-from tfseg.serving.pictures import count_pixels
+from tfseg.serving.pictures import count_pixels, for_graph
 from tfseg.serving.schemas import POST_ERRORS, PREDICT, PREDICT_ANSWER, STATUS, errors, json_of
 from tfseg.serving.tensors import read_request, write_answer
 
@@ -100,6 +101,7 @@ async def _predict(request, version):
     body = await request.body()
     signature, inputs, row = await service.decode(_read, body, version)
     pixels = await service.compute(_count, inputs, service.max_pixels)
+    inputs = await service.compute(_upright, inputs, service.max_pixels, version.pixel_range)
     outputs = await service.run(version, signature, inputs, pixels)
     answer = await service.compute(write_answer, outputs, row)
     return Response(answer, media_type="application/json")
@@ -130,3 +132,13 @@ def _count(inputs, max_pixels):
         else:
             pixels += math.prod(array.shape[:3])
     return pixels
+
+
+def _upright(inputs, max_pixels, pixel_range):
+    """The inputs, files among them as the graph reads them."""
+    upright = dict(inputs)
+    for name, array in inputs.items():
+        if array.dtype == object:
+            files = [for_graph(data, max_pixels, pixel_range) for data in array.flat]
+            upright[name] = np.array(files, object).reshape(array.shape)
+    return upright

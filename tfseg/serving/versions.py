@@ -25,12 +25,14 @@ class Version:
         signatures: {name: {input: `tf.TensorSpec`}}.
         definitions: {name: `SignatureDef`}, as the file has them.
         size: (H, W) of the images it takes; None is any.
+        pixel_range: values of images of more than 8 bits that become 0 and 255.
         single: it takes one image at a time.
     """
 
     def __init__(self, folder):
         self.number = int(folder.name)
         self.labels = read_labels(folder / "labels.json")
+        self.pixel_range = self.labels.get("pixel_range")
         self._model = tf.saved_model.load(str(folder))
         self._functions = dict(self._model.signatures)
         self.signatures = {

@@ -1,0 +1,74 @@
+"""Image files of every kind, drawn: also such as no library writes."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+from PIL import Image
+
+ORIENTATION = 0x0112
+
+
+def smooth(height, width, channels=3, seed=0):
+    """Pixels uint8 of an image that a photo compresses like: (H, W, C)."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (5, 6, channels), np.uint8)
+    bands = [Image.fromarray(coarse[..., i]).resize((width, height)) for i in range(channels)]
+    return np.stack([np.asarray(band) for band in bands], axis=-1)
+
+
+def saved(image, kind, orientation=None, **options):
+    """The bytes of a PIL image, or of uint8 or uint16 pixels, as Pillow writes them."""
+    image = image if isinstance(image, Image.Image) else Image.fromarray(image)
+    if orientation:
+        exif = Image.Exif()
+        exif[ORIENTATION] = orientation
+        options["exif"] = exif
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def tiff(array, orientation=1, extra=(), pages=1):
+    """An uncompressed TIFF of (H, W) or (H, W, bands), of the array's dtype."""
+    array = array if array.ndim == 3 else array[..., None]
+    height, width, bands = array.shape
+    bits, kind = 8 * array.dtype.itemsize, {"u": 1, "i": 2, "f": 3}[array.dtype.kind]
+    entries = [
+        (256, 4, [width]), (257, 4, [height]), (258, 3, [bits] * bands), (259, 3, [1]),
+        (262, 3, [2 if bands >= 3 else 1]), (273, 4, [8]), (274, 3, [orientation]),
+        (277, 3, [bands]), (278, 4, [height]), (279, 4, [array.nbytes]), (284, 3, [1]),
+        *([(338, 3, list(extra))] if extra else []), (339, 3, [kind] * bands),
+    ]  # fmt: skip
+    data = bytearray(struct.pack("<2sHI", b"II", 42, 8 + array.nbytes))
+    data += array.astype(array.dtype.newbyteorder("<")).tobytes()
+    for page in range(pages):
+        data += _directory(entries, len(data), last=page == pages - 1)
+    return bytes(data)
+
+
+def _directory(entries, start, last):
+    after, table = start + 2 + 12 * len(entries) + 4, bytearray(struct.pack("<H", len(entries)))
+    values = bytearray()
+    for tag, kind, numbers in entries:
+        packed = struct.pack(f"<{len(numbers)}{'H' if kind == 3 else 'I'}", *numbers)
+        if len(packed) > 4:
+            place = struct.pack("<I", after + len(values))
+            values += packed + b"\0" * (len(packed) % 2)
+        else:
+            place = packed.ljust(4, b"\0")
+        table += struct.pack("<HHI", tag, kind, len(numbers)) + place
+    return table + struct.pack("<I", 0 if last else after + len(values)) + values
+
+
+def png_that_says(width, height):
+    """A PNG's header, and next to nothing behind it."""
+
+    def chunk(kind, data):
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    pixels = chunk(b"IDAT", zlib.compress(b"\0" * 100))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + pixels + chunk(b"IEND", b"")
