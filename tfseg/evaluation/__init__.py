@@ -1,1 +1,4 @@
-"""A trained network at work: figures, masks, pictures."""
+"""The `test` command: figures of masks against labels, and their report.
+
+Masks come from `prediction`, from exports in their own runtimes, or from a folder.
+"""

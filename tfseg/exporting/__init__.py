@@ -1,1 +1,4 @@
-"""Trained networks as files that other runtimes load."""
+"""Trained networks as files of other runtimes: one file per format, with its writer and reader.
+
+Nothing here trains or scores; the graph that every format carries is in `graph`.
+"""

@@ -1,1 +1,4 @@
-"""An export behind HTTP: TensorFlow Serving's REST API, pictures in and masks out, and a page."""
+"""HTTP: TensorFlow Serving's API, images to masks, a page.
+
+It serves exports as they lie on disk; no network, record or run is known here.
+"""
