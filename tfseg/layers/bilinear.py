@@ -7,7 +7,10 @@ from keras import ops
 
 @keras.saving.register_keras_serializable("tfseg")
 class BilinearKernel(keras.initializers.Initializer):
-    """A transposed convolution that starts as bilinear upsampling of each class (Long et al. 2015, section 3.3)."""
+    """A transposed convolution that starts as bilinear upsampling of each class.
+
+    Long et al. 2015, section 3.3.
+    """
 
     def __call__(self, shape, dtype=None):
         side, _, classes, _ = shape
