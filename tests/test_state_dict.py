@@ -72,10 +72,11 @@ def test_a_misfit_is_told_in_pytorchs_shapes(kind):
     model = network(layer(), channels)
     conv = model.get_layer("conv")
     assert torch_shape(conv, conv.kernel.shape) == shape
-    state = {"conv.weight": np.zeros((*shape[:2], 5, 5), "f4"), "conv.bias": np.zeros(8, "f4")}
-    with pytest.raises(UserError) as refused:
-        load_state_dict(model, state)
-    assert f"conv.weight is {(*shape[:2], 5, 5)}, wanted {shape}" in str(refused.value)
+    for wrong in ((*shape[:2], 5, 5), (shape[0] // 2, shape[1] * 2, 3, 3)):  # the other size, too
+        state = {"conv.weight": np.zeros(wrong, "f4"), "conv.bias": np.zeros(8, "f4")}
+        with pytest.raises(UserError) as refused:
+            load_state_dict(model, state)
+        assert f"conv.weight is {wrong}, wanted {shape}" in str(refused.value)
 
 
 @pytest.mark.parametrize(

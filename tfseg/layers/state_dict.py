@@ -1,5 +1,6 @@
 """A PyTorch state dict -> the layers of a network that bear its module paths."""
 
+import math
 import re
 
 import numpy as np
@@ -59,13 +60,12 @@ def fill(wanted, found, what, *, strict=True, skip_head=False):
     arrays, misshapen = {}, []
     for key in wanted.keys() & found.keys():
         layer, variable = wanted[key]
-        array = _in_layout(np.asarray(found[key]), layer, tuple(variable.shape))
-        if array.shape == tuple(variable.shape):
-            arrays[key] = array
+        shape = torch_shape(layer, variable.shape)
+        array = _as_shaped(np.asarray(found[key]), shape)
+        if array.shape == shape:
+            arrays[key] = _in_layout(array, layer, tuple(variable.shape))
         else:
-            misshapen.append(
-                f"{key} is {np.shape(found[key])}, wanted {torch_shape(layer, variable.shape)}"
-            )
+            misshapen.append(f"{key} is {array.shape}, wanted {shape}")
     wrong = [*(missing + unexpected if strict else []), *([] if skip_head else misshapen)]
     if wrong or not arrays:
         shown = "; ".join(sorted(wrong)[:5]) or "no key of it is known"
@@ -76,20 +76,23 @@ def fill(wanted, found, what, *, strict=True, skip_head=False):
     return sorted(missing + unexpected + misshapen)
 
 
+def _as_shaped(array, shape):
+    """The array as PyTorch would have it: a linear layer became a convolution, or one number."""
+    linear = len(shape) == 4 and array.shape == (shape[0], math.prod(shape[1:]))
+    return array.reshape(shape) if linear or array.size == math.prod(shape) == 1 else array
+
+
 def _in_layout(array, layer, shape):
     """PyTorch's array in Keras' layout.
 
     OIHW becomes HWIO, IOHW of transposed convolutions HWOI, and (I·M)1HW of depthwise ones HWIM:
     channel i·M + m comes from channel i in both.
     """
-    if len(shape) == 4 and array.ndim == 2 and array.size == np.prod(shape):
-        array = array.reshape(torch_shape(layer, shape))  # a linear layer that became a convolution
-    if array.ndim == 4 and isinstance(layer, DepthwiseConv2D):
-        array = array.transpose(2, 3, 0, 1)
-        return array.reshape(shape) if array.size == np.prod(shape) else array
-    if array.ndim == 4:
-        return array.transpose(2, 3, 1, 0)
-    return array.reshape(shape) if array.size == 1 and np.prod(shape) == 1 else array
+    if len(shape) != 4:
+        return array
+    if isinstance(layer, DepthwiseConv2D):
+        return array.transpose(2, 3, 0, 1).reshape(shape)
+    return array.transpose(2, 3, 1, 0)
 
 
 def torch_shape(layer, shape):
