@@ -10,7 +10,7 @@ from helpers.image_files import png_that_says, saved, smooth, tiff
 from PIL import Image, ImageOps
 
 from tfseg.errors import UserError
-from tfseg.images import image_size, open_image, read_image, read_label_pixels
+from tfseg.images import check_label_format, image_size, open_image, read_image
 from tfseg.records.example import decode_file
 
 RGB = smooth(20, 30)
@@ -206,8 +206,10 @@ LABELS = {
 def test_labels_are_read_as_they_lie_in_the_file(mode, tmp_path):
     data, wanted = LABELS[mode]
     (tmp_path / "label.png").write_bytes(data)
-    values, found = read_label_pixels(tmp_path / "label.png")
-    assert found == mode
+    file = open_image(tmp_path / "label.png")
+    check_label_format(file)
+    values = file.stored()
+    assert file.mode == mode
     assert values.dtype == wanted.dtype
     np.testing.assert_array_equal(values, wanted)
     assert image_size(tmp_path / "label.png") == (20, 30)
@@ -216,4 +218,4 @@ def test_labels_are_read_as_they_lie_in_the_file(mode, tmp_path):
 def test_a_label_that_is_a_jpeg_is_refused(tmp_path):
     (tmp_path / "label.png").write_bytes(saved(RGB, "JPEG"))
     with pytest.raises(UserError, match="is a JPEG, which smears label values"):
-        read_label_pixels(tmp_path / "label.png")
+        check_label_format(open_image(tmp_path / "label.png"))

@@ -11,7 +11,10 @@ from tfseg.errors import UserError
 
 _TIFF = {"width": 256, "length": 257, "bits": 258, "photometric": 262, "orientation": 274,
          "bands": 277, "extra": 338, "kind": 339, "subfile": 254}  # fmt: skip
-_FLOAT = 3  # TIFF's SampleFormat
+_UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3  # TIFF's SampleFormat
+_NUMBERS = {_UNSIGNED: "unsigned numbers", _SIGNED: "signed numbers", _FLOAT: "floats"}
+_UNREAD = ((16, _FLOAT), (24, _FLOAT), (64, _UNSIGNED), (64, _SIGNED))
+_OPENCVS = ((8, _SIGNED), (32, _UNSIGNED), (64, _FLOAT))  # kinds that Pillow takes for others
 _CMYK, _LAB = 5, 8  # TIFF's PhotometricInterpretation
 
 
@@ -78,10 +81,15 @@ def check_tiff(data, name):
         )
     bits, kind = _tag(tags, "bits", (1,))[0], _tag(tags, "kind", (1,))[0]
     mode = ("RGB" if colors == 3 else "L") + "A" * alpha
-    if kind == _FLOAT and (bits == 64 or colors == 3):
-        return mode + ";F"
-    if colors == 3 and bits > 8 and photometric != _LAB:
-        return mode + (";16" if (bits, kind) == (16, 1) else ";I")
+    wide = bits > 8 or kind in (_SIGNED, _FLOAT)
+    if (wide and mode == "LA") or (bits, kind) in _UNREAD:
+        raise UserError(
+            f"{name} holds {bits}-bit {_NUMBERS.get(kind, 'data')} ({mode}), which no reader here "
+            f"knows; save it as 8- or 16-bit numbers or as 32-bit floats, without alpha"
+        )
+    if (bits, kind) in _OPENCVS or (colors == 3 and wide and photometric != _LAB):
+        deep = (bits, kind) == (16, _UNSIGNED)
+        return mode + (";16" if deep else ";F" if kind == _FLOAT else ";I")
     return None
 
 
