@@ -120,7 +120,7 @@ def test_a_second_conversion_at_the_same_time_is_refused(tmp_path):
         every = base.frames(source, report)
 
         def image():  # drawn while the first conversion is under way
-            with pytest.raises(UserError, match="another conversion is writing") as error:
+            with pytest.raises(UserError, match="another process is writing") as error:
                 convert(base, None, tmp_path)
             refused.append(error)
             return every["train"][1].image()

@@ -33,6 +33,19 @@ def test_import_is_free_and_names_resolve_on_first_use():
     )
 
 
+def test_a_script_converts_in_processes_without_a_guard(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import tfseg\n"
+        f"tfseg.convert(dataset='streets', output={str(tmp_path)!r}, limit=2, workers=2)\n"
+        "print('once')\n"
+    )
+    env = {**QUIET, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, script], env=env, capture_output=True, text=True)
+    assert done.stdout.splitlines().count("once") == 1, done.stderr
+    assert (tmp_path / "streets" / "1.0.0" / "dataset_info.json").exists()
+
+
 def test_commands_take_the_flags_as_keywords(records, tmp_path):
     run = tfseg.train(
         input=records, savedir=tmp_path / "run", epochs=1, batch_size=2, gpu=-1,

@@ -265,15 +265,6 @@ def test_encoder_weights_from_a_file(tmp_path, encoder_state):
         tfseg.build("linknet", 3, encoder_weights=tmp_path / "none.pth")
 
 
-def test_offline_imagenet_weights_say_what_to_do(monkeypatch, tmp_path):
-    import huggingface_hub.constants
-
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(UserError, match=r"timm/resnet18\.tv_in1k cannot be fetched.*offline, give"):
-        tfseg.build("linknet", 3, encoder_weights="imagenet")
-
-
 @pytest.mark.slow
 def test_the_classifier_of_a_vgg_becomes_fcns_large_layers(tmp_path):
     state = state_of("encoder_vgg16")

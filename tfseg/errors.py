@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-_OPTION = re.compile(r"--(?=[a-z])")
+_OPTION = re.compile(r"(?<![\w-])--(?=[a-z])")  # not in a path, "models--timm"
 
 
 class UserError(ValueError):
@@ -22,7 +22,7 @@ class UserError(ValueError):
     def __init__(self, message: str) -> None:
         super().__init__(_OPTION.sub("", message))
         self.typed = message
-        found = re.search(r"--([a-z_]\w*)", message)
+        found = re.search(_OPTION.pattern + r"(\w+)", message)
         self.option = found[1] if found else None
 
     def __reduce__(self):

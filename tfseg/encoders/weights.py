@@ -1,6 +1,8 @@
 """ImageNet weights of encoders: where they are, fetched once, checked, loaded."""
 
 import hashlib
+import queue
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from tfseg.errors import UserError
 from tfseg.layers.state_dict import fill, named_variables, rename
 
 FILE = "model.safetensors"
+PATIENCE = 4  # seconds for the hub to answer
 
 
 @dataclass(frozen=True)
@@ -28,21 +31,57 @@ class Weights:
 
 def fetch(weights: Weights) -> Path:
     """The file with the weights, fetched once and then cached. Raises `UserError`."""
-    from huggingface_hub import hf_hub_download  # imports slowly, and is seldom needed
-
     try:
-        path = Path(hf_hub_download(weights.repository, FILE, revision=weights.revision))
+        path = _cached(weights) or _downloaded(weights)
     except Exception as error:  # the hub's, its HTTP library's, the system's: all say "no file"
-        reason = str(error).strip().splitlines()[0][:120].rstrip(" .")
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:120].rstrip(" .")
         raise UserError(
-            f"encoder_weights=imagenet: {weights.repository} cannot be fetched ({reason}); "
+            f"--encoder_weights=imagenet: {weights.repository} cannot be fetched ({reason}); "
             f"offline, give the path of its {FILE} instead"
         ) from None
-    if weights.sha256 and _sha256(path) != weights.sha256:
+    if weights.sha256 and (found := _sha256(path)) != weights.sha256:
+        # A snapshot is a link; the file behind it must go before the hub fetches it again.
         raise UserError(
-            f"encoder_weights=imagenet: {path} is damaged (its SHA-256 is another); delete it"
+            f"--encoder_weights=imagenet: {path.resolve()} has SHA-256 {found[:12]}..., "
+            f"wanted {weights.sha256[:12]}...; delete it to fetch it again"
         )
     return path
+
+
+def _cached(weights):
+    from huggingface_hub import try_to_load_from_cache  # imports slowly, and is seldom needed
+
+    path = try_to_load_from_cache(weights.repository, FILE, revision=weights.revision)
+    return Path(path) if isinstance(path, str) else None
+
+
+def _downloaded(weights):
+    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
+
+    # A download tries a dead connection six times, for 23 s; a question for the file but once.
+    url = hf_hub_url(weights.repository, FILE, revision=weights.revision)
+    _answered(lambda: get_hf_file_metadata(url, timeout=PATIENCE), PATIENCE)
+    return Path(hf_hub_download(weights.repository, FILE, revision=weights.revision))
+
+
+def _answered(question, seconds):
+    """Asks in a thread, because looking up a name has no time limit of its own."""
+    errors = queue.SimpleQueue()
+
+    def ask():
+        try:
+            question()
+            errors.put(None)
+        except Exception as error:
+            errors.put(error)
+
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        error = errors.get(timeout=seconds)
+    except queue.Empty:
+        raise TimeoutError(f"no answer in {seconds} s") from None
+    if error:
+        raise error
 
 
 def _sha256(path):

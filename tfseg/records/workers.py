@@ -3,11 +3,14 @@
 import multiprocessing
 import multiprocessing.connection
 import os
+import pickle
 import signal
+import sys
 import threading
 from collections import deque
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, nullcontext
 
 import cv2
 
@@ -34,7 +37,8 @@ def parallel(function, items, workers=None):
     waiting = deque()
     try:
         for item in items:
-            waiting.append(pool.submit(function, item))
+            with nullcontext() if waiting else _without_main(function, item):
+                waiting.append(pool.submit(function, item))
             if len(waiting) > AHEAD * workers:
                 yield waiting.popleft().result()
         while waiting:
@@ -46,6 +50,23 @@ def parallel(function, items, workers=None):
         ) from None
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _without_main(*given):
+    """Starts processes that do not run the user's script again, unless something is defined there.
+
+    A script that calls `tfseg.convert` needs no `if __name__ == "__main__":` then.
+    """
+    main = sys.modules["__main__"]
+    kept = {name: vars(main)[name] for name in ("__spec__", "__file__") if name in vars(main)}
+    hidden = b"__main__" not in pickle.dumps(given)
+    try:
+        if hidden:
+            vars(main).update(dict.fromkeys(kept))
+        yield
+    finally:
+        vars(main).update(kept)
 
 
 def _start():

@@ -1,0 +1,121 @@
+"""Every encoder under every network that takes it: whose layers are the encoder's, what freezes."""
+
+import functools
+
+import keras
+import numpy as np
+import pytest
+from conftest import SMALL
+
+import tfseg
+from tfseg.cli import main
+from tfseg.config import TrainConfig
+from tfseg.encoders import ENCODERS
+from tfseg.errors import UserError
+from tfseg.models import MODELS
+from tfseg.records.reader import open_input
+from tfseg.training.compilation import compiled, starting_network
+
+PAIRS = [(name, encoder) for name, row in MODELS.items() for encoder in row.encoders]
+# One encoder of each family and layout, each under another network, is looked at every day.
+EVERYDAY = {
+    ("linknet", "resnet18"),
+    ("unet", "densenet121"),
+    ("unet", "vgg16_bn"),
+    ("deeplabv3plus", "resnet50"),
+}
+SHALLOW = {encoder for _, encoder in EVERYDAY}
+DEPTHS = [pytest.param(e, marks=() if e in SHALLOW else pytest.mark.slow) for e in ENCODERS]
+
+
+def with_weights(layers):
+    return {layer.name for layer in layers if layer.weights}
+
+
+@functools.cache
+def layers_of(encoder):
+    return with_weights(tfseg.build_encoder(encoder).layers)
+
+
+@pytest.mark.parametrize(
+    ("name", "encoder"),
+    [
+        pytest.param(*pair, marks=() if pair in EVERYDAY else pytest.mark.slow, id="-".join(pair))
+        for pair in PAIRS
+    ],
+)
+def test_freezing_freezes_the_encoder_and_no_more(name, encoder):
+    keras.backend.clear_session()
+    config = TrainConfig(model=name, encoder=encoder, freeze_encoder=True)
+    network = starting_network(config, 2, resuming=False)
+    listed = with_weights(map(network.get_layer, network.encoder_layers))
+    assert listed == layers_of(encoder)
+    assert {layer.name for layer in network.layers if not layer.trainable} >= listed
+    learning = with_weights(layer for layer in network.layers if layer.trainable)
+    assert learning == with_weights(network.layers) - listed
+    assert learning
+
+
+@pytest.fixture
+def streets(records):
+    return open_input(TrainConfig(input=records))
+
+
+@pytest.mark.parametrize(("name", "encoder"), [("linknet", "resnet18"), ("unet", "vgg16_bn")])
+def test_a_step_of_training_leaves_a_frozen_encoder(name, encoder, streets):
+    keras.backend.clear_session()
+    settings = {**SMALL, "crop_size": (32, 32), "optimizer": "adamw", "weight_decay": 0.1}
+    config = TrainConfig(model=name, encoder=encoder, freeze_encoder=True, **settings)
+    network = starting_network(config, 11, resuming=False)
+    before = {v.path: np.asarray(v) for v in network.variables}
+    model, _ = compiled(network, config, streets, steps=1)
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (2, 32, 32, 3), "uint8")
+    model.train_on_batch(images, random.integers(0, 2, (2, 32, 32), "uint8"))
+    moved = {v.path for v in network.variables if not np.array_equal(before[v.path], v)}
+    encoder_layers = [network.get_layer(layer) for layer in network.encoder_layers]
+    assert not moved & {v.path for layer in encoder_layers for v in layer.variables}
+    head = {v.path for v in network.trainable_variables}
+    # A bias before a batch normalisation gets no gradient; whole layers always move.
+    assert {path.rsplit("/", 1)[0] for path in head} == {p.rsplit("/", 1)[0] for p in moved & head}
+
+
+def symbolic(encoder, **options):
+    return tfseg.build_encoder(encoder, input_shape=(64, 64, 3), **options).output
+
+
+@pytest.mark.parametrize("encoder", DEPTHS)
+def test_a_row_says_its_channels(encoder):
+    keras.backend.clear_session()
+    shapes = {key: tensor.shape for key, tensor in symbolic(encoder).items()}
+    strides = [2, 4, 8, 16, 32]
+    assert tuple(shapes[f"stride{s}"][-1] for s in strides) == ENCODERS[encoder].channels
+    assert [shapes[f"stride{s}"][1] for s in strides] == [64 // s for s in strides]
+
+
+@pytest.mark.parametrize("stride", [8, 16])
+@pytest.mark.parametrize("encoder", DEPTHS)
+def test_a_row_says_whether_it_dilates(encoder, stride):
+    if ENCODERS[encoder].dilates:
+        keras.backend.clear_session()
+        shape = symbolic(encoder, output_stride=stride)["stride32"].shape
+        assert shape == (None, 64 // stride, 64 // stride, ENCODERS[encoder].channels[-1])
+    else:
+        with pytest.raises(UserError) as refused:
+            symbolic(encoder, output_stride=stride)
+        message = f"output_stride={stride}: {encoder} has 32 alone; families with 8 and 16: resnet"
+        assert str(refused.value) == message
+
+
+@pytest.mark.parametrize("flag", ["--freeze_encoder", "--encoder_lr_factor=0.1"])
+@pytest.mark.parametrize("name", ["enet", "segnet", "unet"])
+def test_networks_without_such_an_encoder_refuse(name, flag, records, tmp_path, capsys):
+    where = [f"--input={records}", f"--savedir={tmp_path / 'run'}", "--gpu=-1"]
+    with pytest.raises(SystemExit) as stop:
+        main(["train", f"--model={name}", flag, *where])
+    assert stop.value.code == 2
+    option = flag.split("=")[0]
+    lines = capsys.readouterr().err.strip().splitlines()
+    message = f"{option}: {name} has no exchangeable encoder; leave it out"
+    assert [line for line in lines if message in line] == lines[-1:]
+    assert not (tmp_path / "run").exists()

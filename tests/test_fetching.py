@@ -1,0 +1,164 @@
+"""ImageNet weights from a hub of our own, through the real client of the Hugging Face hub."""
+
+import dataclasses
+import hashlib
+import http.server
+import sys
+import threading
+from pathlib import Path
+
+import huggingface_hub.constants
+import keras
+import numpy as np
+import pytest
+import safetensors.numpy
+from conftest import ROOT
+
+import tfseg
+from tfseg.encoders import ENCODERS, weights
+from tfseg.encoders.weights import FILE, Weights, fetch
+from tfseg.errors import UserError
+
+sys.path.insert(0, str(ROOT / "tests" / "parity"))
+import rule
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+PATH = f"/tests/weights/resolve/{COMMIT}/{FILE}"
+
+
+class Hub(http.server.ThreadingHTTPServer):
+    """A hub with one repository, "tests/weights", of one commit and one file."""
+
+    daemon_threads = True
+
+    def __init__(self, content):
+        super().__init__(("127.0.0.1", 0), Answer)
+        self.content, self.requests, self.down = content, [], False
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_HEAD(self):
+        self.server.requests.append(f"{self.command} {self.path}")
+        if self.server.down:
+            return  # the connection ends without a word
+        there = self.path == PATH
+        self.send_response(200 if there else 404)
+        self.send_header("X-Repo-Commit", COMMIT)
+        self.send_header("ETag", f'"{hashlib.sha256(self.server.content).hexdigest()}"')
+        self.send_header("Content-Length", str(len(self.server.content) if there else 0))
+        if not there:
+            self.send_header("X-Error-Code", "RepoNotFound")
+        self.end_headers()
+        if there and self.command == "GET":
+            self.wfile.write(self.server.content)
+
+    do_GET = do_HEAD  # noqa: N815
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def state():
+    return rule.state_dict(rule.load("encoder_resnet18")[0])
+
+
+@pytest.fixture
+def hub(state, tmp_path, monkeypatch):
+    keras.backend.clear_session()
+    server = Hub(safetensors.numpy.save(state))
+    constants, address = huggingface_hub.constants, f"http://127.0.0.1:{server.server_port}"
+    template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, address)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    monkeypatch.setattr(constants, "ENDPOINT", address)  # both are HF_ENDPOINT, read at import
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def there(hub, **changes):
+    sha256 = hashlib.sha256(hub.content).hexdigest()
+    return dataclasses.replace(Weights("tests/weights", COMMIT, sha256), **changes)
+
+
+def test_the_rows_are_pinned():
+    """A branch could change; a commit and a SHA-256 cannot."""
+    for name, row in ENCODERS.items():
+        assert len(bytes.fromhex(row.weights.revision)) == 20, name
+        assert row.weights.sha256 is None or len(bytes.fromhex(row.weights.sha256)) == 32, name
+    files = [row.weights.sha256 for row in ENCODERS.values() if row.weights.sha256]
+    assert len(set(files)) == len(files) == 5
+    assert len({row.weights.revision for row in ENCODERS.values()}) == len(ENCODERS)
+
+
+def test_a_file_is_fetched_once_and_loaded(hub, state, monkeypatch):
+    row = dataclasses.replace(ENCODERS["resnet18"], weights=there(hub))
+    monkeypatch.setitem(ENCODERS, "resnet18", row)
+    for model in (
+        tfseg.build_encoder("resnet18", encoder_weights="imagenet"),
+        tfseg.build("linknet", 3, encoder_weights="imagenet"),
+    ):
+        np.testing.assert_array_equal(
+            model.get_layer("layer4.1.conv2").kernel,
+            state["layer4.1.conv2.weight"].transpose(2, 3, 1, 0),
+        )
+    assert hub.requests.count(f"GET {PATH}") == 1
+    hub.down = True
+    hub.requests.clear()
+    assert fetch(there(hub)).read_bytes() == hub.content  # the cache needs no hub
+    assert not hub.requests
+
+
+def test_another_file_is_refused_until_it_is_deleted(hub):
+    whole = hub.content
+    wanted = there(hub)
+    hub.content = whole[:-4] + b"\1\2\3\4"
+    with pytest.raises(UserError, match=r"has SHA-256 \w{12}\.\.\., wanted .*; delete it to") as no:
+        fetch(wanted)
+    assert "\n" not in str(no.value)
+    named = str(no.value).split()[1]
+    hub.content = whole
+    with pytest.raises(UserError, match="wanted"):
+        fetch(wanted)  # it is cached
+    Path(named).unlink()
+    assert fetch(wanted).read_bytes() == whole
+
+
+def test_a_file_whose_sum_nobody_published_is_taken(hub):
+    assert fetch(there(hub, sha256=None)).read_bytes() == hub.content
+
+
+def refused(wanted):
+    with pytest.raises(UserError, match=r"cannot be fetched \(.+\); offline, give the path") as no:
+        fetch(wanted)
+    assert "\n" not in str(no.value)
+    return str(no.value)
+
+
+def test_a_missing_repository_is_named(hub):
+    assert "tests/none cannot be fetched" in refused(there(hub, repository="tests/none"))
+
+
+def test_a_dead_connection_is_tried_once(hub):
+    hub.down = True
+    refused(there(hub))
+    assert hub.requests == [f"HEAD {PATH}"]
+
+
+def test_a_silent_hub_is_not_waited_for(hub, monkeypatch):
+    """The same bound holds where no name is resolved, which has no time limit of its own."""
+    done = threading.Event()
+    monkeypatch.setattr(weights, "PATIENCE", 0.2)
+    monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", lambda *_, **__: done.wait(20))
+    assert "no answer in 0.2 s" in refused(there(hub))
+    assert not done.is_set()
+    done.set()
+
+
+def test_offline_mode_says_what_to_do(hub, monkeypatch):
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(UserError, match=r"timm/resnet18\.tv_in1k cannot be fetched.*offline, give"):
+        tfseg.build("linknet", 3, encoder_weights="imagenet")
+    assert not hub.requests
