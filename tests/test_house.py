@@ -9,6 +9,7 @@ import sys
 import pytest
 from helpers.small import ROOT
 
+from tfseg._registration import REGISTERED
 from tfseg.commands import COMMANDS
 
 # room -> the rooms it may import; what is absent imports none.
@@ -101,6 +102,15 @@ def test_networks_are_written_in_keras_alone():
     for room in ("models", "encoders", "layers"):
         for path in (ROOT / "tfseg" / room).rglob("*.py"):
             assert path.name in allowed or "tensorflow" not in path.read_text(), path
+
+
+def test_what_registers_with_keras_is_imported_with_it():
+    found = {
+        ".".join(path.relative_to(ROOT / "tfseg").with_suffix("").parts)
+        for path in (ROOT / "tfseg").rglob("*.py")
+        if "@keras.saving.register_keras_serializable" in path.read_text()
+    }
+    assert found == set(REGISTERED)
 
 
 def test_import_loads_no_tensorflow():

@@ -33,6 +33,11 @@ def test_import_is_free_and_names_resolve_on_first_use():
     )
 
 
+@pytest.mark.parametrize("name", ["build", "build_encoder", "list_encoders", "load", "weights"])
+def test_any_name_may_come_first(name):
+    python(f"import tfseg; tfseg.{name}; tfseg.list_models()")
+
+
 def test_a_script_converts_in_processes_without_a_guard(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(

@@ -8,6 +8,19 @@ import importlib
 import importlib.util
 import sys
 
+REGISTERED = (
+    "layers.batch_norm",
+    "layers.bilinear",
+    "layers.dilation",
+    "layers.gate",
+    "layers.local_response",
+    "layers.pooling",
+    "layers.preprocess",
+    "layers.resize",
+    "metrics",
+    "schedules",
+)
+
 
 def register_with_keras() -> None:
     """Registers the layers now, if Keras is there, or as soon as it is imported."""
@@ -18,9 +31,10 @@ def register_with_keras() -> None:
 
 
 def _register():
-    """Their modules register what they define."""
-    for name in ("tfseg.models", "tfseg.metrics", "tfseg.schedules"):
-        importlib.import_module(name)
+    """Imports what registers itself. These modules import none of each other, nor of the rooms
+    above them: one of those may be what imports Keras just now."""
+    for name in REGISTERED:
+        importlib.import_module(f"tfseg.{name}")
 
 
 class _AfterKeras:

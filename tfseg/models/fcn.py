@@ -2,11 +2,10 @@
 
 import re
 
-import keras
-import numpy as np
-from keras import layers, ops
+from keras import layers
 
 from tfseg.encoders import ENCODERS, encode
+from tfseg.layers.bilinear import BilinearKernel
 from tfseg.layers.blocks import bn_relu, conv, transposed_conv
 from tfseg.layers.resize import FitLike, ResizeLike
 
@@ -35,19 +34,6 @@ KEYS = (
     (r"^(pre_logits\.fc2|classifier\.3)\.", "score_fr.3."),
 )
 TORCHVISION_KEYS = ((r"^backbone\.", ""),)
-
-
-@keras.saving.register_keras_serializable("tfseg")
-class BilinearKernel(keras.initializers.Initializer):
-    """A transposed convolution that starts as bilinear upsampling of each class (section 3.3)."""
-
-    def __call__(self, shape, dtype=None):
-        side, _, classes, _ = shape
-        factor = (side + 1) // 2
-        centre = factor - 1 if side % 2 else factor - 0.5
-        line = 1 - np.abs(np.arange(side) - centre) / factor
-        kernel = np.einsum("i,j,ab->ijab", line, line, np.eye(classes))
-        return ops.convert_to_tensor(kernel, dtype or "float32")
 
 
 def _upscore(x, factor, name):

@@ -1,28 +1,15 @@
 """Small valid-padded autoencoders of the LearnSegmentation project (TensorFlow 1)."""
 
-import keras
-from keras import initializers, layers, ops
+from keras import initializers, layers
 
 from tfseg.layers.blocks import batch_norm, bn_relu, conv, transposed_conv
+from tfseg.layers.gate import Gate
 
 SMALLEST = 61  # below, the fifth convolution has nothing left to see
 
 # kernel and stride of the five convolutions; the transposed ones mirror them
 SHAPES = ((5, 2), (5, 2), (5, 2), (3, 1), (3, 1))
 SMALL, LARGE = (32, 64, 64, 64, 64), (64, 128, 256, 512, 512)
-
-
-@keras.saving.register_keras_serializable("tfseg")
-class Gate(keras.layers.Layer):
-    """Lets a learned share of a skip through: x · sigmoid(μ), μ one number."""
-
-    def build(self, shape):
-        self.mu = self.add_weight(
-            name="mu", shape=(), initializer=initializers.RandomNormal(stddev=0.35)
-        )
-
-    def call(self, x):
-        return x * ops.sigmoid(self.mu)
 
 
 def _conv(x, filters, kernel, stride, name):

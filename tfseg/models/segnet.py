@@ -1,9 +1,9 @@
 """SegNet (Badrinarayanan et al. 2015, arXiv 1511.00561): decoders unpool at the pools' maxima."""
 
-import keras
-from keras import layers, ops
+from keras import layers
 
 from tfseg.layers.blocks import batch_norm, bn_relu, conv
+from tfseg.layers.local_response import LocalResponseNormalization
 from tfseg.layers.pooling import MaxPoolWithIndices, MaxUnpool
 from tfseg.layers.resize import FitLike
 
@@ -47,24 +47,6 @@ def bayesian_segnet(pixels, x, num_classes):
     Sampled with dropout on, it tells how sure it is; with dropout off it is SegNet.
     """
     return _segnet(x, num_classes, dropout=lambda x: layers.Dropout(0.5)(x))
-
-
-@keras.saving.register_keras_serializable("tfseg")
-class LocalResponseNormalization(keras.layers.Layer):
-    """Caffe's, over a window of 5 channels: x / (1 + alpha / 5 · Σ x²)^beta."""
-
-    def __init__(self, alpha=1e-4, beta=0.75, **kwargs):
-        super().__init__(**kwargs)
-        self.alpha, self.beta = alpha, beta
-
-    def call(self, x):
-        squares = ops.pad(ops.square(x), ((0, 0), (0, 0), (0, 0), (2, 2)))
-        channels = x.shape[-1]
-        total = sum(squares[..., i : i + channels] for i in range(5))
-        return x / (1 + self.alpha / 5 * total) ** self.beta
-
-    def get_config(self):
-        return {**super().get_config(), "alpha": self.alpha, "beta": self.beta}
 
 
 def segnet_basic(pixels, x, num_classes):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tfseg.errors import UserError
 from tfseg.images import FULL, ImageData, likely_range
 
 
@@ -89,3 +90,38 @@ class Tally:
                 f"{self.alpha} of {self.images} images have transparency, which is left out (the "
                 f"first: {self.first_alpha})"
             )
+
+
+SAMPLED = 16  # frames of a split that `image_faults` looks at
+DARK = 32  # levels that an image should reach, of 255
+
+
+def image_faults(split) -> list[str]:
+    """Lines on an opened `Split` whose images, as far as a few tell, hold next to nothing.
+
+    One that does not decode is left to whoever reads all.
+    """
+    import tensorflow as tf
+
+    from tfseg.records.example import decode
+
+    flat, highest, count = 0, 0, min(SAMPLED, len(split))
+    for i in range(count):
+        try:
+            serialized = split.read(i * len(split) // count)
+            image = decode(serialized, split.info.encoding)[0].numpy()
+        except (tf.errors.OpError, UserError):
+            return []
+        flat += is_flat(image)
+        highest = max(highest, int(image.max()))
+    if flat == count:
+        return [
+            f"the images of {split.name} are of one level all over ({count} of them looked at), "
+            f"so there is nothing to learn from; look whether they are the right ones"
+        ]
+    if highest < DARK:
+        return [
+            f"the images of {split.name} are nearly black, {highest} of 255 at most ({count} of "
+            f"them looked at); where they have 16 bits, say what is white: --pixel_range"
+        ]
+    return []

@@ -20,6 +20,7 @@ from tfseg.prediction.engine import Engine
 from tfseg.records import truth
 from tfseg.records.corrupt import naming_corrupt, without_corrupt
 from tfseg.records.reader import open_input
+from tfseg.records.tally import image_faults
 from tfseg.runs import RunFolder
 from tfseg.training import callbacks
 from tfseg.training.compilation import compiled, starting_network
@@ -33,7 +34,7 @@ def train(config):
     strategy = devices.select(config.gpu, config.mem_frac)
     records = _open(config)
     for split in ("train", "val"):
-        for fault in truth.check(records.splits[split]):
+        for fault in truth.check(records.splits[split]) + image_faults(records.splits[split]):
             print(f"warning: {fault}")
     config = _resolved(config, records)
     run = RunFolder(config.savedir or _new_folder(records.name, config.model))
