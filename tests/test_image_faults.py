@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers.image_files import png_that_says, saved, smooth, tiff
+from helpers.image_files import packed_tiff, png_that_says, saved, smooth, tiff
 from PIL import Image
 
 from tfseg.errors import UserError
@@ -61,6 +61,15 @@ def test_numbers_are_what_they_are_and_the_range_that_is_named_can_be_given(valu
 def test_numbers_that_cannot_be_read_are_named_and_not_called_damaged(values, extra, message):
     with pytest.raises(UserError, match=message):
         read_image(tiff(values, extra=extra))
+
+
+def test_a_tiff_of_twelve_bits_is_as_bright_as_it_says():
+    values = np.linspace(0, 4095, 600).astype(np.uint16).reshape(20, 30)
+    pixels = read_image(packed_tiff(values))
+    np.testing.assert_array_equal(pixels[..., 0], np.rint(values * (255 / 4095)))
+    np.testing.assert_array_equal(read_image(packed_tiff(values), (0, 99))[1:], 255)
+    with pytest.raises(UserError, match=r"holds 14-bit unsigned numbers \(L\), which no reader"):
+        read_image(packed_tiff(values, bits=14))
 
 
 BASES = {

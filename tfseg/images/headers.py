@@ -63,6 +63,13 @@ def tiff_size(data):
     return tags[_TIFF["width"]], tags[_TIFF["length"]]
 
 
+def range_of(picture, data):
+    """The range that a TIFF with 12 bits declares, which Pillow reads as 16; None for others."""
+    if picture is None or picture.format != "TIFF" or not picture.mode.startswith("I;16"):
+        return None
+    return (0, 4095) if _tag(_tags(data), "bits", (16,))[0] == 12 else None
+
+
 def check_tiff(data, name):
     """The mode of a TIFF that Pillow cannot decode in full depth, else None.
 
@@ -82,7 +89,8 @@ def check_tiff(data, name):
     bits, kind = _tag(tags, "bits", (1,))[0], _tag(tags, "kind", (1,))[0]
     mode = ("RGB" if colors == 3 else "L") + "A" * alpha
     wide = bits > 8 or kind in (_SIGNED, _FLOAT)
-    if (wide and mode == "LA") or (bits, kind) in _UNREAD:
+    packed = bits in (10, 12, 14) and (bits, colors) != (12, 1)
+    if packed or (wide and mode == "LA") or (bits, kind) in _UNREAD:
         raise UserError(
             f"{name} holds {bits}-bit {_NUMBERS.get(kind, 'data')} ({mode}), which no reader here "
             f"knows; save it as 8- or 16-bit numbers or as 32-bit floats, without alpha"

@@ -33,6 +33,7 @@ from tfseg.images.headers import (
     is_tiff,
     mode_of,
     orientation_of,
+    range_of,
     tiff_size,
     turned,
 )
@@ -55,6 +56,7 @@ class ImageData:
         size: (H, W), upright.
         orientation: EXIF's, 1 to 8; 1 is upright.
         compression: Pillow's name of a TIFF's.
+        pixel_range: the one that its header declares, of 12 bits; else None.
         alpha: whether some of it is transparent, which `pixels` leaves out.
     """
 
@@ -64,6 +66,7 @@ class ImageData:
         if self.format == "MPO":  # a JPEG with others behind it, as phones write
             self.format = "JPEG"
         self.orientation = orientation_of(picture, data)
+        self.pixel_range = range_of(picture, data)
         width_height = picture.size if picture else tiff_size(data)
         turned = self.orientation >= 5
         if picture and self.format == "TIFF":
@@ -94,7 +97,7 @@ class ImageData:
     def levels(self, values: np.ndarray, pixel_range=None) -> np.ndarray:
         """`pixels`, where `values` are known already."""
         if values.dtype != np.uint8:
-            values = to_levels(values, pixel_range, self.name)
+            values = to_levels(values, pixel_range or self.pixel_range, self.name)
         return values if values.ndim == 3 else cv2.cvtColor(values, cv2.COLOR_GRAY2RGB)
 
     def values(self) -> np.ndarray:
@@ -137,10 +140,9 @@ class ImageData:
         return array if self.format == "TIFF" else turned(array, self.orientation)
 
     def _by_opencv(self):
-        if self._picture is not None and self.format == "PNG":
-            with _explained(self.name):
-                check_png(self.data)
         with _explained(self.name):
+            if self.format == "PNG":
+                check_png(self.data)
             array = _decoded(self.data)
             if array is None:
                 raise ValueError("it is truncated or compressed in an unknown way")
