@@ -10,6 +10,7 @@ from tfseg.images.reader import (
     check_label_format,
     image_size,
     open_image,
+    pillow_pixels,
     read_image,
 )
 
@@ -22,6 +23,7 @@ __all__ = [
     "level_table",
     "likely_range",
     "open_image",
+    "pillow_pixels",
     "read_image",
     "to_levels",
 ]

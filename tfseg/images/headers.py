@@ -11,7 +11,10 @@ from tfseg.errors import UserError
 
 _TIFF = {"width": 256, "length": 257, "bits": 258, "photometric": 262, "orientation": 274,
          "bands": 277, "extra": 338, "kind": 339, "subfile": 254}  # fmt: skip
-_FLOAT = 3  # TIFF's SampleFormat
+_UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3  # TIFF's SampleFormat
+_NUMBERS = {_UNSIGNED: "unsigned numbers", _SIGNED: "signed numbers", _FLOAT: "floats"}
+_UNREAD = ((16, _FLOAT), (24, _FLOAT), (64, _UNSIGNED), (64, _SIGNED))
+_OPENCVS = ((8, _SIGNED), (32, _UNSIGNED), (64, _FLOAT))  # kinds that Pillow takes for others
 _CMYK, _LAB = 5, 8  # TIFF's PhotometricInterpretation
 
 
@@ -60,6 +63,13 @@ def tiff_size(data):
     return tags[_TIFF["width"]], tags[_TIFF["length"]]
 
 
+def range_of(picture, data):
+    """The range that a TIFF with 12 bits declares, which Pillow reads as 16; None for others."""
+    if picture is None or picture.format != "TIFF" or not picture.mode.startswith("I;16"):
+        return None
+    return (0, 4095) if _tag(_tags(data), "bits", (16,))[0] == 12 else None
+
+
 def check_tiff(data, name):
     """The mode of a TIFF that Pillow cannot decode in full depth, else None.
 
@@ -78,10 +88,16 @@ def check_tiff(data, name):
         )
     bits, kind = _tag(tags, "bits", (1,))[0], _tag(tags, "kind", (1,))[0]
     mode = ("RGB" if colors == 3 else "L") + "A" * alpha
-    if kind == _FLOAT and (bits == 64 or colors == 3):
-        return mode + ";F"
-    if colors == 3 and bits > 8 and photometric != _LAB:
-        return mode + (";16" if (bits, kind) == (16, 1) else ";I")
+    wide = bits > 8 or kind in (_SIGNED, _FLOAT)
+    packed = bits in (10, 12, 14) and (bits, colors) != (12, 1)
+    if packed or (wide and mode == "LA") or (bits, kind) in _UNREAD:
+        raise UserError(
+            f"{name} holds {bits}-bit {_NUMBERS.get(kind, 'data')} ({mode}), which no reader here "
+            f"knows; save it as 8- or 16-bit numbers or as 32-bit floats, without alpha"
+        )
+    if (bits, kind) in _OPENCVS or (colors == 3 and wide and photometric != _LAB):
+        deep = (bits, kind) == (16, _UNSIGNED)
+        return mode + (";16" if deep else ";F" if kind == _FLOAT else ";I")
     return None
 
 

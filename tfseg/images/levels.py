@@ -32,7 +32,7 @@ def to_levels(values: np.ndarray, pixel_range: Range | None, name: str) -> np.nd
         kind = "floats" if floats else f"{values.dtype} values"
         raise UserError(
             f"{name} holds {kind} from {low:g} to {high:g}; say which are black and white, as "
-            f"--pixel_range={start:g},{end:g}"
+            f"--pixel_range={start:.9g},{end:.9g}"
         )
     return _scaled(values, pixel_range)
 
@@ -54,7 +54,7 @@ def _scaled(values, pixel_range):
 def likely_range(low: float, high: float) -> Range:
     """The range that a sensor had whose values go from `low` to `high`."""
     if low < 0:
-        return low, high
+        return low, max(high, 0)
     if high <= 1:
         return 0, 1
     return 0, next((2**bits - 1 for bits in SENSOR_BITS if high < 2**bits), high)

@@ -6,6 +6,7 @@ the reason, the mend. Nothing here needs TensorFlow.
 """
 
 import io
+import mmap
 import stat
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from PIL import (
     GifImagePlugin,  # noqa: F401
     Image,
     ImageFile,
+    ImageOps,
     JpegImagePlugin,  # noqa: F401
     PngImagePlugin,  # noqa: F401
     PpmImagePlugin,  # noqa: F401
@@ -31,6 +33,7 @@ from tfseg.images.headers import (
     is_tiff,
     mode_of,
     orientation_of,
+    range_of,
     tiff_size,
     turned,
 )
@@ -53,13 +56,17 @@ class ImageData:
         size: (H, W), upright.
         orientation: EXIF's, 1 to 8; 1 is upright.
         compression: Pillow's name of a TIFF's.
+        pixel_range: the one that its header declares, of 12 bits; else None.
         alpha: whether some of it is transparent, which `pixels` leaves out.
     """
 
     def __init__(self, data: bytes, name: str, picture: ImageFile.ImageFile | None, mode: str):
         self.data, self.name, self.mode, self._picture = data, name, mode, picture
         self.format = picture.format if picture else "TIFF"
+        if self.format == "MPO":  # a JPEG with others behind it, as phones write
+            self.format = "JPEG"
         self.orientation = orientation_of(picture, data)
+        self.pixel_range = range_of(picture, data)
         width_height = picture.size if picture else tiff_size(data)
         turned = self.orientation >= 5
         if picture and self.format == "TIFF":
@@ -90,7 +97,7 @@ class ImageData:
     def levels(self, values: np.ndarray, pixel_range=None) -> np.ndarray:
         """`pixels`, where `values` are known already."""
         if values.dtype != np.uint8:
-            values = to_levels(values, pixel_range, self.name)
+            values = to_levels(values, pixel_range or self.pixel_range, self.name)
         return values if values.ndim == 3 else cv2.cvtColor(values, cv2.COLOR_GRAY2RGB)
 
     def values(self) -> np.ndarray:
@@ -104,7 +111,8 @@ class ImageData:
                 values = values[..., 0] if values.shape[2] == 2 else values[..., :3]
             return np.ascontiguousarray(values)
         picture = self.picture()
-        return self._upright(picture if picture.mode == "RGB" else picture.convert("RGB"))
+        with _explained(self.name):
+            return self._upright(picture if picture.mode == "RGB" else picture.convert("RGB"))
 
     def stored(self) -> np.ndarray:
         """The numbers that lie in the file, upright; a palette's indices, alpha with the rest."""
@@ -132,11 +140,10 @@ class ImageData:
         return array if self.format == "TIFF" else turned(array, self.orientation)
 
     def _by_opencv(self):
-        if self._picture is not None and self.format == "PNG":
-            with _explained(self.name):
-                check_png(self.data)
         with _explained(self.name):
-            array = cv2.imdecode(np.frombuffer(self.data, np.uint8), cv2.IMREAD_UNCHANGED)
+            if self.format == "PNG":
+                check_png(self.data)
+            array = _decoded(self.data)
             if array is None:
                 raise ValueError("it is truncated or compressed in an unknown way")
         if array.ndim == 3:
@@ -168,18 +175,9 @@ def open_image(
         (1080, 1920)
     """
     name = name or str(source)
-    data = source if isinstance(source, bytes) else _read(Path(source))
     with _explained(name):
-        if not data:
-            raise ValueError("it is empty")
-        if "TIFF" in formats and is_tiff(data):
-            deep = check_tiff(data, name)
-            picture = None if deep else _opened(data, ("TIFF",))
-            image = ImageData(data, name, picture, deep or picture.mode)
-        else:
-            picture = _opened(data, formats)
-            image = ImageData(data, name, picture, mode_of(picture, data))
-    _check_frames(name, picture)
+        data = source if isinstance(source, bytes) else _regular(Path(source)).read_bytes()
+    image = _understood(data, name, formats)
     if image.mode == "LAB":
         raise UserError(f"{name} is in LAB colours; save it as RGB")
     height, width = image.size
@@ -188,6 +186,20 @@ def open_image(
             f"{name} has {height}x{width} pixels; the most is {max_pixels:,} in all; {mend}"
         )
     return image
+
+
+def _understood(data, name, formats):
+    """The `ImageData` of a file's bytes, or of a map of the file in memory."""
+    with _explained(name):
+        if not data:
+            raise ValueError("it is empty")
+        if "TIFF" in formats and is_tiff(data):
+            deep = check_tiff(data, name)
+            picture = None if deep else _opened(data, ("TIFF",))
+            return ImageData(data, name, picture, deep or picture.mode)
+        picture = _opened(data, formats)
+        _check_frames(name, picture)
+        return ImageData(data, name, picture, mode_of(picture, data))
 
 
 def read_image(
@@ -199,9 +211,15 @@ def read_image(
     return open_image(source, max_pixels=max_pixels).pixels(pixel_range)
 
 
+def pillow_pixels(picture: Image.Image, name: str = "the image") -> np.ndarray:
+    """RGB pixels uint8 (H, W, 3) of an 8-bit image of Pillow, upright. Raises `UserError`."""
+    with _explained(name):  # it may be a file that is decoded here
+        return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
+
+
 def check_label_format(image: ImageData) -> None:
     """Raises `UserError` for a file whose compression changes label values."""
-    smears = image.format in ("JPEG", "MPO") and "JPEG"
+    smears = image.format == "JPEG" and "JPEG"
     smears = smears or (image.format == "WEBP" and b"VP8 " in image.data[12:4096] and "lossy WebP")
     smears = smears or (image.compression == "jpeg" and "JPEG-compressed TIFF")
     if smears:
@@ -211,22 +229,30 @@ def check_label_format(image: ImageData) -> None:
 
 
 def image_size(path: str | Path) -> tuple[int, int]:
-    """(H, W) of an image file, upright, from its header. Raises `UserError`."""
-    return open_image(path, max_pixels=None).size
+    """(H, W) of an image file, upright, from its header. Raises `UserError`.
+
+    No more of the file is read than that takes: there may be many thousands of them.
+    """
+    name = str(path)
+    with (
+        _explained(name),
+        _regular(Path(path)).open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+    ):
+        return _understood(data, name, FORMATS).size
 
 
-def _read(path):
+def _regular(path):
+    """The path of a file that can be read to its end. Raises `UserError` for others."""
     try:
         kind = path.stat().st_mode
         if stat.S_ISDIR(kind):
             raise UserError(f"{path} is a folder, not an image; {REPLACE}")
         if not stat.S_ISREG(kind):  # reading a pipe or a device might never end
             raise UserError(f"{path} is no regular file; {REPLACE}")
-        return path.read_bytes()
+        return path
     except FileNotFoundError:
         raise UserError(f"image {path} does not exist; check its name") from None
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}; check its rights") from None
 
 
 @contextmanager
@@ -239,6 +265,8 @@ def _explained(name):
     except MemoryError:
         raise UserError(f"{name} does not fit into memory; make it smaller") from None
     except Exception as error:
+        if getattr(error, "errno", None):
+            raise UserError(f"{name} cannot be read: {error.strerror}; check its rights") from None
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise UserError(f"{name} is damaged or no image: {reason}; {REPLACE}") from None
 
@@ -251,12 +279,22 @@ def _opened(data, formats):
     for name in formats:
         factory, accepts = Image.OPEN[name]
         if accepts(data[:16]) is True:
-            return factory(io.BytesIO(data), "")
+            return factory(io.BytesIO(data) if isinstance(data, bytes) else data, "")
     raise ValueError(f"its kind is not known ({', '.join(formats)})")
 
 
+def _decoded(data):
+    """Pixels by OpenCV, or None, without the lines that it prints on damaged files."""
+    log = cv2.utils.logging
+    before = log.setLogLevel(log.LOG_LEVEL_SILENT)
+    try:
+        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    finally:
+        log.setLogLevel(before)
+
+
 def _check_frames(name, picture):
-    if picture is None or picture.format in ("MPO", "TIFF"):  # a photo with its thumbnails
+    if picture.format == "MPO":  # a photo with its thumbnails
         return
     if (count := getattr(picture, "n_frames", 1)) > 1:
         raise UserError(f"{name} holds {count} images; save the one that is meant as a PNG")

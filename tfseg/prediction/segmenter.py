@@ -5,11 +5,11 @@ from typing import Any
 
 import keras
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from tfseg.config import LookConfig, PredictConfig
 from tfseg.errors import UserError
-from tfseg.images import MOST_PIXELS, ImageData, open_image
+from tfseg.images import MOST_PIXELS, ImageData, open_image, pillow_pixels
 from tfseg.networks import Network, load_run
 from tfseg.prediction.crf import CRF
 from tfseg.prediction.engine import Engine
@@ -89,7 +89,7 @@ class Segmenter:
 
 def _array(image):
     if isinstance(image, Image.Image) and image.mode not in DEEP:
-        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+        return pillow_pixels(image)
     return np.asarray(image)
 
 

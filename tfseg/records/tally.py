@@ -27,7 +27,7 @@ def is_flat(image: np.ndarray) -> bool:
 def read_traits(image: ImageData, pixel_range=None) -> tuple[np.ndarray, Traits]:
     """The pixels uint8 (H, W, 3) of an opened image, and what is odd about them."""
     values = image.values()
-    unscaled = values.dtype == np.uint16 and pixel_range is None
+    unscaled = values.dtype == np.uint16 and (pixel_range or image.pixel_range) is None
     highest = int(values.max()) if unscaled else None
     pixels = image.levels(values, pixel_range)
     return pixels, Traits(image.alpha, is_flat(pixels), highest)
