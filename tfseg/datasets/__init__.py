@@ -56,6 +56,8 @@ DATASETS = {
     "voc2012": DataSet({"sbd": flag(None, "train on SBD's frames too", switch)}),
     "gta5": DataSet(),
     "folder": DataSet(),
+    "labelme": DataSet(),
+    "cvat": DataSet(),
     "streets": DataSet(),
 }
 
