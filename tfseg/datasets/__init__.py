@@ -58,6 +58,15 @@ DATASETS = {
     "folder": DataSet(),
     "labelme": DataSet(),
     "cvat": DataSet(),
+    "coco_json": DataSet(
+        {
+            "unlabelled": flag(
+                None, "what pixels of no annotation are", choices=("background", "void")
+            )
+        }
+    ),
+    "yolo": DataSet(),
+    "roboflow": DataSet(),
     "streets": DataSet(),
 }
 
