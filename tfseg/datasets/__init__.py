@@ -56,6 +56,17 @@ DATASETS = {
     "voc2012": DataSet({"sbd": flag(None, "train on SBD's frames too", switch)}),
     "gta5": DataSet(),
     "folder": DataSet(),
+    "labelme": DataSet(),
+    "cvat": DataSet(),
+    "coco_json": DataSet(
+        {
+            "unlabelled": flag(
+                None, "what pixels of no annotation are", choices=("background", "void")
+            )
+        }
+    ),
+    "yolo": DataSet(),
+    "roboflow": DataSet(),
     "streets": DataSet(),
 }
 

@@ -25,7 +25,7 @@ from pathlib import Path
 from tfseg.datasets.files import not_here
 from tfseg.datasets.layouts import LAYOUTS, SPLITS, find_pairs
 from tfseg.datasets.mask_coding import coding_of, kind_of
-from tfseg.datasets.spec import DatasetSpec, Frame
+from tfseg.datasets.spec import DatasetSpec, Frame, data_name
 from tfseg.datasets.tables import TABLES, read_table, table_of
 from tfseg.errors import UserError
 from tfseg.labels import palette
@@ -48,18 +48,12 @@ def spec(source):
     classes = [row for row in rows if not row.void]
     shown = palette(len(classes))
     return DatasetSpec(
-        name=_name(settings.get("name") or source.resolve().name),
+        name=data_name(settings.get("name") or source.resolve().name),
         title=f"{source.resolve().name}: {len(classes)} classes of {path.name}",
         classes=tuple(row.name for row in classes),
         colors=tuple(row.color or color for row, color in zip(classes, shown, strict=True)),
         frames=lambda source, report: _frames(source, report, rows, settings),
     )
-
-
-def _name(text):
-    """What TFDS accepts as a name: lower case, digits and underscores, a letter first."""
-    text = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
-    return text if text[:1].isalpha() else f"data_{text}".rstrip("_")
 
 
 def _frames(source, report, rows, settings):

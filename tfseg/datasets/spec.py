@@ -1,5 +1,6 @@
 """What a data set means: its classes, their colours, and which pictures and labels pair up."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,6 +31,12 @@ class Frame:
     coding: Values | Colors
     instance: Path | None = None
     pixel_range: tuple[float, float] | None = None
+
+
+def data_name(text):
+    """What TFDS accepts as a name: lower case, digits and underscores, a letter first."""
+    text = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
+    return text if text[:1].isalpha() else f"data_{text}".rstrip("_")
 
 
 def with_range(splits, pixel_range):

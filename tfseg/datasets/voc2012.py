@@ -24,6 +24,13 @@ CLASSES = (
 CODING = indices(len(CLASSES))
 
 
+def confirm(source):
+    """Exports of CVAT and labelme2voc have VOC's folders, but tables of their own classes."""
+    places = (source, source / "VOC2012", source / "VOCdevkit" / "VOC2012")
+    tables = ("labelmap.txt", "class_names.txt")
+    return not any((place / table).is_file() for place in places for table in tables)
+
+
 def spec(sbd=False):
     """`sbd`: train on SBD's frames too, without those of VOC's val; VOC's own labels win."""
     return DatasetSpec(

@@ -122,8 +122,15 @@ def _fingerprint(spec, frames, *options):
         for frame in listed:
             places = (frame.image, frame.label, frame.instance)
             sizes = [place.stat().st_size for place in places if isinstance(place, Path)]
+            sizes += _shapes(frame.label)
             digest.update(repr((split, frame.id, frame.coding, sizes)).encode())
     return digest.hexdigest()
+
+
+def _shapes(label):
+    """What a label is drawn from, where an annotation tool's export says it; else nothing."""
+    drawn = label.args if isinstance(label, partial) else ()
+    return [value for value in drawn if isinstance(value, tuple)]
 
 
 def _request_of(final):

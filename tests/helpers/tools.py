@@ -1,0 +1,53 @@
+"""What the tests of annotation tools' exports share."""
+
+import json
+
+import numpy as np
+from PIL import Image
+
+from helpers.records import pixels
+from tfseg.datasets import get_dataset, recognise
+from tfseg.records.convert import convert
+from tfseg.records.reader import open_records
+
+SIZE = (40, 48)
+
+
+def write(path, content):
+    """Text, or anything else as JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return path
+
+
+def photo(path, seed=0, size=SIZE):
+    """An image of noise as a decoder sees it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)
+    Image.fromarray(noise).save(path)
+    return np.asarray(Image.open(path))
+
+
+def filled(*boxes, background=0):
+    """Labels with boxes (top, bottom, left, right, index), both ends inside, later over earlier."""
+    label = np.full(SIZE, background, np.uint8)
+    for top, bottom, left, right, index in boxes:
+        label[top : bottom + 1, left : right + 1] = index
+    return label
+
+
+def check(folder, dataset, classes, wanted, **options):
+    """Recognises and converts a folder; compares with {split: [(image or None, label)]}."""
+    assert recognise(folder) == [dataset]
+    spec = get_dataset(dataset, folder, **options)
+    out = folder.parent / "out"
+    records = open_records(convert(spec, folder, out, workers=1, overwrite=True))
+    assert records.info.classes == classes
+    assert set(records.splits) == set(wanted)
+    for split, frames in wanted.items():
+        assert len(records.splits[split]) == len(frames)
+        for place, (image, label) in enumerate(frames):
+            found = pixels(records.splits[split], place)
+            if image is not None:
+                np.testing.assert_array_equal(found[0], image)
+            np.testing.assert_array_equal(found[1], label)

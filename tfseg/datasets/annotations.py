@@ -1,0 +1,103 @@
+"""What the exports of annotation tools share: reading their JSON, splits, classes, drawing."""
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from tfseg.datasets.files import PICTURES
+from tfseg.datasets.layouts import SPLITS
+from tfseg.datasets.spec import DatasetSpec, data_name
+from tfseg.errors import UserError
+from tfseg.images import image_size
+from tfseg.labels import palette
+
+_SPLIT = {word: split for split, words in SPLITS.items() for word in words}
+BACKGROUND = "background"
+
+
+def tool_spec(source, tool, classes, frames, colors=None):
+    """The `DatasetSpec` of an export, which bears the name of its folder.
+
+    Without `colors` the first class is shown in black. Raises `UserError` for classes that bear the
+    same name.
+    """
+    twice = [name for name, count in Counter(classes).items() if count > 1]
+    if twice:
+        raise UserError(f"{source}: two classes are called {twice[0]!r}; rename one in {tool}")
+    title = f"{source.resolve().name}: {len(classes)} classes drawn in {tool}"
+    return DatasetSpec(
+        data_name(source.resolve().name),
+        title,
+        tuple(classes),
+        colors or palette(len(classes)),
+        frames,
+    )
+
+
+def need_folder(source, dataset, wanted):
+    """Raises `UserError` where there is no raw folder to read the classes from."""
+    if source is None or not Path(source).is_dir():
+        raise UserError(f"--dataset={dataset} needs --source=FOLDER with {wanted}")
+
+
+def read_json(path):
+    """What a JSON file holds. Raises `UserError`."""
+    try:
+        return json.loads(path.read_text("utf-8-sig"))
+    except (ValueError, OSError, RecursionError) as error:
+        raise UserError(f"{path} is damaged or no JSON: {error}; export it again") from None
+
+
+def holds(path, *keys):
+    """Whether a JSON file names all of some keys, found without parsing it."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return False
+    return all(f'"{key}"'.encode() in content for key in keys)
+
+
+def split_of(*names, default="train"):
+    """The split that names, as those of a file and its folders, tell; else `default`."""
+    for name in names:
+        for word in re.split(r"[^a-z]+", name.lower()):
+            if word in _SPLIT:
+                return _SPLIT[word]
+    return default
+
+
+def images_in(folder):
+    """The image files in a folder and its subfolders, in the order of their names."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in PICTURES and not path.name.startswith(".")
+    )
+
+
+def check_size(image, size, path, said=("height", "width")):
+    """Raises `UserError` where an annotation's (H, W) is not that of its upright image."""
+    found = image_size(image)
+    if found != tuple(size):
+        raise UserError(
+            f"{path}: {said[0]} and {said[1]} are {size[0]} and {size[1]}, but {image} is "
+            f"{found[0]}x{found[1]} (height x width); it was resized or turned: bring back the "
+            f"image that was annotated"
+        )
+
+
+def finite_points(points, least, place):
+    """Points (x, y) in pixels as floats. Raises `UserError` for what are not `least` of them."""
+    try:
+        array = np.asarray(points, np.float64)
+        good = array.ndim == 2 and array.shape[1] == 2 and np.isfinite(array).all()
+    except (ValueError, TypeError):
+        good = False
+    if not good or len(array) < least:
+        raise UserError(
+            f"{place} wants {least} or more points of two numbers; draw it again or remove it"
+        )
+    return tuple(map(tuple, array.tolist()))

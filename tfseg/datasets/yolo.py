@@ -1,0 +1,184 @@
+"""YOLO: `data.yaml`, and a text file of polygons for each image, as Ultralytics reads them.
+
+Lines are "class x y x y ..." as shares of width and height. Masks are drawn by OpenCV, a smaller
+one over a larger one, as in Ultralytics' `polygons2masks_overlap`. Class 0 of the records is
+`background`, which YOLO has no name for.
+"""
+
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from tfseg.datasets.annotations import BACKGROUND, images_in, need_folder, tool_spec
+from tfseg.datasets.coding import indices
+from tfseg.datasets.files import PICTURES, not_here
+from tfseg.datasets.spec import Frame
+from tfseg.errors import UserError
+from tfseg.images import image_size
+
+MARKS = ("*.yaml", "*.yml")
+WANTED = "data.yaml with names, train and val"
+
+
+def confirm(source):
+    return _table(source) is not None
+
+
+def spec(source=None):
+    need_folder(source, "yolo", WANTED)
+    path = _table(source)
+    if path is None:
+        raise not_here(source, "a YOLO export", WANTED)
+    content = _read(path)
+    names = _names(path, content)
+    frames = partial(_frames, path=path, content=content, count=len(names))
+    return tool_spec(source, "YOLO", (BACKGROUND, *names), frames)
+
+
+def _table(source):
+    """The YAML that describes a data set, without parsing it; None where there is none."""
+    for path in sorted(path for mark in MARKS for path in source.glob(mark)):
+        keys = {line.split(b":")[0] for line in path.read_bytes().splitlines()}
+        if b"names" in keys and keys & {b"train", b"val"}:
+            return path
+    return None
+
+
+def _read(path):
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text("utf-8-sig"))
+    except (yaml.YAMLError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path} is damaged or no YAML: {reason}; export it again") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path} is no table of names, train and val; export it again")
+    return content
+
+
+def _names(path, content):
+    names = content.get("names")
+    if isinstance(names, dict):
+        if sorted(names, key=str) != sorted(range(len(names)), key=str):
+            raise UserError(f"{path}: names are not numbered 0 to {len(names) - 1}; mend them")
+        names = [names[i] for i in range(len(names))]
+    if not isinstance(names, list) or not names:
+        raise UserError(f"{path}: names is no list of classes; mend it")
+    if content.get("nc", len(names)) != len(names):
+        raise UserError(f"{path}: nc is {content['nc']}, but names has {len(names)}; mend one")
+    return tuple(map(str, names))
+
+
+def _frames(source, report, path, content, count):
+    root = path.parent / str(content.get("path") or "")
+    if not root.is_dir():
+        raise UserError(f"{path}: path {content['path']} is no folder; remove that line")
+    splits = {}
+    for split in ("train", "val", "test"):
+        places = content.get(split) or []
+        images = []
+        for place in places if isinstance(places, list) else [places]:
+            try:
+                images += _images(path, root, split, str(place))
+            except UserError as error:
+                if split == "test":  # which exports name and leave out
+                    report(error.typed, spoils=False)
+                else:
+                    report(error.typed)
+        if images:
+            splits[split] = _labelled(images, count, report)
+    return splits
+
+
+def _images(path, root, split, place):
+    """The images that an entry names: a folder, or a list of files."""
+    found = root / place
+    if not found.exists() and place.startswith("../"):  # Roboflow's, from one folder further down
+        found = root / place.removeprefix("../")
+    if found.is_file() and found.suffix == ".txt":
+        lines = [line.strip() for line in found.read_text("utf-8-sig").splitlines()]
+        images = [
+            found.parent / line if line.startswith("./") else root / line for line in lines if line
+        ]
+        if lost := [image for image in images if not image.is_file()]:
+            raise UserError(f"{found} lists {lost[0]}, which does not exist; add it or the line")
+    elif found.is_dir():
+        images = images_in(found)
+    else:
+        raise UserError(f"{path}: {split} is {place}, and {found} does not exist; mend the path")
+    if not images:
+        raise UserError(f"{found} holds no images ({', '.join(sorted(PICTURES))}); add some")
+    return images
+
+
+def _labelled(images, count, report):
+    frames, bare = [], []
+    for image in images:
+        label = _label_path(image)
+        try:
+            size = image_size(image)
+            shapes = _shapes(label, count) if label.is_file() else ()
+        except UserError as error:
+            report(error.typed)
+            continue
+        if not label.is_file():
+            bare.append(label)
+        frames.append(Frame(image.stem, image, partial(draw, size, shapes), indices(count + 1)))
+    if bare:
+        spoils = len(bare) == len(images)
+        report(f"{len(bare)} images have no label file and are background, as {bare[0]}", spoils)
+    return frames
+
+
+def _label_path(image):
+    """The text of an image: the last folder called images becomes labels, as in Ultralytics."""
+    parts = list(image.parts)
+    for place in reversed(range(len(parts) - 1)):
+        if parts[place] == "images":
+            parts[place] = "labels"
+            break
+    return Path(*parts).with_suffix(".txt")
+
+
+def _shapes(path, count):
+    """((index, ((x, y), ...)), ...) of a file, points as shares of width and height."""
+    shapes = []
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if line.strip():
+            shapes.append(_shape(line.split(), f"{path}, line {number}", count))
+    return tuple(dict.fromkeys(shapes))
+
+
+def _shape(fields, place, count):
+    if len(fields) == 5:
+        raise UserError(f"{place} is a box alone; export polygons (YOLO segmentation)")
+    if len(fields) < 7 or len(fields) % 2 == 0:
+        raise UserError(
+            f"{place} has {len(fields)} numbers; wanted class x y x y ... of 3 or more points"
+        )
+    try:
+        index, points = int(fields[0]), np.array(fields[1:], np.float64).reshape(-1, 2)
+    except ValueError:
+        raise UserError(f"{place}: wanted class x y x y ..., numbers alone; mend it") from None
+    if not 0 <= index < count:
+        raise UserError(f"{place} has class {index}, but names has 0 to {count - 1}; mend one")
+    if not ((points >= 0) & (points <= 1)).all():
+        raise UserError(f"{place}: points are not between 0 and 1; export shares of the size")
+    return index + 1, tuple(map(tuple, points.tolist()))
+
+
+def draw(size, shapes):
+    """Class indices uint8 (H, W), smaller shapes over larger ones, later over earlier."""
+    scale = np.array(size[::-1])
+    outlines = [(np.array(points) * scale).astype(np.int32) for _, points in shapes]
+    areas = [
+        np.count_nonzero(cv2.fillPoly(np.zeros(size, np.uint8), [outline], 1))
+        for outline in outlines
+    ]
+    label = np.zeros(size, np.uint8)
+    for place in np.argsort(-np.array(areas, int), kind="stable"):
+        cv2.fillPoly(label, [outlines[place]], shapes[place][0])
+    return label
