@@ -67,6 +67,7 @@ DATASETS = {
     ),
     "yolo": DataSet(),
     "roboflow": DataSet(),
+    "label_studio": DataSet(),
     "streets": DataSet(),
 }
 

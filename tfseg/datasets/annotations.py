@@ -78,6 +78,12 @@ def images_in(folder):
     )
 
 
+def frame_id(image, source):
+    """An image's path below the folder, without its ending."""
+    place = image.relative_to(source) if image.is_relative_to(source) else Path(image.name)
+    return place.with_suffix("").as_posix()
+
+
 def check_size(image, size, path, said=("height", "width")):
     """Raises `UserError` where an annotation's (H, W) is not that of its upright image."""
     found = image_size(image)

@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tfseg.datasets.annotations import BACKGROUND, images_in, need_folder, tool_spec
+from tfseg.datasets.annotations import BACKGROUND, frame_id, images_in, need_folder, tool_spec
 from tfseg.datasets.coding import indices
 from tfseg.datasets.files import PICTURES, not_here
 from tfseg.datasets.spec import Frame
@@ -89,7 +89,7 @@ def _frames(source, report, path, content, count):
                 else:
                     report(error.typed)
         if images:
-            splits[split] = _labelled(images, count, report)
+            splits[split] = _labelled(source, images, count, report)
     return splits
 
 
@@ -114,7 +114,7 @@ def _images(path, root, split, place):
     return images
 
 
-def _labelled(images, count, report):
+def _labelled(source, images, count, report):
     frames, bare = [], []
     for image in images:
         label = _label_path(image)
@@ -126,7 +126,8 @@ def _labelled(images, count, report):
             continue
         if not label.is_file():
             bare.append(label)
-        frames.append(Frame(image.stem, image, partial(draw, size, shapes), indices(count + 1)))
+        drawn, name = partial(draw, size, shapes), frame_id(image, source)
+        frames.append(Frame(name, image, drawn, indices(count + 1)))
     if bare:
         spoils = len(bare) == len(images)
         report(f"{len(bare)} images have no label file and are background, as {bare[0]}", spoils)
