@@ -117,6 +117,8 @@ def _may_turn(chunk):
 def check_png(data):
     """Raises `ValueError` where a chunk's checksum is off: Pillow lets some of those pass."""
     for kind, start, end in _chunks(data):
+        if end + 4 > len(data):
+            raise ValueError(f"it is truncated in its {kind.decode('latin1')} chunk")
         (wanted,) = struct.unpack_from(">I", data, end)
         if zlib.crc32(memoryview(data)[start - 4 : end]) != wanted:
             raise ValueError(f"checksum of its {kind.decode('latin1')} chunk")
