@@ -93,9 +93,8 @@ def commands(page):
     """The arguments of every `python train.py` in a page's code, comments and prompts left out."""
     for code in blocks(page, "", "bash", "sh", "console"):
         for line in code.replace("\\\n", " ").splitlines():
-            words = shlex.split(line.strip(), comments=True)
-            if words[:2] == ["python", "train.py"] and len(words) > 2:
-                yield words[2:]
+            if line.strip().startswith("python train.py "):
+                yield shlex.split(line, comments=True)[2:]
 
 
 @pytest.mark.parametrize("page", TEXT)
