@@ -57,7 +57,10 @@ def _frames(source, report, sbd):
     labels = pictures(voc / "SegmentationClass", report)
     splits = {}
     for split in ("train", "val"):
-        listed = (voc / "ImageSets" / "Segmentation" / f"{split}.txt").read_text().split()
+        path = voc / "ImageSets" / "Segmentation" / f"{split}.txt"
+        if not path.is_file():  # as in what labelme2voc writes
+            raise not_here(source, "Pascal VOC 2012", f"{path.relative_to(source)}; {WHERE}")
+        listed = path.read_text().split()
         for name in listed:
             if name not in images or name not in labels:
                 report(f"{split}.txt lists {name}, whose picture or label is missing")
