@@ -98,8 +98,8 @@ def test_coco_json_beside_the_images(tmp_path):
         image = photo(folder / place / "b.png")
         path = folder / place / "_annotations.coco.json"
         coco(path, ["b.png"], [(0, 2, [ring(1, 2, 3, 4)])], categories)
-        wanted[split] = [(image, filled((1, 2, 3, 4, 0), background=2))]
-    check(folder, "coco_json", ("cat", "dog", "background"), wanted)
+        wanted[split] = [(image, filled((1, 2, 3, 4, 1)))]
+    check(folder, "coco_json", ("background", "cat", "dog"), wanted)
 
 
 COCO_REFUSED = [

@@ -10,23 +10,28 @@ import numpy as np
 from tfseg.datasets.files import PICTURES
 from tfseg.datasets.layouts import SPLITS
 from tfseg.datasets.spec import DatasetSpec, data_name
+from tfseg.datasets.tables import NO_CLASS
 from tfseg.errors import UserError
 from tfseg.images import image_size
-from tfseg.labels import palette
+from tfseg.labels import VOID, palette
 
 _SPLIT = {word: split for split, words in SPLITS.items() for word in words}
 BACKGROUND = "background"
+VOIDS = NO_CLASS | {"ignored", "__ignore__"}  # VOC's in CVAT, and labelme's
+SLACK = 2  # pixels by which a point may lie outside: tools round, and drag past the edge
 
 
 def tool_spec(source, tool, classes, frames, colors=None):
     """The `DatasetSpec` of an export, which bears the name of its folder.
 
     Without `colors` the first class is shown in black. Raises `UserError` for classes that bear the
-    same name.
+    same name, and for fewer than two.
     """
     twice = [name for name, count in Counter(classes).items() if count > 1]
     if twice:
         raise UserError(f"{source}: two classes are called {twice[0]!r}; rename one in {tool}")
+    if len(classes) < 2:
+        raise UserError(f"{source} has fewer than two classes: {', '.join(classes)}; draw others")
     title = f"{source.resolve().name}: {len(classes)} classes drawn in {tool}"
     return DatasetSpec(
         data_name(source.resolve().name),
@@ -35,6 +40,26 @@ def tool_spec(source, tool, classes, frames, colors=None):
         colors or palette(len(classes)),
         frames,
     )
+
+
+def index_classes(names):
+    """{name: class index} in the order of `names`; `VOID` for a name that says it is no class."""
+    index = {}
+    for name in names:
+        void = name.lower() in VOIDS
+        index[name] = VOID if void else sum(i != VOID for i in index.values())
+    return index
+
+
+def classes_of(index):
+    """The classes that `index_classes` counted."""
+    return tuple(name for name, i in index.items() if i != VOID)
+
+
+def background_first(names):
+    """`names` after background, which is the one among them that is called so, or a new one."""
+    own = [name for name in names if name.lower() == BACKGROUND]
+    return [*(own or [BACKGROUND]), *(name for name in names if name not in own)]
 
 
 def need_folder(source, dataset, wanted):
@@ -107,3 +132,14 @@ def finite_points(points, least, place):
             f"{place} wants {least} or more points of two numbers; draw it again or remove it"
         )
     return tuple(map(tuple, array.tolist()))
+
+
+def check_inside(points, size, place):
+    """Raises `UserError` for the first point (x, y) in pixels that lies outside (H, W)."""
+    height, width = size
+    for x, y in points:
+        if not (-SLACK <= x <= width + SLACK and -SLACK <= y <= height + SLACK):
+            raise UserError(
+                f"{place} has the point {x:g},{y:g}, outside its image of {height}x{width} "
+                f"(height x width); move it inside, or bring back the image that was annotated"
+            )

@@ -4,6 +4,7 @@ Masks are drawn by pycocotools. A smaller one lies over a larger one; crowds are
 class. The classes are the categories by id; pixels of no annotation are `background`, or void.
 """
 
+from collections import Counter
 from functools import partial
 from pathlib import Path
 
@@ -12,9 +13,13 @@ import numpy as np
 from tfseg.datasets import coco
 from tfseg.datasets.annotations import (
     BACKGROUND,
+    background_first,
+    check_inside,
     check_size,
+    classes_of,
     holds,
     images_in,
+    index_classes,
     need_folder,
     read_json,
     split_of,
@@ -56,13 +61,15 @@ def spec(source=None, unlabelled="background"):
     names = list(categories.values())
     rest = VOID
     if unlabelled == "background":
-        # A category of that name is what the others leave.
-        names = names if BACKGROUND in names else [BACKGROUND, *names]
-        rest = names.index(BACKGROUND)
-    index = {number: names.index(name) for number, name in categories.items()}
-    frames = partial(_frames, contents=contents, index=index, rest=rest, count=len(names))
-    colors = None if names[0] == BACKGROUND else palette(len(names) + 1)[1:]  # the first is black
-    return tool_spec(source, "COCO's JSON", names, frames, colors)
+        names = background_first(names)  # a category of that name is what the others leave
+        rest = 0
+    by_name = index_classes(names)
+    classes = classes_of(by_name)
+    index = {key: by_name[name] for key, name in categories.items()}
+    frames = partial(_frames, contents=contents, index=index, rest=rest, count=len(classes))
+    black = classes[:1] and classes[0].lower() == BACKGROUND
+    colors = None if black else palette(len(classes) + 1)[1:]
+    return tool_spec(source, "COCO's JSON", classes, frames, colors)
 
 
 def _read(path):
@@ -75,6 +82,12 @@ def _read(path):
             for wanted in _FIELDS[key]:
                 if wanted not in entry:
                     raise UserError(f"{path}: one of its {key} lacks {wanted}; export it again")
+                if not isinstance(entry[wanted], _KINDS[wanted]):
+                    raise UserError(
+                        f"{path}: one of its {key} has {wanted} {entry[wanted]!r}, which is no "
+                        f"{_KINDS[wanted].__name__}; export it again"
+                    )
+        _check_ids(path, key, [entry["id"] for entry in entries])
     return content
 
 
@@ -83,6 +96,15 @@ _FIELDS = {
     "annotations": ("id", "image_id", "category_id"),
     "categories": ("id", "name"),
 }
+_KINDS = dict.fromkeys(("id", "image_id", "category_id", "height", "width"), int)
+_KINDS |= dict.fromkeys(("file_name", "name"), str)
+
+
+def _check_ids(path, key, ids):
+    """Raises `UserError` for images or categories that share an id."""
+    twice = [i for i, count in Counter(ids).items() if count > 1]
+    if twice and key != "annotations":
+        raise UserError(f"{path}: two of its {key} have the id {twice[0]}; export it again")
 
 
 def _categories(contents):
@@ -192,6 +214,7 @@ def _encoded(segmentation, size, place):
                     f"{place}: a polygon is a list of x, y, x, y, ... of 3 or more points; "
                     f"draw it again"
                 )
+            check_inside(zip(ring[::2], ring[1::2], strict=True), size, place)
         return mask.merge(mask.frPyObjects(segmentation, *size))
     said = segmentation.get("size") if isinstance(segmentation, dict) else None
     if said != list(size):

@@ -2,7 +2,16 @@
 
 from functools import partial
 
-from tfseg.datasets.annotations import images_in, need_folder, split_of, tool_spec
+from PIL import Image
+
+from tfseg.datasets.annotations import (
+    classes_of,
+    images_in,
+    index_classes,
+    need_folder,
+    split_of,
+    tool_spec,
+)
 from tfseg.datasets.coding import Colors
 from tfseg.datasets.files import not_here
 from tfseg.datasets.spec import Frame
@@ -21,9 +30,11 @@ def spec(source=None):
     if not (source / "labelmap.txt").is_file() or not confirm(source):
         raise not_here(source, "a CVAT export", WANTED)
     table = _read_table(source / "labelmap.txt")
-    coding = Colors(tuple((color, index) for index, color in enumerate(table.values())))
+    index = index_classes(table)
+    classes = classes_of(index)
+    coding = Colors(tuple((color, index[name]) for name, color in table.items()))
     frames = partial(_frames, coding=coding)
-    return tool_spec(source, "CVAT", tuple(table), frames, tuple(table.values()))
+    return tool_spec(source, "CVAT", classes, frames, tuple(table[name] for name in classes))
 
 
 def _read_table(path):
@@ -68,6 +79,7 @@ def _frames(source, report, coding):
         names = [line.strip() for line in path.read_text("utf-8-sig").splitlines()]
         for name in filter(None, names):
             if name in images and name in labels:
+                _check_colors(labels[name], report)
                 frame = Frame(name, images[name], labels[name], coding)
                 splits.setdefault(split, []).append(frame)
             else:
@@ -77,6 +89,17 @@ def _frames(source, report, coding):
     if left := sorted(labels.keys() - listed):
         report(f"{len(left)} masks are in no list and left out, as {left[0]}", spoils=False)
     return splits
+
+
+def _check_colors(path, report):
+    """CVAT exports colours; gray masks may hold indices, which black would hide."""
+    try:
+        with Image.open(path) as mask:
+            mode = mask.mode
+    except (OSError, SyntaxError, ValueError):
+        return  # whoever reads it says so
+    if mode not in ("RGB", "RGBA", "P"):
+        report(f"{path} is {mode}, not in the colours of labelmap.txt; export it again")
 
 
 def _by_name(folder):

@@ -15,6 +15,7 @@ import numpy as np
 
 from tfseg.datasets.annotations import (
     BACKGROUND,
+    check_inside,
     check_size,
     finite_points,
     frame_id,
@@ -105,7 +106,9 @@ def _region(where, result):
     if not all(isinstance(side, int) and side > 0 for side in size):
         raise UserError(f"{where} lacks original_width and original_height; export it again")
     if kind == "polygonlabels":
-        return labels[0], size, kind, finite_points(value.get("points"), 3, f"{where}")
+        points = finite_points(value.get("points"), 3, where)
+        check_inside(np.array(points) / 100 * size[::-1], size, where)
+        return labels[0], size, kind, points
     rle = value.get("rle")
     if value.get("format", "rle") != "rle" or not isinstance(rle, list):
         raise UserError(f"{where} is a brush without rle; export it again")

@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from tfseg.datasets.annotations import (
+    check_inside,
     check_size,
     finite_points,
     holds,
@@ -35,7 +36,8 @@ from tfseg.labels import VOID
 MARKS = ("*.json", "*/*.json", "*/*/*.json")
 WANTED = "labelme's JSON files (shapes, imagePath) beside the images"
 BACKGROUND, IGNORE = "_background_", "__ignore__"
-POINTS = {"polygon": 3, "rectangle": 2, "circle": 2}  # shape -> the points it has, at least
+# shape -> the points it has, at least and at most
+POINTS = {"polygon": (3, None), "rectangle": (2, 2), "circle": (2, 2)}
 LOOKED_AT = 5  # JSON files that tell what a folder is
 
 
@@ -82,7 +84,12 @@ def _shape(path, number, shape):
             if kind in ("line", "linestrip", "point", "points")
             else f"{place} ({label}) is a {kind}, which is not read; draw it as a polygon"
         )
-    points = finite_points(shape.get("points"), POINTS[kind], f"{place} ({label}), a {kind},")
+    least, most = POINTS[kind]
+    points = finite_points(shape.get("points"), least, f"{place} ({label}), a {kind},")
+    if most and len(points) > most:  # other tools write rectangles of four corners
+        raise UserError(
+            f"{place} ({label}), a {kind}, has {len(points)} points, not {most}; make it a polygon"
+        )
     return label, kind, points
 
 
@@ -122,6 +129,8 @@ def _frames(source, report, files, classes):
 def _frame(path, content, classes, name):
     image, size = _image(path, content)
     index = {label: i for i, label in enumerate(classes)} | {IGNORE: VOID}
+    for number, (label, kind, points) in enumerate(content["shapes"], 1):
+        check_inside(points, size, f"{path}: shape {number} ({label}), a {kind},")
     shapes = tuple((index[label], kind, points) for label, kind, points in content["shapes"])
     return Frame(name, image, partial(draw, size, shapes), indices(len(classes)))
 

@@ -3,7 +3,7 @@
 import csv
 from functools import partial
 
-from tfseg.datasets.annotations import need_folder, split_of, tool_spec
+from tfseg.datasets.annotations import classes_of, index_classes, need_folder, split_of, tool_spec
 from tfseg.datasets.coding import Values
 from tfseg.datasets.files import not_here, pair_folders
 from tfseg.errors import UserError
@@ -27,9 +27,12 @@ def spec(source=None):
     for path in others:
         if _read_table(path) != table:
             raise UserError(f"{path} and {first} have other classes; export them together")
-    coding = Values(tuple((value, index) for index, value in enumerate(table)))
+    if len(set(table.values())) < len(table):
+        raise UserError(f"{first} has two values of one class; rename one in Roboflow")
+    index = index_classes(table.values())
+    coding = Values(tuple((value, index[name]) for value, name in table.items()))
     frames = partial(_frames, paths=paths, coding=coding)
-    return tool_spec(source, "Roboflow", tuple(table.values()), frames)
+    return tool_spec(source, "Roboflow", classes_of(index), frames)
 
 
 def _tables(source):

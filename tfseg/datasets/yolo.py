@@ -2,7 +2,7 @@
 
 Lines are "class x y x y ..." as shares of width and height. Masks are drawn by OpenCV, a smaller
 one over a larger one, as in Ultralytics' `polygons2masks_overlap`. Class 0 of the records is
-`background`, which YOLO has no name for.
+`background`, which YOLO has no name for unless `names` has it.
 """
 
 from functools import partial
@@ -11,12 +11,22 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tfseg.datasets.annotations import BACKGROUND, frame_id, images_in, need_folder, tool_spec
+from tfseg.datasets.annotations import (
+    SLACK,
+    background_first,
+    classes_of,
+    frame_id,
+    images_in,
+    index_classes,
+    need_folder,
+    tool_spec,
+)
 from tfseg.datasets.coding import indices
 from tfseg.datasets.files import PICTURES, not_here
 from tfseg.datasets.spec import Frame
 from tfseg.errors import UserError
 from tfseg.images import image_size
+from tfseg.labels import VOID
 
 MARKS = ("*.yaml", "*.yml")
 WANTED = "data.yaml with names, train and val"
@@ -33,8 +43,13 @@ def spec(source=None):
         raise not_here(source, "a YOLO export", WANTED)
     content = _read(path)
     names = _names(path, content)
-    frames = partial(_frames, path=path, content=content, count=len(names))
-    return tool_spec(source, "YOLO", (BACKGROUND, *names), frames)
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise UserError(f"{path}: two classes are called {twice[0]!r}; rename one in YOLO")
+    by_name = index_classes(background_first(names))
+    index = tuple(by_name[name] for name in names)
+    frames = partial(_frames, path=path, content=content, index=index)
+    return tool_spec(source, "YOLO", classes_of(by_name), frames)
 
 
 def _table(source):
@@ -72,7 +87,7 @@ def _names(path, content):
     return tuple(map(str, names))
 
 
-def _frames(source, report, path, content, count):
+def _frames(source, report, path, content, index):
     root = path.parent / str(content.get("path") or "")
     if not root.is_dir():
         raise UserError(f"{path}: path {content['path']} is no folder; remove that line")
@@ -89,7 +104,7 @@ def _frames(source, report, path, content, count):
                 else:
                     report(error.typed)
         if images:
-            splits[split] = _labelled(source, images, count, report)
+            splits[split] = _labelled(source, images, index, report)
     return splits
 
 
@@ -114,20 +129,21 @@ def _images(path, root, split, place):
     return images
 
 
-def _labelled(source, images, count, report):
+def _labelled(source, images, index, report):
+    count = 1 + max(place for place in (0, *index) if place != VOID)
     frames, bare = [], []
     for image in images:
         label = _label_path(image)
         try:
             size = image_size(image)
-            shapes = _shapes(label, count) if label.is_file() else ()
+            shapes = _shapes(label, index, size) if label.is_file() else ()
         except UserError as error:
             report(error.typed)
             continue
         if not label.is_file():
             bare.append(label)
         drawn, name = partial(draw, size, shapes), frame_id(image, source)
-        frames.append(Frame(name, image, drawn, indices(count + 1)))
+        frames.append(Frame(name, image, drawn, indices(count)))
     if bare:
         spoils = len(bare) == len(images)
         report(f"{len(bare)} images have no label file and are background, as {bare[0]}", spoils)
@@ -144,16 +160,16 @@ def _label_path(image):
     return Path(*parts).with_suffix(".txt")
 
 
-def _shapes(path, count):
+def _shapes(path, index, size):
     """((index, ((x, y), ...)), ...) of a file, points as shares of width and height."""
     shapes = []
     for number, line in enumerate(path.read_text().splitlines(), 1):
         if line.strip():
-            shapes.append(_shape(line.split(), f"{path}, line {number}", count))
+            shapes.append(_shape(line.split(), f"{path}, line {number}", index, size))
     return tuple(dict.fromkeys(shapes))
 
 
-def _shape(fields, place, count):
+def _shape(fields, place, index, size):
     if len(fields) == 5:
         raise UserError(f"{place} is a box alone; export polygons (YOLO segmentation)")
     if len(fields) < 7 or len(fields) % 2 == 0:
@@ -161,14 +177,19 @@ def _shape(fields, place, count):
             f"{place} has {len(fields)} numbers; wanted class x y x y ... of 3 or more points"
         )
     try:
-        index, points = int(fields[0]), np.array(fields[1:], np.float64).reshape(-1, 2)
+        number, points = float(fields[0]), np.array(fields[1:], np.float64).reshape(-1, 2)
+        if not number.is_integer():
+            raise ValueError
     except ValueError:
         raise UserError(f"{place}: wanted class x y x y ..., numbers alone; mend it") from None
-    if not 0 <= index < count:
-        raise UserError(f"{place} has class {index}, but names has 0 to {count - 1}; mend one")
-    if not ((points >= 0) & (points <= 1)).all():
+    if not 0 <= number < len(index):
+        raise UserError(
+            f"{place} has class {int(number)}, but names has 0 to {len(index) - 1}; mend one"
+        )
+    slack = SLACK / np.array(size[::-1])
+    if not ((points >= -slack) & (points <= 1 + slack)).all():
         raise UserError(f"{place}: points are not between 0 and 1; export shares of the size")
-    return index + 1, tuple(map(tuple, points.tolist()))
+    return index[int(number)], tuple(map(tuple, points.tolist()))
 
 
 def draw(size, shapes):
