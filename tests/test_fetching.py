@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import pytest
 import safetensors.numpy
-from conftest import ROOT
+from helpers.small import ROOT
 
 import tfseg
 from tfseg.encoders import ENCODERS, weights

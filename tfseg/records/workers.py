@@ -34,10 +34,12 @@ def parallel(function, items, workers=None):
     # Spawned: a fork would inherit TensorFlow's threads and their locks.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, context, _start)
-    waiting = deque()
+    waiting, starting = deque(), None
     try:
         for item in items:
-            with nullcontext() if waiting else _without_main(function, item):
+            if starting is None:
+                starting = _without_main if _is_ours(function, item) else nullcontext
+            with starting():  # a submission may start a process
                 waiting.append(pool.submit(function, item))
             if len(waiting) > AHEAD * workers:
                 yield waiting.popleft().result()
@@ -52,18 +54,21 @@ def parallel(function, items, workers=None):
         pool.shutdown(cancel_futures=True)
 
 
+def _is_ours(*given):
+    """Whether nothing of it is defined in the user's script."""
+    return b"__main__" not in pickle.dumps(given)
+
+
 @contextmanager
-def _without_main(*given):
-    """Starts processes that do not run the user's script again, unless something is defined there.
+def _without_main():
+    """Processes that are started inside do not run the user's script again.
 
     A script that calls `tfseg.convert` needs no `if __name__ == "__main__":` then.
     """
     main = sys.modules["__main__"]
     kept = {name: vars(main)[name] for name in ("__spec__", "__file__") if name in vars(main)}
-    hidden = b"__main__" not in pickle.dumps(given)
     try:
-        if hidden:
-            vars(main).update(dict.fromkeys(kept))
+        vars(main).update(dict.fromkeys(kept))
         yield
     finally:
         vars(main).update(kept)
