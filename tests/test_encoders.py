@@ -5,7 +5,7 @@ import functools
 import keras
 import numpy as np
 import pytest
-from conftest import SMALL
+from helpers.small import SMALL
 
 import tfseg
 from tfseg.cli import main
