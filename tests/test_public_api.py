@@ -38,6 +38,15 @@ def test_any_name_may_come_first(name):
     python(f"import tfseg; tfseg.{name}; tfseg.list_models()")
 
 
+def test_asking_for_keras_does_not_keep_the_layers_from_it():
+    python(
+        "import importlib.util, tfseg\n"
+        "assert importlib.util.find_spec('keras')\n"
+        "import keras\n"
+        "assert keras.saving.get_registered_object('tfseg>FitLike')"
+    )
+
+
 def test_a_script_converts_in_processes_without_a_guard(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(

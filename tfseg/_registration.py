@@ -38,17 +38,26 @@ def _register():
 
 
 class _AfterKeras:
-    """Finds Keras where the other finders do, once, and registers when it has been executed."""
+    """Finds Keras where the other finders do, and registers when it has been executed.
 
-    def find_spec(self, name, path, target=None):
-        if name != "keras":
+    It stays until then: who only asks whether Keras is there does not import it.
+    """
+
+    looking = False
+
+    def find_spec(self, name, path=None, target=None):
+        if name != "keras" or self.looking:
             return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
+        self.looking = True
+        try:
+            spec = importlib.util.find_spec(name)
+        finally:
+            self.looking = False
         if spec is not None:
             execute = spec.loader.exec_module
 
             def exec_module(module):
+                sys.meta_path.remove(self)
                 execute(module)
                 _register()
 
