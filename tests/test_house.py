@@ -20,7 +20,10 @@ ARROWS = {
     "data": {"memory", "records", "visualize"},
     "devices": {"memory"},
     "datasets": {"flags"},
-    "doctor": {"config", "data", "datasets", "losses", "pages", "records", "visualize"},
+    "doctor": {
+        "config", "data", "datasets", "losses", "memory", "pages", "records", "training",
+        "visualize",
+    },
     "encoders": {"checkpoints", "layers"},
     "evaluation": {
         "config", "data", "datasets", "devices", "exporting", "metrics", "networks", "pages",
@@ -36,8 +39,8 @@ ARROWS = {
     "runs": {"config"},
     "serving": {"devices", "pages", "visualize"},
     "training": {
-        "data", "devices", "evaluation", "losses", "memory", "metrics", "models", "networks",
-        "prediction", "records", "runs", "schedules", "visualize",
+        "config", "data", "devices", "evaluation", "losses", "memory", "metrics", "models",
+        "networks", "prediction", "records", "runs", "schedules", "visualize",
     },
     "weights": {"encoders", "layers", "models"},
 }  # fmt: skip

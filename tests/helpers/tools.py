@@ -51,3 +51,12 @@ def check(folder, dataset, classes, wanted, **options):
             if image is not None:
                 np.testing.assert_array_equal(found[0], image)
             np.testing.assert_array_equal(found[1], label)
+
+
+def check_faults(dataset, folder, parts):
+    """The faults that a listing reports are those that hold `parts`, in turn."""
+    faults = []
+    spec = get_dataset(dataset, folder)
+    spec.list_frames(folder, lambda message, spoils=True: faults.append(message))
+    for fault, part in zip(faults, parts, strict=True):
+        assert part in fault

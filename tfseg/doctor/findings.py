@@ -1,9 +1,13 @@
 """What is wrong with a data set as a whole: rules, each with its findings in plain words."""
 
+import math
+
+from tfseg.config import TrainConfig
 from tfseg.datasets.coding import Values
 from tfseg.doctor.issues import NOTE, SPOILS, Finding
 from tfseg.doctor.leakage import twins
 from tfseg.labels import VOID
+from tfseg.memory import CERTAIN, GB
 from tfseg.records import truth
 from tfseg.records.tally import Tally
 
@@ -19,7 +23,7 @@ LABEL_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 3
 def find(data, surveys):
     """The findings of every rule about a data set as a whole."""
     rules = (
-        splits, images, black_and_white, unknown, soft, void, classes, rare, sizes, leaks,
+        splits, images, black_and_white, unknown, soft, void, classes, rare, sizes, large, leaks,
     )  # fmt: skip
     return [finding for rule in rules for finding in rule(data, surveys)]
 
@@ -222,6 +226,29 @@ def sizes(data, surveys):
             f"train has frames of {len(found)} sizes: training crops {height}x{width} from each, "
             f"unless --crop_size says otherwise; convert --size resizes them",
         )
+
+
+def large(data, surveys):
+    """Frames so large that training crops them, as their step would not fit into memory."""
+    found = list(surveys["train"].sizes) if "train" in surveys else []
+    frame = tuple(map(min, zip(*found, strict=True)))
+    if not frame or math.prod(frame) * TrainConfig().batch_size <= CERTAIN:
+        return
+    from tfseg.training.sizes import find_fit  # imports TensorFlow
+
+    fit = find_fit(TrainConfig(), frame, len(data.classes))
+    if fit.crop == frame:
+        return
+    share = min(crop / side for crop, side in zip(fit.crop, frame, strict=True))
+    height, width = (round(share * side) for side in frame)
+    yield Finding(
+        NOTE,
+        f"train has frames of {frame[0]}x{frame[1]}: {TrainConfig().batch_size} whole ones take "
+        f"{TrainConfig().model} about {fit.wanted_bytes / GB:.0f} GB a step, and "
+        f"{fit.free / GB:.0f} GB are free here; training crops {fit.batch} of "
+        f"{fit.crop[0]}x{fit.crop[1]}; --scale={share / 2:.2f},{share:.2f}, or convert "
+        f"--size={height}x{width}, shows more of a frame in a crop",
+    )
 
 
 def leaks(data, surveys):

@@ -2,24 +2,37 @@
 
 import math
 import sys
+from dataclasses import dataclass
 
 from tfseg import devices
+from tfseg.config import TrainConfig
 from tfseg.errors import UserError
 from tfseg.memory import CERTAIN, GB, MULTIPLE, SHARE, SIDE, fitting_crop, step_cost
 from tfseg.models import MODELS
 from tfseg.networks import build_network, precision
 
 
-def fitting_sizes(config, records):
-    """(crop, batch) of a `TrainConfig`; what it does not give shrinks until a step fits.
+@dataclass(frozen=True)
+class Fit:
+    """Crops (H, W) and a batch that fit into memory, beside those that were wanted; bytes."""
 
-    Prints a line where it does. What is given stays, with a warning where it seems too much.
+    wanted: tuple[int, int]
+    crop: tuple[int, int]
+    batch: int
+    wanted_bytes: float
+    bytes: float
+    free: float
+
+
+def find_fit(config: TrainConfig, frame: tuple[int, int], num_classes: int) -> Fit | None:
+    """What fits of crops as large as `frame`; None where that is beyond doubt, or no such network.
+
+    What the config gives stays as it is, whether it fits or not.
     """
-    heights, widths = zip(*records.splits["train"].sizes, strict=True)
-    wanted = config.crop_size or (min(heights), min(widths))
+    wanted = config.crop_size or frame
     if config.model not in MODELS or math.prod(wanted) * config.batch_size <= CERTAIN:
-        return wanted, config.batch_size
-    cost = _cost(config, len(records.info.classes))
+        return None
+    cost = _cost(config, num_classes)
     free = devices.free_memory(config.gpu, config.mem_frac)
     crop, batch = fitting_crop(
         wanted,
@@ -29,20 +42,33 @@ def fitting_sizes(config, records):
         keep_crop=config.crop_size is not None,
         keep_batch="batch_size" in config.given,
     )
-    needed = f"about {cost.bytes(wanted, config.batch_size) / GB:.1f} GB"
-    if (crop, batch) != (wanted, config.batch_size):
+    sizes = cost.bytes(wanted, config.batch_size), cost.bytes(crop, batch)
+    return Fit(wanted, crop, batch, *sizes, free)
+
+
+def fitting_sizes(config, records):
+    """(crop, batch) of a `TrainConfig`; what it does not give shrinks until a step fits.
+
+    Prints a line where it does. What is given stays, with a warning where it seems too much.
+    """
+    frame = tuple(map(min, zip(*records.splits["train"].sizes, strict=True)))
+    fit = find_fit(config, frame, len(records.info.classes))
+    if fit is None:
+        return config.crop_size or frame, config.batch_size
+    if (fit.crop, fit.batch) != (fit.wanted, config.batch_size):
         print(
-            f"memory: {config.batch_size} crops of {_by(wanted)} take {needed} a step and "
-            f"{free / GB:.1f} GB are free; training takes {batch} of {_by(crop)} "
-            f"(--batch_size, --crop_size; --scale shows more of a frame in a crop)"
+            f"memory: {config.batch_size} crops of {_by(fit.wanted)} take about "
+            f"{fit.wanted_bytes / GB:.1f} GB a step and {fit.free / GB:.1f} GB are free; training "
+            f"takes {fit.batch} of {_by(fit.crop)} (--batch_size, --crop_size; --scale shows more "
+            f"of a frame in a crop)"
         )
-    if cost.bytes(crop, batch) > free:
+    if fit.bytes > fit.free:
         print(
-            f"warning: {batch} crops of {_by(crop)} take about {cost.bytes(crop, batch) / GB:.1f} "
-            f"GB a step, but {free / GB:.1f} GB are free; lower --batch_size or --crop_size",
+            f"warning: {fit.batch} crops of {_by(fit.crop)} take about {fit.bytes / GB:.1f} GB a "
+            f"step, but {fit.free / GB:.1f} GB are free; lower --batch_size or --crop_size",
             file=sys.stderr,
         )
-    return crop, batch
+    return fit.crop, fit.batch
 
 
 def _cost(config, num_classes):
