@@ -205,6 +205,11 @@ def test_records_converted_again_are_read_anew(tmp_path):
         assert pixels(train, 1)[1].shape == (16, 16)
 
 
+def test_input_val_beside_a_data_set_with_splits_is_refused(records):
+    with pytest.raises(UserError, match="input_val=x is for a bare LMDB environment"):
+        open_records(records, input_val="x")
+
+
 def test_input_val_has_its_own_sizes_and_must_agree(tmp_path):
     for name, size, encoding in (("a", 32, "keep"), ("b", 48, "keep"), ("raw", 32, "raw")):
         convert(

@@ -39,6 +39,7 @@ def open_records(
         val_fraction: the share of a data set without a val split that becomes it.
         weights: of several, how often frames of each are drawn for training; as large as they
             are by default.
+        pixel_range: of a raw folder's images of more than 8 bits, see `tfseg.images.to_levels`.
 
     Raises:
         UserError: where there are no records, several, or damaged ones.
@@ -59,10 +60,17 @@ def open_records(
     if weights:
         raise UserError("--input_weights is for several data sets, as --input=a,b")
     path = Path(path)
-    if spec := find_raw(path, dataset):
+    spec = find_raw(path, dataset)
+    choice, path = (spec.name, path) if spec else _choose(path, dataset)
+    bare = not spec and lmdb_store.is_environment(path)
+    if input_val and not bare:
+        raise UserError(
+            f"--input_val={input_val} is for a bare LMDB environment, and {path} is none; "
+            f"leave it out, or name both: --input=A,B"
+        )
+    if spec:
         return _open_raw(spec, path, val_fraction, pixel_range)
-    choice, path = _choose(path, dataset)
-    if lmdb_store.is_environment(path):
+    if bare:
         folders = {"train": path} | ({"val": _environment(input_val)} if input_val else {})
         return _open_lmdb(choice, path, folders, val_fraction)
     if tfrecord_store.is_data_set(path):
