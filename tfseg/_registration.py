@@ -14,6 +14,7 @@ REGISTERED = (
     "layers.dilation",
     "layers.gate",
     "layers.local_response",
+    "layers.padding",
     "layers.pooling",
     "layers.preprocess",
     "layers.resize",

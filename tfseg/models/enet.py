@@ -1,8 +1,9 @@
 """ENet (Paszke et al. 2016, arXiv 1606.02147), in davidtvs' PyTorch form."""
 
-from keras import initializers, layers, ops
+from keras import initializers, layers
 
 from tfseg.layers.blocks import batch_norm, conv, transposed_conv
+from tfseg.layers.padding import Pad
 from tfseg.layers.pooling import MaxPoolWithIndices, MaxUnpool
 from tfseg.layers.resize import FitLike
 
@@ -46,7 +47,7 @@ def _down(x, filters, dropout, name):
     """Halves the resolution; beside it a max-pool, filled up with channels of zeros."""
     inner, new = x.shape[-1] // 4, filters - x.shape[-1]
     main, indices = MaxPoolWithIndices()(x)
-    main = ops.pad(main, ((0, 0), (0, 0), (0, 0), (0, new)))
+    main = Pad(((0, 0), (0, 0), (0, 0), (0, new)))(main)
     x = _conv_bn_act(x, inner, 2, _prelu, f"{name}.ext_conv1", stride=2, padding=0)
     x = _conv_bn_act(x, inner, 3, _prelu, f"{name}.ext_conv2")
     x = _conv_bn_act(x, filters, 1, _prelu, f"{name}.ext_conv3")
@@ -71,7 +72,7 @@ def _up(x, filters, indices, like, name):
 def _initial(x):
     """A convolution and a max-pool side by side, both at half the resolution."""
     main = conv(x, 13, 3, stride=2, init="torch", name="initial_block.main_branch")
-    pooled = ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=-float("inf"))
+    pooled = Pad(((0, 0), (1, 1), (1, 1), (0, 0)), value=-float("inf"))(x)
     pooled = layers.MaxPooling2D(3, strides=2)(pooled)
     x = layers.Concatenate()([main, pooled])
     return _prelu(batch_norm(x, name="initial_block.batch_norm"), "initial_block.out_activation")
