@@ -8,6 +8,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from tfseg.errors import UserError
 
 REQUEST = "request.txt"
 _EXCHANGE = 2  # RENAME_EXCHANGE of renameat2(2)
+_PARTIAL = re.compile(r"\.[0-9a-f]{8}\.")
 
 
 @contextmanager
@@ -26,18 +28,44 @@ def file(path: Path) -> Iterator[Path]:
     """Yields a temporary path, with the same suffixes, whose file takes the place of `path`.
 
     Its name cannot be foretold, so no link can be planted there. After an error there is nothing.
+
+    Raises:
+        UserError: where the disk is full.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{secrets.token_hex(4)}.{path.name[-200:]}")
-    os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
+        os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         yield partial
         _sync(partial)
         os.replace(partial, path)
         _sync(path.parent)
+    except Exception as error:
+        if reason := full_disk(error):
+            raise UserError(f"could not write {path}: {reason}; free some space") from None
+        raise
     finally:
         partial.unlink(missing_ok=True)
+
+
+def remove_partials(folder: Path) -> None:
+    """Removes the temporary files that a kill left in a folder which nobody writes to now."""
+    for partial in folder.glob(".????????.*"):
+        if _PARTIAL.match(partial.name):
+            partial.unlink()
+
+
+def full_disk(error: BaseException) -> str | None:
+    """What the system says where an error came from a full disk or quota; else None.
+
+    Libraries in C hide the error number in their text, or in an error before.
+    """
+    for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        reason = os.strerror(number)
+        if getattr(error, "errno", None) == number or reason in str(error):
+            return reason
+    return full_disk(error.__context__) if error.__context__ else None
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -84,12 +112,52 @@ def folder(final: Path, request: str | None = None) -> Iterator[Path]:
             yield partial
             (partial / REQUEST).unlink()
             _publish(partial, final, old)
-    except OSError as error:
-        reason = " ".join(str(error.strerror or error).split())
+    except UserError:
+        raise
+    except Exception as error:
+        reason = full_disk(error) or (isinstance(error, OSError) and (error.strerror or str(error)))
+        if not reason:
+            raise
+        reason = " ".join(reason.split())
         raise UserError(f"could not write {final}: {reason}; nothing was kept") from None
     finally:
         with suppress(OSError):  # only where it is empty
             final.parent.rmdir()
+
+
+@contextmanager
+def held(path: Path, busy: str) -> Iterator[None]:
+    """Holds the lock file `path`, which is there only as long; a kill lets go of it.
+
+    Raises `UserError`, with the words `busy`, where another process holds it.
+    """
+    descriptor = None
+    while descriptor is None:
+        descriptor = _open_lock(Path(path), busy)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _open_lock(path, busy):
+    """A descriptor that holds the file; None where its last holder has removed it meanwhile."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+    except OSError as error:
+        raise UserError(f"cannot lock {path}: {error.strerror}") from None
+    try:
+        _lock(descriptor, busy)
+        if os.path.samestat(os.fstat(descriptor), os.lstat(path)):
+            return descriptor
+    except FileNotFoundError:
+        pass
+    except BaseException:
+        os.close(descriptor)
+        raise
+    os.close(descriptor)
+    return None
 
 
 def _publish(partial, final, old):
@@ -135,8 +203,7 @@ def _alone(partial, final, keep):
     except OSError:
         raise UserError(f"{partial} is a link or a file, not a folder; remove it") from None
     try:
-        with suppress(OSError):  # network disks that know no such lock
-            _lock(held, final)
+        _lock(held, f"another process is writing {final}; wait for it to end")
         try:
             yield
         except BaseException as error:
@@ -148,11 +215,13 @@ def _alone(partial, final, keep):
         os.close(held)
 
 
-def _lock(held, final):
+def _lock(held, busy):
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise UserError(f"another process is writing {final}; wait for it to end") from None
+        raise UserError(busy) from None
+    except OSError:
+        pass  # network disks that know no such lock
 
 
 def _holds(folder, request):

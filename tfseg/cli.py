@@ -2,13 +2,17 @@
 
 import dataclasses
 import os
+import signal
 import sys
 import textwrap
+import threading
 from contextlib import contextmanager
 
 from tfseg.commands import COMMANDS
-from tfseg.errors import UserError, unknown
+from tfseg.errors import Terminated, UserError, unknown
 from tfseg.flags import spell, switch
+
+INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM  # exit codes, as shells say
 
 
 def _tell_train(cfg, run):
@@ -34,8 +38,14 @@ _TELL = {
 
 
 def main(argv=None):
-    """Runs one command; a user's mistake ends in one line on stderr and exit code 2."""
+    """Runs one command.
+
+    A user's mistake ends in one line on stderr and exit code 2; Ctrl-C in 130; SIGTERM, which
+    schedulers send, in 143. Training saves itself before both.
+    """
     argv = list(sys.argv[1:] if argv is None else argv)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _terminate)
     try:
         if not argv or {"-h", "--help", "help"} & set(argv):
             print(_help(argv))
@@ -52,7 +62,11 @@ def main(argv=None):
         sys.exit(2)
     except KeyboardInterrupt as stop:
         print(f"\nstopped {stop}", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(TERMINATED if isinstance(stop, Terminated) else INTERRUPTED)
+
+
+def _terminate(number, frame):
+    raise Terminated
 
 
 def _command(name):

@@ -29,6 +29,10 @@ class UserError(ValueError):
         return type(self), (self.typed,)  # across processes, with its dashes
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which stops a command as Ctrl-C does; the exit code tells one from the other."""
+
+
 def unknown(kind: str, name: Any, known: Iterable[str]) -> UserError:
     """The error for a name that is in no table, with the nearest ones that are.
 

@@ -113,7 +113,7 @@ def switch(text):
 
 
 _WANTED = {int: "a whole number", float: "a number", str: "a word"}
-_PATHS = (path, page_file, folders)
+_TEXTS = (str, Path, path, page_file)
 
 
 def flag(
@@ -175,18 +175,23 @@ class Config:
     @classmethod
     def load(cls, path: Path) -> Self:
         """The config saved at `path`. Raises `UserError` where it is not one."""
+        path = Path(path)
         try:
-            values = json.loads(Path(path).read_text())
-            fields = {field.name: field for field in dataclasses.fields(cls)}
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            raise UserError(f"{path.parent} is not a run: it has no {path.name}") from None
+        except (OSError, ValueError, RecursionError) as error:
+            raise UserError(f"{path} cannot be read: {error}") from None
+        if not isinstance(values, dict):
+            raise UserError(f"{path} is not a run's config: wanted an object of flags")
+        fields = {field.name: field for field in dataclasses.fields(cls)}
+        try:
+            for name in values:
+                if name not in fields:
+                    raise unknown("flag", name, fields)
             return cls(**{name: _from_json(fields[name], v) for name, v in values.items()})
-        except FileNotFoundError:
-            raise UserError(
-                f"{Path(path).parent} is not a run: it has no {Path(path).name}"
-            ) from None
         except UserError as error:
             raise UserError(f"{path}: {error.typed}") from None
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise UserError(f"{path} is not a run's config: {error!r}") from None
 
     def replace(self, **values: Any) -> Self:
         """The config with other values; it still knows which flags were given."""
@@ -244,9 +249,14 @@ def spell(field: dataclasses.Field, value: Any) -> str:
 
 
 def _from_json(field, value):
-    if isinstance(value, list):
-        return tuple(value)
-    return Path(value) if field.metadata["parse"] in _PATHS and value is not None else value
+    if value is None and field.default is None:
+        return None
+    if field.metadata["parse"] in _TEXTS and not isinstance(value, str):
+        raise UserError(f"--{field.name}={value!r}: wanted text")
+    if isinstance(value, list) != (field.type is tuple):
+        wanted = "a list" if field.type is tuple else "one value"
+        raise UserError(f"--{field.name}={value!r}: wanted {wanted}")
+    return read(field.name, field, value)
 
 
 def _check(name, field, value):

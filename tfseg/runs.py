@@ -1,15 +1,23 @@
-"""The folder of a run: its config, labels and checkpoints."""
+"""The folder of a run: its config, labels and checkpoints, and the lock of its training."""
 
 import json
+import math
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
+from typing import Self
 
 from tfseg import atomic
 from tfseg.config import TrainConfig
 from tfseg.errors import UserError
-from tfseg.labels import Labels
+from tfseg.labels import Labels, read_labels
 
 BEST = "best.weights.h5"  # weights alone; the best on val, averaged where --ema is on
+LOCK = ".lock"
+STEP = re.compile(r"step-(\d{7,})\.weights\.h5")
 
 
 class RunFolder:
@@ -26,13 +34,54 @@ class RunFolder:
         self.checkpoints = self.path / "checkpoints"
         self.best = self.checkpoints / BEST
 
-    def create(self, config, labels):
-        if self.best.exists() or self.last():  # a run that never got so far may be begun anew
+    @classmethod
+    def new(cls, dataset: str, model: str) -> Self:
+        """A folder below `runs` that no other run has, made at once."""
+        name = f"{dataset}-{model}-{time.strftime('%Y%m%d-%H%M%S')}"
+        number = 1
+        while True:
+            path = Path("runs") / (name if number == 1 else f"{name}-{number}")
+            try:
+                path.mkdir(parents=True)
+                return cls(path)
+            except FileExistsError:
+                number += 1
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Holds the run for this process alone, and removes what a kill left half-written.
+
+        Raises `UserError` where another process trains it.
+        """
+        busy = (
+            f"another process is training {self.path}; wait for it to end, "
+            f"or choose another --savedir"
+        )
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            raise UserError(f"--savedir={self.path} is a file; wanted a folder") from None
+        try:
+            with atomic.held(self.path / LOCK, busy):
+                atomic.remove_partials(self.checkpoints)
+                yield
+        finally:
+            with suppress(OSError):  # where nothing was written
+                self.path.rmdir()
+
+    def require_new(self):
+        """Raises `UserError` where a run lies here that can go on."""
+        if self.last():
             raise UserError(
                 f"--savedir={self.path} holds a run; continue it with --resume={self.path}, "
                 f"or choose another folder"
             )
+
+    def create(self, config, labels):
+        """Begins the run; what a run that was killed before its first checkpoint left goes."""
         self.checkpoints.mkdir(parents=True, exist_ok=True)
+        for old in (self.best, *self._steps()):
+            old.unlink(missing_ok=True)
         atomic.write_json(self.path / "labels.json", asdict(labels))
         self.save_config(config)
 
@@ -43,29 +92,83 @@ class RunFolder:
         config.save(self.path / "config.json")
 
     def labels(self):
-        values = json.loads((self.path / "labels.json").read_text())
+        path = self.path / "labels.json"
+        values = read_labels(path)
+        if not isinstance(values.get("dataset"), str):
+            raise UserError(f"{path}: dataset is {values.get('dataset')!r}; wanted text")
         colors = tuple(map(tuple, values["colors"]))
         return Labels(values["dataset"], tuple(values["classes"]), colors)
 
     def save_best(self, network):
         """`network` must not be compiled, or the optimizer's state would come along."""
-        with atomic.file(self.best) as partial:
-            network.save_weights(partial)
+        self._save(network, self.best)
 
     def save_last(self, model, state, keep):
         """Saves weights and optimizer at `state["step"]`, then drops all but `keep` older ones."""
-        name = f"step-{state['step']:07d}.weights.h5"
-        with atomic.file(self.checkpoints / name) as partial:
-            model.save_weights(partial)
-        atomic.write_json(self.checkpoints / "last.json", {**state, "weights": name})
-        kept = sorted(self.checkpoints.glob("step-*.weights.h5"))
-        for old in [] if keep == "all" else kept[:-keep]:
-            old.unlink()
+        path = self._step_file(state["step"])
+        self._save(model, path)
+        atomic.write_json(self.checkpoints / "last.json", {**state, "weights": path.name})
+        every = self._steps()
+        older, later = every[: every.index(path)], every[every.index(path) + 1 :]
+        if keep != "all":
+            older = older[: max(0, len(older) - keep + 1)]
+            for old in [*older, *later]:  # a kill before `last.json` leaves a later one
+                old.unlink()
+
+    def _save(self, model, path):
+        try:
+            with atomic.file(path) as partial:
+                model.save_weights(partial)
+        except UserError as error:  # a full disk
+            state = self.last()
+            kept = f"the run is kept at step {state['step']}" if state else "no checkpoint yet"
+            raise UserError(f"{error.typed} ({kept}), then train --resume={self.path}") from None
+
+    def _step_file(self, step):
+        return self.checkpoints / f"step-{step:07d}.weights.h5"
+
+    def _steps(self):
+        """Checkpoints, the oldest first."""
+        found = self.checkpoints.glob("step-*.weights.h5")
+        return sorted((p for p in found if STEP.fullmatch(p.name)), key=_step)
 
     def last(self):
         """The state that `save_last` saved last, or None before the first."""
         path = self.checkpoints / "last.json"
-        return json.loads(path.read_text()) if path.exists() else None
+        try:
+            state = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, RecursionError) as error:
+            raise _damaged(path, error) from None
+        if not isinstance(state, dict):
+            raise _damaged(path, "wanted an object")
+        for key, sound in _STATE.items():
+            if not sound(state.get(key)):
+                raise _damaged(path, f"{key} is {state.get(key)!r}")
+        return state
+
+
+def _is_number(value):
+    return type(value) in (int, float) and math.isfinite(value)
+
+
+_STATE = {
+    "step": lambda value: type(value) is int and 0 <= value < 2**62,
+    "best_miou": _is_number,
+    "weights": lambda value: isinstance(value, str) and bool(STEP.fullmatch(value)),
+}
+
+
+def _damaged(path, reason):
+    return UserError(
+        f"{path} is damaged ({reason}); start a new run from its weights, "
+        f"as train --checkpoint={path.parent.parent}"
+    )
+
+
+def _step(path):
+    return int(STEP.fullmatch(path.name)[1])
 
 
 def _newest():

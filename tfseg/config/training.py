@@ -141,6 +141,14 @@ class TrainConfig(Config):
     workers: int = flag(
         None, "threads that decode; all cores by default", int, low=1, resumable=True, silent=True
     )
+    save_every: float = flag(
+        None,
+        "minutes between checkpoints, beside those of the epochs",
+        float,
+        low=0.01,
+        resumable=True,
+        silent=True,
+    )
     keep: object = flag(
         1,
         "checkpoints kept beside the best: a number, or all",

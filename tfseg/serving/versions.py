@@ -10,7 +10,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from tfseg.errors import UserError
-from tfseg.serving.labels import read_labels
+from tfseg.serving.labels import read_facts
 
 POLL = 1.0  # seconds between two looks at the folder
 WARM_SIDE = 256  # pixels a side of the image that a new version sees first
@@ -21,7 +21,7 @@ class Version:
 
     Attributes:
         number: its folder's name.
-        labels: what `labels.json` says, see `read_labels`.
+        labels: what `labels.json` says, see `read_facts`.
         signatures: {name: {input: `tf.TensorSpec`}}.
         definitions: {name: `SignatureDef`}, as the file has them.
         size: (H, W) of the images it takes; None is any.
@@ -31,7 +31,7 @@ class Version:
 
     def __init__(self, folder):
         self.number = int(folder.name)
-        self.labels = read_labels(folder / "labels.json")
+        self.labels = read_facts(folder / "labels.json")
         self.pixel_range = self.labels.get("pixel_range")
         self._model = tf.saved_model.load(str(folder))
         self._functions = dict(self._model.signatures)

@@ -1,18 +1,15 @@
-"""What happens between the steps of a run: interrupts, NaN, the best checkpoint, TensorBoard."""
+"""What happens between the steps of a run: interrupts, NaN, the checkpoints."""
 
 import math
 import signal
 import sys
+import threading
 import time
 
 import keras
-import numpy as np
-import tensorflow as tf
 from keras import ops
 
-from tfseg.errors import UserError
-from tfseg.metrics import class_indices, scores
-from tfseg.visualize import confusion_picture, triptych
+from tfseg.errors import Terminated, UserError
 
 
 def steps_done(model):
@@ -25,14 +22,23 @@ class Interrupted(Exception):  # noqa: N818 - no error: someone asked
 
 
 class StopBetweenSteps(keras.callbacks.Callback):
-    """Turns the first Ctrl-C or SIGTERM into `Interrupted` after the step at hand."""
+    """Turns the first Ctrl-C or SIGTERM into `Interrupted` after the step at hand.
+
+    That may be a step of training or of validation, so that stopping takes no longer than a step
+    and a checkpoint.
+
+    Attributes:
+        asked: how `KeyboardInterrupt` shall go on from here; None before somebody asks.
+    """
 
     def __init__(self):
         super().__init__()
-        self.asked = False
+        self.asked = None
 
     def __enter__(self):
-        self.previous = {s: signal.signal(s, self._ask) for s in (signal.SIGINT, signal.SIGTERM)}
+        kinds = (signal.SIGINT, signal.SIGTERM)
+        here = threading.current_thread() is threading.main_thread()  # others get no signals
+        self.previous = {kind: signal.signal(kind, self._ask) for kind in kinds if here}
         return self
 
     def __exit__(self, *_):
@@ -40,14 +46,19 @@ class StopBetweenSteps(keras.callbacks.Callback):
             signal.signal(number, handler)
 
     def _ask(self, number, frame):
+        kind = Terminated if number == signal.SIGTERM else KeyboardInterrupt
         if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
+            raise kind
+        self.asked = kind
         print("\nstopping after this step; once more stops at once", file=sys.stderr)
 
     def on_train_batch_end(self, batch, logs=None):
-        # After an epoch's last step its validation comes first, or it would never come.
+        # After an epoch's last step comes its validation, which stops before its first.
         if self.asked and batch + 1 < self.params["steps"]:
+            raise Interrupted
+
+    def on_test_batch_begin(self, batch, logs=None):
+        if self.asked:
             raise Interrupted
 
     def on_epoch_end(self, epoch, logs=None):
@@ -84,21 +95,33 @@ class KeepBest(keras.callbacks.Callback):
 
     With averaging (`--ema`) the averages stand in for the weights while the network is validated,
     and are what is kept as the best.
+
+    Args:
+        run: the `RunFolder`.
+        network: the model without its optimizer.
+        config: its `keep` and `save_every`.
+        state: where the run stands, as `RunFolder.last` gives it.
+        steps: of an epoch.
     """
 
-    def __init__(self, run, network, keep, state):
+    def __init__(self, run, network, config, state, steps):
         super().__init__()
-        self.run, self.network, self.keep = run, network, keep
-        self.step, self.best_miou, self.saved = state["step"], state["best_miou"], None
+        self.run, self.network, self.config, self.steps = run, network, config, steps
+        self.step, self.best_miou = state["step"], state["best_miou"]
+        self.validated = state["validated"]
+        self.began, self.saved, self.kept = time.monotonic(), -math.inf, None
 
     def on_train_batch_end(self, batch, logs=None):
         # Counted here: under mixed_float16 the optimizer leaves out steps that overflow.
         self.step += 1
+        self.validated = self.step % self.steps != 0
+        every = self.config.save_every
+        if every and time.monotonic() - max(self.began, self.saved) > 60 * every:
+            self.save()
 
     def on_test_begin(self, logs=None):
         # Under mixed_float16 the optimizer is wrapped by one that scales the loss.
         optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
-        self.kept = None
         if optimizer.use_ema:
             weights = self.model.trainable_variables
             averages = optimizer._model_variables_moving_average
@@ -112,88 +135,27 @@ class KeepBest(keras.callbacks.Callback):
         if miou > self.best_miou or not self.run.best.exists():
             self.best_miou = miou
             self.run.save_best(self.network)
+        self.validated = True
+        self._put_back()
+
+    def _put_back(self):
+        """Gives the network its own weights again, where the averages stand in for them."""
         if self.kept:
             for weight, kept in zip(self.model.trainable_variables, self.kept, strict=True):
                 weight.assign(kept)
+        self.kept = None
 
     def on_epoch_end(self, epoch, logs=None):
         """Saves where the run stands, at most every 20 s: epochs of a second have better to do."""
-        if self.keep != 1 or self.saved is None or time.monotonic() - self.saved > 20:
+        if self.config.keep != 1 or time.monotonic() - self.saved > 20:
             self.save()
 
     def on_train_end(self, logs=None):
         self.save()
 
     def save(self):
-        state = {"step": self.step, "best_miou": self.best_miou}
-        self.run.save_last(self.model, state, self.keep)
+        """Saves the run as it stands, in the middle of an epoch or of its validation too."""
+        self._put_back()
+        state = {"step": self.step, "best_miou": self.best_miou, "validated": self.validated}
+        self.run.save_last(self.model, state, self.config.keep)
         self.saved = time.monotonic()
-
-
-class TensorBoard(keras.callbacks.Callback):
-    """Scalars of train and val, the confusion matrix, and pictures of a few validation frames.
-
-    Stands before `KeepBest` in the list, so that pictures show the weights that were validated.
-    """
-
-    def __init__(self, folder, network, metric, records, frames, batch_size, config_text):
-        super().__init__()
-        self.network, self.metric = network, metric
-        self.records, self.frames = records, frames
-        self.batch_size = batch_size
-        folder.mkdir(parents=True, exist_ok=True)
-        self.writers = {
-            split: tf.summary.create_file_writer(str(folder / split)) for split in ("train", "val")
-        }
-        with self.writers["train"].as_default(step=0):
-            tf.summary.text("config", f"```\n{config_text}\n```")
-
-    def on_train_begin(self, logs=None):
-        network = self.network
-        self.label = tf.function(lambda images: class_indices(network(images, training=False)))
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.steps, self.started = 0, time.perf_counter()
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.steps += 1
-
-    def on_test_begin(self, logs=None):  # the metric still holds the epoch's training pixels
-        seconds = time.perf_counter() - self.started
-        self.images_per_second = self.steps * self.batch_size / seconds
-        self.figures = {"train": scores(self.metric.matrix())}
-
-    def on_test_end(self, logs=None):
-        self.matrix = self.metric.matrix()
-        self.figures["val"] = scores(self.matrix)
-        self.pictures = [
-            triptych(
-                image,
-                label,
-                np.asarray(self.label(image[None]))[0].astype(np.uint8),
-                self.records.info.classes,
-                self.records.info.colors,
-            )
-            for image, label in self.frames
-        ]
-
-    def on_epoch_end(self, epoch, logs=None):
-        with self.writers["train"].as_default(step=epoch + 1):
-            self._scalars(logs["loss"], self.figures["train"])
-            tf.summary.scalar("learning_rate", float(self.model.optimizer.learning_rate))
-            tf.summary.scalar("images_per_second", self.images_per_second)
-        with self.writers["val"].as_default(step=epoch + 1):
-            self._scalars(logs["val_loss"], self.figures["val"])
-            for number, picture in enumerate(self.pictures):
-                tf.summary.image(f"frames/{number}", picture[None])
-            matrix = confusion_picture(self.matrix, self.records.info.classes)
-            tf.summary.image("confusion_matrix", matrix[None])
-        for writer in self.writers.values():
-            writer.flush()
-
-    def _scalars(self, loss, figures):
-        tf.summary.scalar("loss", loss)
-        for name in ("miou", "pixel_accuracy", "class_accuracy", "fw_iou"):
-            tf.summary.scalar(name, figures[name])
-        for name, iou in zip(self.records.info.classes, figures["iou"], strict=True):
-            tf.summary.scalar(f"iou/{name}", iou)

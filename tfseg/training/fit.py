@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import json
 import math
-import time
 from pathlib import Path
 
 import keras
@@ -25,6 +24,7 @@ from tfseg.runs import RunFolder
 from tfseg.training import callbacks
 from tfseg.training.compilation import compiled, starting_network
 from tfseg.training.sizes import check_sizes, fitting_sizes, validation_batch
+from tfseg.training.tensorboard import TensorBoard
 
 
 def train(config):
@@ -37,12 +37,17 @@ def train(config):
         for fault in truth.check(records.splits[split]) + image_faults(records.splits[split]):
             print(f"warning: {fault}")
     config = _resolved(config, records)
-    run = RunFolder(config.savedir or _new_folder(records.name, config.model))
-    return _run(config, records, run, strategy, resuming=False)
+    run = RunFolder(config.savedir) if config.savedir else RunFolder.new(records.name, config.model)
+    with run.held():
+        run.require_new()
+        return _run(config, records, run, strategy)
 
 
 def resume(config):
-    """Continues `config.resume` where it stopped, with the flags that were given beside it."""
+    """Continues `config.resume` where it stopped, with the flags that were given beside it.
+
+    A run that was killed before its first checkpoint begins anew.
+    """
     run = RunFolder(config.resume)
     saved = run.config()
     fixed = sorted(config.given - config.having("resumable"))
@@ -56,7 +61,8 @@ def resume(config):
     strategy = devices.select(config.gpu, config.mem_frac)
     records = _open(config)
     check_labels(records, run.labels(), str(run.path))
-    return _run(config, records, run, strategy, resuming=True)
+    with run.held():
+        return _run(config, records, run, strategy)
 
 
 def _open(config):
@@ -94,11 +100,8 @@ def _pixel_range(config, records):
     return known
 
 
-def _new_folder(dataset, model):
-    return Path("runs") / f"{dataset}-{model}-{time.strftime('%Y%m%d-%H%M%S')}"
-
-
-def _run(config, records, run, strategy, resuming):
+def _run(config, records, run, strategy):
+    """Trains from where the run stands to the end; returns its folder."""
     steps = len(records.splits["train"]) // config.batch_size
     if not steps:
         raise UserError(
@@ -107,32 +110,27 @@ def _run(config, records, run, strategy, resuming):
         )
     check_sizes(config, records)
     keras.utils.set_random_seed(config.seed)
+    state = run.last()
     scope = strategy.scope() if strategy else contextlib.nullcontext()
     with scope, precision(config.precision):
-        full = starting_network(config, len(records.info.classes), resuming)
+        full = starting_network(config, len(records.info.classes), resuming=state is not None)
         model, metric = compiled(full, config, records, steps)
         network = logits_alone(full)
-    state = _restore(model, run, resuming)
-    if resuming:
+    if state:
+        load_checkpoint(model, run.checkpoints / state["weights"])
         run.save_config(config)
     else:
         run.create(config, Labels(records.name, records.info.classes, records.info.colors))
+    state = {"step": 0, "best_miou": -1.0, "validated": True} | (state or {})
     _announce(config, records, run, network, state)
-    with naming_corrupt(records.splits["train"], records.splits["val"]):
-        _fit(model, metric, network, config, records, run, state, steps)
-    _finish(config, records, run)
+    try:
+        with naming_corrupt(records.splits["train"], records.splits["val"]):
+            _fit(model, metric, network, config, records, run, state, steps)
+        _finish(config, records, run)
+    except KeyboardInterrupt as stop:
+        at = f"at step {run.last()['step']}, saved" if run.last() else "before its first checkpoint"
+        raise type(stop)(f"{at}; go on: train --resume={run.path}") from None
     return run.path
-
-
-def _restore(model, run, resuming):
-    """Where the run stands: {"step", "best_miou"}, weights and optimizer loaded."""
-    if not resuming:
-        return {"step": 0, "best_miou": -1.0}
-    state = run.last()
-    if state is None:
-        raise UserError(f"{run.path} has no checkpoint to go on from; start it anew")
-    load_checkpoint(model, run.checkpoints / state["weights"])
-    return state
 
 
 def _announce(config, records, run, network, state):
@@ -152,9 +150,10 @@ def _trainable(network):
 
 def _fit(model, metric, network, config, records, run, state, steps):
     """Keras' fit, from `state["step"]` to the last epoch; Ctrl-C between steps keeps the run."""
-    best = callbacks.KeepBest(run, network, config.keep, state)
+    best = callbacks.KeepBest(run, network, config, state, steps)
     stop = callbacks.StopBetweenSteps()
     board = _tensorboard(network, metric, config, records, run)
+    listening = [callbacks.StopOnNaN(run), board, best, stop]
     cached = {"cache": config.cache, "cache_dir": run.path / "cache", "workers": config.workers}
     val_batches = evaluation_batches(
         records.splits["val"], batch_size=validation_batch(config, records), **cached
@@ -167,13 +166,15 @@ def _fit(model, metric, network, config, records, run, state, steps):
             epochs=epochs,
             steps_per_epoch=steps_per_epoch,
             validation_data=val_batches,
-            callbacks=[callbacks.StopOnNaN(run), board, best, stop],
+            callbacks=listening,
             shuffle=False,  # the batches come shuffled
         )
 
     epoch, done = divmod(state["step"], steps)
     try:
         with stop:
+            if not state["validated"]:  # stopped between an epoch's last step and its figures
+                _validate(model, val_batches, listening, epoch)
             if done:  # the rest of an epoch that was interrupted
                 fit(state["step"], epoch + 1, steps - done)
                 epoch += 1
@@ -181,9 +182,17 @@ def _fit(model, metric, network, config, records, run, state, steps):
                 fit(epoch * steps, config.epochs, steps)
     except callbacks.Interrupted:
         best.save()
-        raise KeyboardInterrupt(
-            f"at step {best.step}, saved; go on: train --resume={run.path}"
-        ) from None
+        raise stop.asked from None
+
+
+def _validate(model, batches, listening, epoch):
+    """What `fit` does at the end of an epoch."""
+    board = next(one for one in listening if isinstance(one, TensorBoard))
+    board.set_model(model)
+    board.on_train_begin()
+    logs = model.evaluate(batches, callbacks=listening, return_dict=True)
+    for callback in listening:
+        callback.on_epoch_end(epoch - 1, {f"val_{name}": value for name, value in logs.items()})
 
 
 def _training_batches(config, records, start_step, cached):
@@ -200,7 +209,7 @@ def _training_batches(config, records, start_step, cached):
 
 
 def _tensorboard(network, metric, config, records, run):
-    return callbacks.TensorBoard(
+    return TensorBoard(
         Path(config.logdir or run.path / "tensorboard"),
         network,
         metric,
