@@ -1,4 +1,4 @@
-"""The fused AdamW against Keras' own, on one device and on two replicas."""
+"""The fused AdamW against Keras' own, averages, and a run on two replicas."""
 
 import subprocess
 import sys
@@ -6,8 +6,12 @@ import sys
 import keras
 import numpy as np
 import pytest
+from helpers import tiny
 from helpers.small import ROOT
 
+from tfseg.training import fit
+from tfseg.training.callbacks import KeepBest
+from tfseg.training.fit import train
 from tfseg.training.optimizers import FusedAdamW
 
 
@@ -49,3 +53,23 @@ def test_a_run_on_two_replicas(records, tmp_path):
     code = TWO_REPLICAS.format(folder=str(tmp_path / "run"), records=str(records))
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_averages_hold_the_statistics_of_batch_normalisation_too(records, tmp_path, monkeypatch):
+    """What is kept as the best has averaged weights and statistics, both from every step."""
+    seen, step = [], KeepBest.on_train_batch_end
+
+    def listen(callback, batch, logs=None):
+        step(callback, batch, logs)
+        layer = callback.model.get_layer("bn")
+        seen.append({name: np.array(getattr(layer, name)) for name in ("gamma", "moving_mean")})
+
+    monkeypatch.setattr(KeepBest, "on_train_batch_end", listen)
+    train(tiny.config(records, tmp_path / "run", epochs=1, ema=0.5))
+    best = fit.load_run(tmp_path / "run").model.get_layer("bn")
+    for name in ("gamma", "moving_mean"):
+        wanted = seen[0][name]
+        for values in seen[1:]:
+            wanted = 0.5 * wanted + 0.5 * values[name]
+        np.testing.assert_allclose(getattr(best, name), wanted, rtol=1e-5, atol=1e-5)
+        assert not np.allclose(wanted, seen[-1][name])

@@ -10,6 +10,7 @@ import keras
 from keras import ops
 
 from tfseg.errors import Terminated, UserError
+from tfseg.training.optimizers import averages
 
 
 def steps_done(model):
@@ -109,7 +110,7 @@ class KeepBest(keras.callbacks.Callback):
         self.run, self.network, self.config, self.steps = run, network, config, steps
         self.step, self.best_miou = state["step"], state["best_miou"]
         self.validated = state["validated"]
-        self.began, self.saved, self.kept = time.monotonic(), -math.inf, None
+        self.began, self.saved, self.kept = time.monotonic(), -math.inf, []
 
     def on_train_batch_end(self, batch, logs=None):
         # Counted here: under mixed_float16 the optimizer leaves out steps that overflow.
@@ -120,14 +121,10 @@ class KeepBest(keras.callbacks.Callback):
             self.save()
 
     def on_test_begin(self, logs=None):
-        # Under mixed_float16 the optimizer is wrapped by one that scales the loss.
-        optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
-        if optimizer.use_ema:
-            weights = self.model.trainable_variables
-            averages = optimizer._model_variables_moving_average
-            self.kept = [ops.convert_to_numpy(weight) for weight in weights]
-            for weight, average in zip(weights, averages, strict=True):
-                weight.assign(average)
+        pairs = averages(self.model)
+        self.kept = [(weight, ops.convert_to_numpy(weight)) for weight, _ in pairs]
+        for weight, average in pairs:
+            weight.assign(average)
 
     def on_test_end(self, logs=None):
         miou = float(logs["miou"])
@@ -140,10 +137,9 @@ class KeepBest(keras.callbacks.Callback):
 
     def _put_back(self):
         """Gives the network its own weights again, where the averages stand in for them."""
-        if self.kept:
-            for weight, kept in zip(self.model.trainable_variables, self.kept, strict=True):
-                weight.assign(kept)
-        self.kept = None
+        for weight, kept in self.kept:
+            weight.assign(kept)
+        self.kept = []
 
     def on_epoch_end(self, epoch, logs=None):
         """Saves where the run stands, at most every 20 s: epochs of a second have better to do."""

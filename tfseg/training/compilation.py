@@ -9,7 +9,7 @@ from tfseg.metrics import ConfusionMatrix
 from tfseg.networks import build_network, load_checkpoint
 from tfseg.records.histogram import class_histogram
 from tfseg.training.auxiliary import AuxiliaryTraining
-from tfseg.training.optimizers import make_optimizer
+from tfseg.training.optimizers import average_statistics, make_optimizer
 
 
 def starting_network(config, num_classes, resuming):
@@ -53,6 +53,7 @@ def compiled(network, config, records, steps):
         metrics=[metric],
     )
     model.optimizer.build(model.trainable_variables)
+    average_statistics(model)
     return model, metric
 
 

@@ -59,6 +59,40 @@ def make_optimizer(config, steps, encoder=frozenset()):
     return optimizer
 
 
+def average_statistics(model):
+    """With averaging, averages the statistics of batch normalisation as it does the weights.
+
+    Averaged weights under the statistics of the raw ones would be another network than either.
+    """
+    optimizer = inner_optimizer(model)
+    if not optimizer.use_ema:
+        return
+    averaged = [*model.trainable_variables, *_statistics(model)]
+    added = optimizer.add_optimizer_variables(averaged[len(model.trainable_variables) :], "average")
+    optimizer._model_variables_moving_average += added
+    update = optimizer._update_model_variables_moving_average
+    optimizer._update_model_variables_moving_average = lambda variables: update(averaged)
+
+
+def averages(model):
+    """(variable, average) of all that is averaged; nothing without averaging."""
+    optimizer = inner_optimizer(model)
+    if not optimizer.use_ema:
+        return []
+    averaged = [*model.trainable_variables, *_statistics(model)]
+    return list(zip(averaged, optimizer._model_variables_moving_average, strict=True))
+
+
+def inner_optimizer(model):
+    """The optimizer; under mixed_float16 one that scales the loss is wrapped around it."""
+    return getattr(model.optimizer, "inner_optimizer", model.optimizer)
+
+
+def _statistics(model):
+    names = ("moving_mean", "moving_variance")
+    return [variable for variable in model.non_trainable_variables if variable.name in names]
+
+
 def _slow_down(optimizer, factor, slow):
     """Scales the steps and the weight decay of some variables; Keras has no groups of them."""
     update_step, apply_decay = optimizer.update_step, optimizer._apply_weight_decay
