@@ -72,6 +72,19 @@ def test_the_encoder_stays(records, public, start, tmp_path, flags):
     assert moved == ("freeze_encoder" not in flags)
 
 
+def test_the_head_learns_first(records, public, start, tmp_path):
+    """The encoder stays for an epoch, learns in the second, and starts from where it was."""
+    flags = {"checkpoint": public, "freeze_epochs": 1, "keep": "all", "epochs": 2}
+    network = trained(records, tmp_path / "run", **flags)
+    first, second = sorted((tmp_path / "run" / "checkpoints").glob("step-*"))
+    for file, learnt in ((first, False), (second, True)):
+        network.load_weights(file)
+        assert (
+            bool(changed(start, network, lambda one: one.name in network.encoder_layers)) == learnt
+        )
+        assert changed(start, network, lambda one: one.name not in network.encoder_layers)
+
+
 def test_batch_norm_stays(records, public, start, tmp_path):
     network = trained(records, tmp_path / "run", checkpoint=public, freeze_batch_norm=True)
     assert not changed(start, network, is_batch_norm)

@@ -58,6 +58,12 @@ def reference_cross_entropy(labels, probabilities, weights, gamma=0.0):
     return np.average((1 - own) ** gamma * -np.log(own), weights=weights[labels])
 
 
+def reference_ohem(labels, probabilities, weights):
+    own = probabilities[np.arange(len(labels)), labels]
+    hard = own <= max(0.7, np.sort(own)[int(np.ceil(len(own) / 16)) - 1])
+    return reference_cross_entropy(labels[hard], probabilities[hard], weights)
+
+
 def reference_focal(labels, probabilities, weights):
     return reference_cross_entropy(labels, probabilities, weights, gamma=2.0)
 
@@ -93,6 +99,7 @@ REFERENCES = {
     "cross_entropy": reference_cross_entropy,
     "dice": reference_dice,
     "focal": reference_focal,
+    "ohem": reference_ohem,
     "lovasz": reference_lovasz,
 }
 
@@ -132,7 +139,30 @@ def test_void_pixels_change_nothing_and_get_no_gradient(name, batch):
     assert other == pytest.approx(value, rel=1e-6)
     np.testing.assert_allclose(other_gradient, gradient, atol=1e-7)
     assert not gradient[labels == 255].any()
-    assert gradient[labels != 255].any(axis=-1).all()
+    if name != "ohem":  # which has none for easy pixels
+        assert gradient[labels != 255].any(axis=-1).all()
+
+
+def test_where_all_pixels_are_easy_the_hardest_sixteenth_counts(batch):
+    labels, logits = batch
+    sure = np.where(np.eye(CLASSES, dtype=bool)[np.where(labels == 255, 0, labels)], 6.0, 0.0)
+    logits = (sure + 0.1 * logits).astype(np.float32)
+    value, gradient = value_and_gradient(LOSSES["ohem"], labels, logits)
+    expected = reference_ohem(*valid_pixels(labels, logits), np.ones(CLASSES))
+    assert value == pytest.approx(expected, rel=0.02)
+    counted = np.count_nonzero(gradient.any(axis=-1))
+    assert counted == pytest.approx((labels != 255).sum() / 16, abs=2)
+
+
+def test_label_smoothing_is_cross_entropy_with_soft_labels(batch):
+    labels, logits = batch
+    truth, probabilities = valid_pixels(labels, logits)
+    soft = 0.9 * np.eye(CLASSES)[truth] + 0.1 / CLASSES
+    expected = -(soft * np.log(probabilities)).sum(-1).mean()
+    loss = make_loss("cross_entropy", smoothing=0.1)
+    assert float(loss(labels, logits)) == pytest.approx(expected, rel=1e-5)
+    with pytest.raises(UserError, match=r"label_smoothing=0.1 goes with cross_entropy and ohem"):
+        make_loss("dice", smoothing=0.1)
 
 
 @pytest.mark.parametrize("name", LOSSES)

@@ -190,6 +190,18 @@ def test_minutes_between_checkpoints(records, tmp_path, monkeypatch):
     assert names == [f"step-{step:07d}.weights.h5" for step in (1, 2, 3)]
 
 
+def test_patience_ends_a_run_that_gets_no_better(records, tmp_path):
+    """Nothing learns, so the first epoch stays the best; going on ends at once."""
+    still = {"learning_rate_init": 0.0, "weight_decay": 0.0, "freeze_batch_norm": True}
+    folder = train(config(records, tmp_path / "run", epochs=9, patience=2, **still))
+    state = RunFolder(folder).last()
+    assert (state["step"], state["best_epoch"]) == (9, 1)
+    resume(TrainConfig.of(resume=folder))
+    assert RunFolder(folder).last() == state
+    resume(TrainConfig.of(resume=folder, patience=3))
+    assert RunFolder(folder).last()["step"] == 12
+
+
 def test_older_checkpoints_go_and_the_newest_stays(whole, tmp_path):
     """Also where a kill left one of a later step."""
     shutil.copytree(whole, tmp_path / "run")

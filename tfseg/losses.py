@@ -15,11 +15,48 @@ from tfseg.errors import UserError, unknown
 from tfseg.labels import VOID
 
 
-def cross_entropy(labels: Any, logits: Any, ignore: int = VOID, weights: Any = None) -> Any:
-    """Softmax cross-entropy; the mean divides by the weights of the valid pixels."""
+def cross_entropy(
+    labels: Any, logits: Any, ignore: int = VOID, weights: Any = None, smoothing: float = 0.0
+) -> Any:
+    """Softmax cross-entropy; the mean divides by the weights of the valid pixels.
+
+    `smoothing` is the share of the target that is spread evenly over all classes (Szegedy et al.
+    2016, arXiv 1512.00567, section 7).
+    """
     valid, safe, logits = _masked(labels, logits, ignore)
     pixel_weights = _pixel_weights(valid, safe, weights)
-    loss = _pixel_cross_entropy(safe, logits) * pixel_weights
+    loss = _pixel_cross_entropy(safe, logits, smoothing) * pixel_weights
+    return _ratio(ops.sum(loss), ops.sum(pixel_weights))
+
+
+def ohem(
+    labels: Any,
+    logits: Any,
+    ignore: int = VOID,
+    weights: Any = None,
+    smoothing: float = 0.0,
+    threshold: float = 0.7,
+    least: float = 1 / 16,
+) -> Any:
+    """Cross-entropy of the hard pixels alone (Shrivastava et al. 2016, arXiv 1604.03540).
+
+    Hard is a pixel whose class has a probability below `threshold`; where those are less than the
+    share `least` of the valid pixels, so many of the hardest, to a thousandth of probability.
+    """
+    valid, safe, logits = _masked(labels, logits, ignore)
+    probability = ops.exp(-_pixel_cross_entropy(safe, logits))
+    wanted = least * ops.sum(valid)
+    low = ops.convert_to_tensor(threshold, "float32")
+    high = ops.convert_to_tensor(1.0, "float32")
+    for _ in range(9):  # sorting all pixels would take longer than the rest of the step
+        middle = (low + high) / 2
+        enough = ops.sum(valid * ops.cast(probability <= middle, "float32")) >= wanted
+        low, high = ops.where(enough, low, middle), ops.where(enough, middle, high)
+    at_threshold = ops.sum(valid * ops.cast(probability <= threshold, "float32")) >= wanted
+    hardest = ops.stop_gradient(ops.where(at_threshold, threshold, high))
+    hard = valid * ops.cast(probability <= hardest, "float32")
+    pixel_weights = _pixel_weights(hard, safe, weights)
+    loss = _pixel_cross_entropy(safe, logits, smoothing) * pixel_weights
     return _ratio(ops.sum(loss), ops.sum(pixel_weights))
 
 
@@ -78,44 +115,61 @@ def _jaccard_steps(truth):
 
 
 class Loss(NamedTuple):
-    """A row of `LOSSES`: (labels, logits, ignore, weights) -> scalar; whether XLA speeds it up."""
+    """A row of `LOSSES`: (labels, logits, ignore, weights) -> scalar.
+
+    `compiles` says whether XLA speeds it up, `smooths` whether it takes `smoothing`.
+    """
 
     function: Callable
     compiles: bool = True
+    smooths: bool = False
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
 
 
 LOSSES = {
-    "cross_entropy": Loss(cross_entropy),
+    "cross_entropy": Loss(cross_entropy, smooths=True),
+    "ohem": Loss(ohem, smooths=True),
     "dice": Loss(dice),
     "focal": Loss(focal),
     "lovasz": Loss(lovasz, compiles=False),  # XLA sorts slowly
 }
 
 
-def make_loss(text: str, ignore: int = VOID, weights: Any = None) -> Callable[[Any, Any], Any]:
+def make_loss(
+    text: str, ignore: int = VOID, weights: Any = None, smoothing: float = 0.0
+) -> Callable[[Any, Any], Any]:
     """The loss that `text` spells, as `model.compile` takes it.
 
     Args:
         text: a sum of `LOSSES`, each with its factor, as "cross_entropy+0.5*dice".
         ignore: the label of void pixels.
         weights: class weights (K,), or None.
+        smoothing: label smoothing of its cross-entropies.
 
     Returns:
         A function (labels, logits) -> float32 scalar.
 
     Raises:
-        UserError: for what is no such sum.
+        UserError: for what is no such sum, and smoothing that none of them takes.
 
     Example:
         >>> model.compile("adam", loss=tfseg.losses.make_loss("cross_entropy+dice"))
     """
     terms = _terms(text)
+    if smoothing and not any(row.smooths for _, row in terms):
+        names = " and ".join(name for name, row in LOSSES.items() if row.smooths)
+        raise UserError(f"--label_smoothing={smoothing} goes with {names}; --loss={text} has none")
 
     def loss(labels, logits):
-        return sum(factor * row(labels, logits, ignore, weights) for factor, row in terms)
+        return sum(
+            factor
+            * row(
+                labels, logits, ignore, weights, **({"smoothing": smoothing} if row.smooths else {})
+            )
+            for factor, row in terms
+        )
 
     return loss
 
@@ -198,8 +252,12 @@ def _pixel_weights(valid, safe, weights):
     return valid * ops.take(ops.convert_to_tensor(weights, "float32"), safe)
 
 
-def _pixel_cross_entropy(safe, logits):
-    return ops.sparse_categorical_crossentropy(safe, logits, from_logits=True)
+def _pixel_cross_entropy(safe, logits, smoothing=0.0):
+    loss = ops.sparse_categorical_crossentropy(safe, logits, from_logits=True)
+    if not smoothing:
+        return loss
+    everywhere = ops.logsumexp(logits, axis=-1) - ops.mean(logits, axis=-1)
+    return (1 - smoothing) * loss + smoothing * everywhere
 
 
 def _one_hot(safe, valid, logits):

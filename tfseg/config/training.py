@@ -64,6 +64,12 @@ class TrainConfig(Config):
     )
     skip_head: bool = flag(False, "start from a --checkpoint for other classes", switch)
     freeze_encoder: bool = flag(False, "leave the encoder as it is", switch)
+    freeze_epochs: int = flag(
+        0,
+        "epochs at the start that leave the encoder as it is, so that the head learns first",
+        int,
+        low=0,
+    )
     freeze_batch_norm: bool = flag(
         False, "keep batch normalisation's scales and statistics as they are", switch
     )
@@ -84,6 +90,13 @@ class TrainConfig(Config):
         path,
         resumable=True,
         silent=True,
+    )
+    patience: int = flag(
+        None,
+        "stop after so many epochs without a better validation mIoU",
+        int,
+        low=1,
+        resumable=True,
     )
     epochs: int = flag(40, "passes over the training frames", int, low=1, resumable=True)
     batch_size: int = flag(4, "frames a step, all GPUs together", int, low=1)
@@ -119,8 +132,15 @@ class TrainConfig(Config):
     )
     loss: str = flag(
         "cross_entropy+dice",
-        "cross_entropy, dice, focal, lovasz, or a sum as a+0.5*b",
+        "cross_entropy, ohem, dice, focal, lovasz, or a sum as a+0.5*b",
         table="tfseg.losses:LOSSES",
+    )
+    label_smoothing: float = flag(
+        0.0,
+        "share of each label that cross-entropy spreads over all classes",
+        float,
+        low=0,
+        high=0.9,
     )
     class_weights: str = flag(
         "enet",

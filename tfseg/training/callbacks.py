@@ -109,7 +109,7 @@ class KeepBest(keras.callbacks.Callback):
         super().__init__()
         self.run, self.network, self.config, self.steps = run, network, config, steps
         self.step, self.best_miou = state["step"], state["best_miou"]
-        self.validated = state["validated"]
+        self.validated, self.best_epoch = state["validated"], state["best_epoch"]
         self.began, self.saved, self.kept = time.monotonic(), -math.inf, []
 
     def on_train_batch_end(self, batch, logs=None):
@@ -130,10 +130,21 @@ class KeepBest(keras.callbacks.Callback):
         miou = float(logs["miou"])
         # The first epoch is kept whatever it reached, so that a best one is always there.
         if miou > self.best_miou or not self.run.best.exists():
-            self.best_miou = miou
+            self.best_miou, self.best_epoch = miou, self.epoch
             self.run.save_best(self.network)
         self.validated = True
         self._put_back()
+
+    @property
+    def epoch(self):
+        """Whole epochs so far."""
+        return self.step // self.steps
+
+    @property
+    def exhausted(self):
+        """Whether as many epochs as `--patience` have brought nothing better."""
+        patience = self.config.patience
+        return patience is not None and self.validated and self.epoch - self.best_epoch >= patience
 
     def _put_back(self):
         """Gives the network its own weights again, where the averages stand in for them."""
@@ -145,6 +156,7 @@ class KeepBest(keras.callbacks.Callback):
         """Saves where the run stands, at most every 20 s: epochs of a second have better to do."""
         if self.config.keep != 1 or time.monotonic() - self.saved > 20:
             self.save()
+        self.model.stop_training |= self.exhausted
 
     def on_train_end(self, logs=None):
         self.save()
@@ -152,6 +164,11 @@ class KeepBest(keras.callbacks.Callback):
     def save(self):
         """Saves the run as it stands, in the middle of an epoch or of its validation too."""
         self._put_back()
-        state = {"step": self.step, "best_miou": self.best_miou, "validated": self.validated}
+        state = {
+            "step": self.step,
+            "best_miou": self.best_miou,
+            "best_epoch": self.best_epoch,
+            "validated": self.validated,
+        }
         self.run.save_last(self.model, state, self.config.keep)
         self.saved = time.monotonic()

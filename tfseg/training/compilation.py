@@ -18,19 +18,24 @@ def starting_network(config, num_classes, resuming):
     if not resuming:
         options["encoder_weights"] = config.encoder_weights
     network = build_network(config, num_classes, **options)
-    for name in ("freeze_encoder", "encoder_lr_factor"):
+    for name in ("freeze_encoder", "freeze_epochs", "encoder_lr_factor"):
         if name in config.changed() and not network.encoder_layers:
             raise UserError(f"--{name}: {config.model} has no exchangeable encoder; leave it out")
     if config.checkpoint and not resuming:
         left = load_checkpoint(network, config.checkpoint, skip_head=config.skip_head)
         for line in left:
             print(f"left out of {config.checkpoint}: {line}")
-    frozen = set(network.encoder_layers) if config.freeze_encoder else set()
+    freeze(network, config, encoder=False)
+    return network
+
+
+def freeze(network, config, encoder):
+    """Leaves the encoder as it is, or lets it learn where the config does not forbid it."""
+    encoder = encoder or config.freeze_encoder
     for layer in network.layers:
         batch_norm = isinstance(layer, keras.layers.BatchNormalization)
-        if layer.name in frozen or (config.freeze_batch_norm and batch_norm):
-            layer.trainable = False
-    return network
+        frozen = encoder and layer.name in network.encoder_layers
+        layer.trainable = not (frozen or (config.freeze_batch_norm and batch_norm))
 
 
 def compiled(network, config, records, steps):
@@ -43,7 +48,7 @@ def compiled(network, config, records, steps):
         _penalize_kernels(network, config.l2_reg)
     kind = AuxiliaryTraining if config.aux else keras.Model
     model = kind(network.inputs, network.output, name=network.name)
-    model.aux_weight = config.aux_weight
+    model.aux_weight, model.encoder_layers = config.aux_weight, network.encoder_layers
     encoder = {id(v) for name in network.encoder_layers for v in network.get_layer(name).weights}
     slow = {i for i, v in enumerate(model.trainable_variables) if id(v) in encoder}
     metric = ConfusionMatrix(len(records.info.classes), name="confusion")
@@ -75,7 +80,7 @@ def _loss(config, weights):
 
     Validation frames may have any size, and compiling for each would take longer than it saves.
     """
-    plain = make_loss(config.loss, weights=weights)
+    plain = make_loss(config.loss, weights=weights, smoothing=config.label_smoothing)
     if not compiles(config.loss):
         return plain
     compiled = tf.function(plain, jit_compile=True)

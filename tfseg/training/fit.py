@@ -22,7 +22,7 @@ from tfseg.records.reader import open_input
 from tfseg.records.tally import image_faults
 from tfseg.runs import RunFolder
 from tfseg.training import callbacks
-from tfseg.training.compilation import compiled, starting_network
+from tfseg.training.compilation import compiled, freeze, starting_network
 from tfseg.training.sizes import check_sizes, fitting_sizes, validation_batch
 from tfseg.training.tensorboard import TensorBoard
 
@@ -121,7 +121,8 @@ def _run(config, records, run, strategy):
         run.save_config(config)
     else:
         run.create(config, Labels(records.name, records.info.classes, records.info.colors))
-    state = {"step": 0, "best_miou": -1.0, "validated": True} | (state or {})
+    state = state or {"step": 0, "best_miou": -1.0}
+    state = {"best_epoch": state["step"] // steps, "validated": True} | state  # of earlier versions
     _announce(config, records, run, network, state)
     try:
         with naming_corrupt(records.splits["train"], records.splits["val"]):
@@ -159,30 +160,43 @@ def _fit(model, metric, network, config, records, run, state, steps):
         records.splits["val"], batch_size=validation_batch(config, records), **cached
     )
 
-    def fit(start_step, epochs, steps_per_epoch):
+    def fit(start, end):
         model.fit(
-            _training_batches(config, records, start_step, cached),
-            initial_epoch=start_step // steps,
-            epochs=epochs,
-            steps_per_epoch=steps_per_epoch,
+            _training_batches(config, records, start, cached),
+            initial_epoch=start // steps,
+            epochs=end,
+            steps_per_epoch=steps - start % steps,
             validation_data=val_batches,
             callbacks=listening,
             shuffle=False,  # the batches come shuffled
         )
 
-    epoch, done = divmod(state["step"], steps)
     try:
         with stop:
             if not state["validated"]:  # stopped between an epoch's last step and its figures
-                _validate(model, val_batches, listening, epoch)
-            if done:  # the rest of an epoch that was interrupted
-                fit(state["step"], epoch + 1, steps - done)
-                epoch += 1
-            if epoch < config.epochs:
-                fit(epoch * steps, config.epochs, steps)
+                _validate(model, val_batches, listening, best.epoch)
+            for end in _ends(config, best.step, steps):
+                if not best.exhausted:
+                    if config.freeze_epochs:
+                        freeze(model, config, best.epoch < config.freeze_epochs)
+                        model.train_function = None  # which was traced for what learnt
+                    fit(best.step, end)
     except callbacks.Interrupted:
         best.save()
         raise stop.asked from None
+    if best.exhausted and best.epoch < config.epochs:
+        print(f"stopped after {best.epoch} epochs: the best is {config.patience} epochs ago")
+
+
+def _ends(config, step, steps):
+    """The epochs at which a new `fit` begins, and the last one.
+
+    After the rest of an epoch that was interrupted, which has fewer steps, and after the epochs in
+    which the encoder was left as it was.
+    """
+    epoch, done = divmod(step, steps)
+    ends = {epoch + 1 if done else epoch, config.freeze_epochs, config.epochs}
+    return sorted(end for end in ends if step < end * steps <= config.epochs * steps)
 
 
 def _validate(model, batches, listening, epoch):
