@@ -9,6 +9,7 @@ from helpers.batches import assert_equal_batches, take
 from helpers.ramps import rng
 
 from tfseg.data.augment import parse_augment
+from tfseg.data.order import rare_order
 from tfseg.data.pipeline import evaluation_batches, training_batches
 from tfseg.datasets.coding import indices
 from tfseg.datasets.spec import DatasetSpec, Frame
@@ -103,6 +104,20 @@ def test_every_epoch_shows_every_frame_once_in_a_new_order(splits):
         for image, label in zip(images, labels, strict=True):
             np.testing.assert_array_equal(image, draw(image[0, 0, 0], (24, 32)))
             np.testing.assert_array_equal(label, draw_label(image[0, 0, 0], (24, 32)))
+
+
+def test_rare_classes_come_more_often(splits):
+    """By the root of how rare they are; a class's frames come equally often."""
+    counts = np.array([[900, 100, 0], [900, 0, 0], [900, 100, 50]])
+    draw = rare_order(counts, seed=0)
+    draws = [draw(position) for position in range(4000)]
+    shown = np.bincount([shown for _, shown in draws]) / len(draws)
+    wanted = 1 / np.sqrt([2700, 200, 50])
+    np.testing.assert_allclose(shown, wanted / wanted.sum(), atol=0.03)
+    assert {index for index, shown in draws if shown == 2} == {2}
+    of_second = np.bincount([index for index, shown in draws if shown == 1])
+    np.testing.assert_allclose(of_second[[0, 2]] / of_second.sum(), 0.5, atol=0.06)
+    assert [draw(position) for position in range(5)] == draws[:5]
 
 
 def test_the_pipeline_changes_image_and_label_together(splits):

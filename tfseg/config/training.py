@@ -106,6 +106,12 @@ class TrainConfig(Config):
     scale: tuple = flag(
         (0.8, 1.4), "random scaling before the crop, from and to; 1,1 is none", span
     )
+    sampling: str = flag(
+        "uniform",
+        "frames of an epoch: uniform takes each once; rare draws more frames and crops with rare "
+        "classes",
+        choices=("uniform", "rare"),
+    )
     augment: str = flag("light", AUGMENT, table="tfseg.data.augment:PRESETS")
     optimizer: str = flag(
         "adamw",

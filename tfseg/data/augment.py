@@ -28,20 +28,27 @@ SEPIA = np.array([[0.393, 0.769, 0.189], [0.349, 0.686, 0.168], [0.272, 0.534, 0
 NORMAL = np.array([NormalDist().inv_cdf((i + 0.5) / 256) for i in range(256)])
 
 
-def training_frame(image, label, rng, size, scale=(1.0, 1.0), augment=()):
+TRIES = 10  # windows that a crop is chosen from, where it shall show a class
+MOST = 0.75  # share of such a crop that one class may take
+LEAST = 0.01  # share that the class shall have
+
+
+def training_frame(image, label, rng, size, scale=(1.0, 1.0), augment=(), shown=None):
     """What training makes of a frame: a crop of `size` (h, w), then the changes of `augment`.
 
-    `augment` is (name, strength) pairs in the order of `AUGMENTATIONS`; see `parse_augment`.
+    `augment` is (name, strength) pairs in the order of `AUGMENTATIONS`; see `parse_augment`. With
+    `shown`, a class, the crop is one that shows it, as far as one is found.
     """
     strengths = dict(augment)
-    image, label = random_crop(image, label, rng, size, scale, strengths.pop("rotate", 0.0))
+    rotate = strengths.pop("rotate", 0.0)
+    image, label = random_crop(image, label, rng, size, scale, rotate, shown)
     # Neighbours that share a function go through it at once: pixels are rounded once.
     for change, names in groupby(strengths, key=lambda name: AUGMENTATIONS[name].change):
         image, label = change(image, label, rng, **{name: strengths[name] for name in names})
     return image, label
 
 
-def random_crop(image, label, rng, size, scale=(1.0, 1.0), rotate=0.0):
+def random_crop(image, label, rng, size, scale=(1.0, 1.0), rotate=0.0, shown=None):
     """Scales the frame by a factor drawn from `scale`, then takes a crop of `size` (h, w) from it,
     turned by up to `rotate` degrees either way.
 
@@ -49,9 +56,9 @@ def random_crop(image, label, rng, size, scale=(1.0, 1.0), rotate=0.0):
     pixels. Where that reaches beyond the frame, the rest is padding and its label void.
     """
     height, width = size
-    factor = rng.uniform(*scale)
-    rows, top, above, below = _window(rng, image.shape[0], max(1, round(height / factor)))
-    columns, left, before, after = _window(rng, image.shape[1], max(1, round(width / factor)))
+    vertical, horizontal = _windows(label, rng, size, scale, shown)
+    rows, top, above, below = vertical
+    columns, left, before, after = horizontal
     if rotate:
         corner = top - above, left - before
         window = above + rows + below, before + columns + after
@@ -67,6 +74,27 @@ def random_crop(image, label, rng, size, scale=(1.0, 1.0), rotate=0.0):
     # Both interpolations count from pixel centres, so image and label stay aligned.
     image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
     return image, cv2.resize(label, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+
+
+def _windows(label, rng, size, scale, shown):
+    """The window of a crop on both axes, see `_window`; the first good one, or the best of some."""
+    best, most = None, -1
+    for _ in range(1 if shown is None else TRIES):
+        factor = rng.uniform(*scale)
+        windows = [
+            _window(rng, length, max(1, round(side / factor)))
+            for length, side in zip(label.shape, size, strict=True)
+        ]
+        if shown is None:
+            return windows
+        rows, columns = (slice(start, start + count) for count, start, _, _ in windows)
+        counts = np.bincount(label[rows, columns].ravel(), minlength=VOID + 1)[:VOID]
+        share = counts[shown] / max(1, counts.sum())
+        if share > most:
+            best, most = windows, share
+        if share >= LEAST and counts.max() <= MOST * counts.sum():
+            return windows
+    return best
 
 
 def _window(rng, length, wanted):

@@ -34,3 +34,26 @@ def frame_order(parts, seed):
 @functools.lru_cache(maxsize=16)  # the epochs around the present one
 def _permutation(seed, count):
     return np.random.default_rng(seed).permutation(count)
+
+
+def rare_order(counts, seed):
+    """A function position -> (index of a frame, class that its crop shall show), for training.
+
+    Classes come as often as the root of their share of all pixels is small, and each one's frames
+    equally often (as Hoyer et al. 2022, arXiv 2111.14887, section 3.3, who take an exponential).
+
+    Args:
+        counts: pixels of each class in each frame, (N, K).
+        seed: of the draws.
+    """
+    classes = np.flatnonzero(counts.sum(axis=0))
+    rarity = 1 / np.sqrt(counts.sum(axis=0)[classes])
+    chances = rarity / rarity.sum()
+    frames = {number: np.flatnonzero(counts[:, number]) for number in classes}
+
+    def draw(position):
+        rng = np.random.default_rng((seed, 3, int(position)))
+        shown = int(rng.choice(classes, p=chances))
+        return int(rng.choice(frames[shown])), shown
+
+    return draw

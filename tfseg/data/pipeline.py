@@ -12,8 +12,9 @@ import tensorflow as tf
 
 from tfseg.data.augment import training_frame
 from tfseg.data.cache import cached_frames
-from tfseg.data.order import frame_order
+from tfseg.data.order import frame_order, rare_order
 from tfseg.records.example import decode
+from tfseg.records.histogram import label_counts
 
 
 def training_batches(
@@ -25,6 +26,7 @@ def training_batches(
     augment=(),
     seed=0,
     start_step=0,
+    sampling="uniform",
     cache="none",
     cache_dir=None,
     workers=None,
@@ -35,16 +37,21 @@ def training_batches(
         crop_size: (height, width) of the batches, pixels.
         scale, augment: see `tfseg.data.augment.training_frame`; the defaults change nothing.
         seed: of the order and of all changes, 0 or more.
+        sampling: "uniform" shows every frame once an epoch; "rare" draws frames and crops with
+            rare classes more often, see `rare_order`.
         cache: "none" decodes every time; "memory" and "disk" keep decoded frames, see `cache.py`.
         cache_dir: folder for the decoded frames of cache="disk".
         workers: threads that read, decode and change frames; one a core by default.
     """
     workers = workers or os.cpu_count()
-    index = frame_order(split.parts, seed)
+    draw = _draws(split, sampling, seed)
+
+    def index(position):
+        return draw(position)[0]
 
     def change(image, label, position):
         rng = np.random.default_rng((seed, 1, position))
-        return training_frame(image, label, rng, crop_size, scale, augment)
+        return training_frame(image, label, rng, crop_size, scale, augment, draw(position)[1])
 
     frames = cached_frames(_decoded(split, workers), split, cache, cache_dir)
 
@@ -61,6 +68,15 @@ def training_batches(
     positions = tf.data.Dataset.counter(start_step * batch_size)
     dataset = _parallel(positions, load, workers)
     return dataset.batch(batch_size, drop_remainder=True).prefetch(2)
+
+
+def _draws(split, sampling, seed):
+    """A function position -> (index, class that the crop shall show, or None)."""
+    if sampling == "rare":
+        classes = len(split.info.classes)
+        return rare_order(np.array([counts[:classes] for counts in label_counts(split)]), seed)
+    index = frame_order(split.parts, seed)
+    return lambda position: (index(position), None)
 
 
 def evaluation_batches(split, *, batch_size, cache="none", cache_dir=None, workers=None):

@@ -1,5 +1,6 @@
 """How often each class occurs in a split."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -30,6 +31,14 @@ class Histogram:
 
 def class_histogram(split) -> Histogram:
     """Counts the labels of a split, in one pass that decodes no image."""
+    found = Histogram()
+    for counts in label_counts(split):
+        found.add(counts)
+    return found
+
+
+def label_counts(split) -> Iterator[np.ndarray]:
+    """Pixels of each label 0..255 (256,) of each example of a split, in order."""
     import tensorflow as tf  # the doctor's processes count without it
 
     from tfseg.records.corrupt import naming_corrupt
@@ -40,8 +49,6 @@ def class_histogram(split) -> Histogram:
         label = decode(serialized, split.info.encoding)[1]
         return tf.math.bincount(tf.cast(tf.reshape(label, (-1,)), tf.int32), minlength=256)
 
-    counts, found = tf.data.Dataset.range(len(split)).map(count, tf.data.AUTOTUNE), Histogram()
+    counts = tf.data.Dataset.range(len(split)).map(count, tf.data.AUTOTUNE)
     with naming_corrupt(split):
-        for label in counts.as_numpy_iterator():
-            found.add(label)
-    return found
+        yield from counts.as_numpy_iterator()

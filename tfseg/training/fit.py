@@ -109,6 +109,8 @@ def _run(config, records, run, strategy):
             f"{len(records.splits['train'])} training frames of {records.path}"
         )
     check_sizes(config, records)
+    if config.sampling == "rare" and config.input_weights:
+        raise UserError("--input_weights beside --sampling=rare, which draws by class; drop one")
     keras.utils.set_random_seed(config.seed)
     state = run.last()
     scope = strategy.scope() if strategy else contextlib.nullcontext()
@@ -218,6 +220,7 @@ def _training_batches(config, records, start_step, cached):
         augment=parse_augment(config.augment),
         seed=config.seed,
         start_step=start_step,
+        sampling=config.sampling,
         **cached,
     )
 
