@@ -29,15 +29,14 @@ NORMAL = np.array([NormalDist().inv_cdf((i + 0.5) / 256) for i in range(256)])
 
 
 TRIES = 10  # windows that a crop is chosen from, where it shall show a class
-MOST = 0.75  # share of such a crop that one class may take
-LEAST = 0.01  # share that the class shall have
+MOST = 0.75  # share that one class may have of such a crop
 
 
 def training_frame(image, label, rng, size, scale=(1.0, 1.0), augment=(), shown=None):
     """What training makes of a frame: a crop of `size` (h, w), then the changes of `augment`.
 
     `augment` is (name, strength) pairs in the order of `AUGMENTATIONS`; see `parse_augment`. With
-    `shown`, a class, the crop is one that shows it, as far as one is found.
+    `shown`, a class, the crop has a pixel of it, where the frame has one.
     """
     strengths = dict(augment)
     rotate = strengths.pop("rotate", 0.0)
@@ -77,33 +76,43 @@ def random_crop(image, label, rng, size, scale=(1.0, 1.0), rotate=0.0, shown=Non
 
 
 def _windows(label, rng, size, scale, shown):
-    """The window of a crop on both axes, see `_window`; the first good one, or the best of some."""
-    best, most = None, -1
-    for _ in range(1 if shown is None else TRIES):
+    """The window of a crop on both axes, see `_window`.
+
+    One around a pixel of the class `shown` is the first of some that no class fills, or else the
+    one that is filled the least (mmsegmentation's `cat_max_ratio`).
+    """
+    pixels = () if shown is None else np.flatnonzero(label == shown)
+    best, least = None, 2.0
+    for _ in range(TRIES if len(pixels) else 1):
+        pixel = divmod(int(rng.choice(pixels)), label.shape[1]) if len(pixels) else (None, None)
         factor = rng.uniform(*scale)
         windows = [
-            _window(rng, length, max(1, round(side / factor)))
-            for length, side in zip(label.shape, size, strict=True)
+            _window(rng, length, max(1, round(side / factor)), at)
+            for length, side, at in zip(label.shape, size, pixel, strict=True)
         ]
-        if shown is None:
+        if not len(pixels):
             return windows
         rows, columns = (slice(start, start + count) for count, start, _, _ in windows)
         counts = np.bincount(label[rows, columns].ravel(), minlength=VOID + 1)[:VOID]
-        share = counts[shown] / max(1, counts.sum())
-        if share > most:
-            best, most = windows, share
-        if share >= LEAST and counts.max() <= MOST * counts.sum():
+        filled = counts.max() / counts.sum()
+        if filled <= MOST:
             return windows
+        if filled < least:
+            best, least = windows, filled
     return best
 
 
-def _window(rng, length, wanted):
-    """Where a window of `wanted` pixels falls on an axis of `length`, anywhere that wastes nothing.
+def _window(rng, length, wanted, at=None):
+    """Where a window of `wanted` pixels falls on an axis of `length`, anywhere that wastes nothing
+    and has the pixel `at` in it.
 
     Returns the number of pixels inside, where they start, and the padding before and after.
     """
     slack = length - wanted
-    start = int(rng.integers(min(slack, 0), max(slack, 0), endpoint=True))
+    first, last = min(slack, 0), max(slack, 0)
+    if at is not None:
+        first, last = max(first, at - wanted + 1), min(last, at)
+    start = int(rng.integers(first, last, endpoint=True))
     if slack >= 0:
         return wanted, start, 0, 0
     return length, 0, -start, start - slack
