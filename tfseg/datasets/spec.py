@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tfseg.datasets.coding import Colors, Values
-from tfseg.errors import UserError
+from tfseg.errors import UserError, one_line
 from tfseg.labels import MOST_CLASSES
 
 Pixels = Path | Callable[[], np.ndarray]  # a picture file, or a function that draws uint8 pixels
@@ -31,6 +31,14 @@ class Frame:
     coding: Values | Colors
     instance: Path | None = None
     pixel_range: tuple[float, float] | None = None
+
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+
+
+def is_plain(name: str) -> bool:
+    """Whether a name prints on one line and is one in UTF-8."""
+    return not _CONTROL.search(name)
 
 
 def data_name(text):
@@ -56,7 +64,7 @@ def refuse(message, spoils=True):
     """
     if spoils:
         raise UserError(message)
-    print(f"note: {message}")
+    print(one_line(f"note: {message}"))
 
 
 @dataclass(frozen=True)
@@ -84,6 +92,9 @@ class DatasetSpec:
             raise UserError(f"{self.name}: {len(self.classes)} classes, {len(self.colors)} colours")
         if len(self.classes) > MOST_CLASSES:
             raise UserError(f"{self.name}: {len(self.classes)} classes; the most is {MOST_CLASSES}")
+        for name in self.classes:
+            if not isinstance(name, str) or not name or not is_plain(name):
+                raise UserError(f"{self.name}: class {name!r} is no name on one line; rename it")
 
     def list_frames(self, source, report=refuse):
         """`frames(source, report)` for a folder that has been checked. Raises `UserError`."""

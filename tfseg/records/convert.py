@@ -138,7 +138,8 @@ def _request_of(final):
     try:
         if (final / "metadata.json").is_file():
             return tfrecord_store.read_metadata(final).get("request")
-        return lmdb_store.read_metadata(next(final.glob("*/data.mdb")).parent).get("request")
+        folder = next(final.glob("*/data.mdb")).parent
+        return lmdb_store.Environment(folder, folder.name).metadata().get("request")
     except (UserError, StopIteration):
         return None
 
