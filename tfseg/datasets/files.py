@@ -20,8 +20,10 @@ def open_regular(path: Path) -> BinaryIO:
     """
     try:
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        reason = os.strerror(error.errno)
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; put it there") from None
+    except (OSError, ValueError) as error:  # a name may hold what none can
+        reason = getattr(error, "strerror", None) or error
         raise UserError(f"{path} cannot be read: {reason}; check the file and its rights") from None
     if not stat.S_ISREG(os.fstat(file).st_mode):
         os.close(file)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from tfseg.datasets.coding import Colors, Values
 from tfseg.errors import UserError, one_line
 from tfseg.labels import MOST_CLASSES
 
+MOST_LETTERS = 300  # of a path in a message
 Pixels = Path | Callable[[], np.ndarray]  # a picture file, or a function that draws uint8 pixels
 
 
@@ -100,8 +102,31 @@ class DatasetSpec:
         """`frames(source, report)` for a folder that has been checked. Raises `UserError`."""
         if not self.needs_source:
             return self.frames(None, report)
+        # Names of files may hold anything: what is said of them stays on one line.
+        told = lambda message, spoils=True: report(one_line(message), spoils)  # noqa: E731
         if source is None:
             raise UserError(f"--dataset={self.name} needs --source=FOLDER, its raw data")
         if not Path(source).is_dir():
             raise UserError(f"--source={source} is not a folder")
-        return self.frames(Path(source), report)
+        with readable(source):
+            splits = self.frames(Path(source), told)
+        return {split: list(_well_named(frames, told)) for split, frames in splits.items()}
+
+
+@contextmanager
+def readable(source):
+    """Turns what the system says of a file or folder of a data set into a `UserError`."""
+    try:
+        yield
+    except OSError as error:
+        place = str(error.filename or source)[:MOST_LETTERS]
+        raise UserError(f"{place} cannot be read: {error.strerror}; mend it or its name") from None
+
+
+def _well_named(frames, report):
+    """Frames whose names can be written down; others go to `report`."""
+    for frame in frames:
+        if is_plain(frame.id):
+            yield frame
+        else:
+            report(f"{frame.image} has a name that is no line of UTF-8; rename the file")

@@ -180,12 +180,16 @@ def open_image(
     image = _understood(data, name, formats)
     if image.mode == "LAB":
         raise UserError(f"{name} is in LAB colours; save it as RGB")
-    height, width = image.size
-    if max_pixels is not None and height * width > max_pixels:
-        raise UserError(
-            f"{name} has {height}x{width} pixels; the most is {max_pixels:,} in all; {mend}"
-        )
+    if max_pixels is not None:
+        _check_pixels(name, image.size, max_pixels, mend)
     return image
+
+
+def _check_pixels(name, size, most, mend):
+    if size[0] * size[1] > most:
+        raise UserError(
+            f"{name} has {size[0]}x{size[1]} pixels; the most is {most:,} in all; {mend}"
+        )
 
 
 def _understood(data, name, formats):
@@ -217,19 +221,8 @@ def pillow_pixels(picture: Image.Image, name: str = "the image") -> np.ndarray:
         return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
 
 
-def check_label_format(image: ImageData) -> None:
-    """Raises `UserError` for a file whose compression changes label values."""
-    smears = image.format == "JPEG" and "JPEG"
-    smears = smears or (image.format == "WEBP" and b"VP8 " in image.data[12:4096] and "lossy WebP")
-    smears = smears or (image.compression == "jpeg" and "JPEG-compressed TIFF")
-    if smears:
-        raise UserError(
-            f"{image.name} is a {smears}, which smears label values; labels must be PNG"
-        )
-
-
 def image_size(path: str | Path) -> tuple[int, int]:
-    """(H, W) of an image file, upright, from its header. Raises `UserError`.
+    """(H, W) of an image file, upright, from its header. Raises `UserError`, also for too many.
 
     No more of the file is read than that takes: there may be many thousands of them.
     """
@@ -239,7 +232,9 @@ def image_size(path: str | Path) -> tuple[int, int]:
         _regular(Path(path)).open("rb") as file,
         mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
     ):
-        return _understood(data, name, FORMATS).size
+        size = _understood(data, name, FORMATS).size
+    _check_pixels(name, size, MOST_PIXELS, "make it smaller")
+    return size
 
 
 def _regular(path):

@@ -7,6 +7,8 @@ from typing import Any
 
 import google_crc32c
 
+from tfseg.datasets.files import open_regular
+
 SEAL = "checksum"  # the key that holds the checksum of all others
 
 
@@ -20,8 +22,8 @@ def masked_crc(data: bytes) -> int:
 
 
 def file_checksum(path: Path) -> str:
-    """SHA-256 of a file, as `sha256sum` prints it."""
-    with open(path, "rb") as file:
+    """SHA-256 of a file, as `sha256sum` prints it. Raises `UserError` for what cannot be read."""
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

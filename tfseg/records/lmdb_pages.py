@@ -23,7 +23,7 @@ _LONG = 1  # flag of a node whose data lie on overflow pages
 DEEPEST = 32
 
 
-class Damaged(ValueError):
+class DamagedError(ValueError):
     """What is wrong with a page."""
 
 
@@ -45,7 +45,7 @@ class Pages:
         try:
             self._size, first = self._meta(0)
             _, second = self._meta(self._size)
-        except (Damaged, OSError, struct.error) as error:
+        except (DamagedError, OSError, struct.error) as error:
             raise UserError(
                 f"{path.parent} is no LMDB environment that can be read: {error}; convert again"
             ) from None
@@ -61,11 +61,11 @@ class Pages:
         fields = _META.unpack_from(page, _HEADER.size)
         size, main = fields[4], fields[12:20]  # main: padding, flags, depth, ..., entries, root
         if fields[:2] != (_MAGIC, _FORMAT) or not kind & _META_PAGE:
-            raise Damaged("its head is damaged or of another format")
+            raise DamagedError("its head is damaged or of another format")
         if size not in (1 << bits for bits in range(9, 17)):
-            raise Damaged(f"its pages have {size} bytes")
+            raise DamagedError(f"its pages have {size} bytes")
         if main[1]:
-            raise Damaged("its keys are of another kind")
+            raise DamagedError("its keys are of another kind")
         return size, (main[7], fields[20], main[6], fields[21])
 
     def items(self, damaged: list[str]) -> Iterator[tuple[bytes, int, int]]:
@@ -76,7 +76,7 @@ class Pages:
     def _items(self, number, depth, damaged):
         try:
             kind, nodes = self._nodes(number, depth)
-        except (Damaged, OSError, struct.error) as error:
+        except (DamagedError, OSError, struct.error) as error:
             damaged.append(f"{self.path} is damaged (page {number}: {error})")
             return
         for node in nodes:
@@ -88,15 +88,15 @@ class Pages:
     def _nodes(self, number, depth):
         """(kind, its nodes) of a page: children of a branch, or values of a leaf."""
         if depth > DEEPEST or number > self._last or number in self._seen:
-            raise Damaged("it lies outside of the tree")
+            raise DamagedError("it lies outside of the tree")
         self._seen.add(number)
         page = os.pread(self.file.fileno(), self._size, number * self._size)
         if len(page) < self._size:
-            raise Damaged("the file is truncated")
+            raise DamagedError("the file is truncated")
         own, _, kind, lower, upper = _HEADER.unpack_from(page)
         count, odd = divmod(lower - _HEADER.size, 2)
         if own != number or kind not in (_BRANCH, _LEAF) or count < 1 or odd or lower > upper:
-            raise Damaged("it is none of the tree")
+            raise DamagedError("it is none of the tree")
         places = struct.unpack_from(f"<{count}H", page, _HEADER.size)
         read = self._value if kind == _LEAF else self._child
         return kind, [read(page, number, place) for place in places]
@@ -115,7 +115,7 @@ class Pages:
             (first,) = struct.unpack_from("<Q", page, start)
             offset = first * self._size + _HEADER.size
             if offset + length > (self._last + 1) * self._size:
-                raise Damaged("a value ends outside of the file")
+                raise DamagedError("a value ends outside of the file")
         if flags not in (0, _LONG) or end > self._size:
-            raise Damaged("a value does not fit")
+            raise DamagedError("a value does not fit")
         return key, offset, length

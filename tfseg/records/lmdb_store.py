@@ -90,6 +90,11 @@ def is_environment(folder):
     return (Path(folder) / "data.mdb").is_file()
 
 
+def checksum(folder):
+    """SHA-256 of an environment's examples, one after another. Raises `UserError`."""
+    return Environment(folder, folder.name).checksum()
+
+
 class Environment:
     """Random access to the examples of one environment.
 
@@ -104,23 +109,25 @@ class Environment:
     """
 
     def __init__(self, folder, split, lenient=False):
-        self.path, self.split = Path(folder) / "data.mdb", split
-        pages, damage = Pages(self.path), []
+        self._path, self.split = Path(folder) / "data.mdb", split
+        self.paths = [self._path]
+        pages, damage = Pages(self._path), []
         self._file = pages.file
         if not (pages.whole or lenient):  # else it would look like damage of some page
-            raise UserError(f"{self.path} is truncated; {MEND}")
+            raise UserError(f"{self._path} is truncated; {MEND}")
         found = {name: (offset, length) for name, offset, length in pages.items(damage)}
         keys = len(found)
         self._metadata = found.pop(METADATA, None)
         self._crcs = self._read_crcs(found.pop(CHECKSUMS, None))
         if damage and not (lenient and self._crcs):
             raise UserError(f"{damage[0]}; {MEND}")
+        self.faults = [(self._path, fault) for fault in damage]
         count = len(self._crcs or found)
         self.places = [found.pop(key(index), NOTHING) for index in range(count)]
         if found or (not damage and (NOTHING in self.places or keys != pages.entries)):
-            raise UserError(f"{self.path} is damaged (its keys are not those of examples); {MEND}")
+            raise UserError(f"{self._path} is damaged (its keys are not those of examples); {MEND}")
         if not count:
-            raise UserError(f"{self.path} holds no examples; {MEND}")
+            raise UserError(f"{self._path} holds no examples; {MEND}")
         self.files = [0] * count  # that each example lies in: all in one
 
     def _read_crcs(self, place):
@@ -129,18 +136,18 @@ class Environment:
             return None
         data = self._value(place, "checksums")
         if len(data) < 8 or len(data) % 4 or struct.pack("<I", masked_crc(data[:-4])) != data[-4:]:
-            raise UserError(f"{self.path} is damaged (its checksums); {MEND}")
+            raise UserError(f"{self._path} is damaged (its checksums); {MEND}")
         return struct.unpack(f"<{len(data) // 4 - 1}I", data[:-4])
 
     def _value(self, place, what):
-        return read_example(self._file, *place, None, f"{self.path}: {what}")
+        return read_example(self._file, *place, None, f"{self._path}: {what}")
 
     def metadata(self):
         """What `write_metadata` wrote. Raises `UserError`."""
         if self._metadata is None:
-            raise UserError(f"{self.path} holds no class names and colours; {MEND}")
+            raise UserError(f"{self._path} holds no class names and colours; {MEND}")
         value = self._value(self._metadata, "metadata")
-        return parse_metadata(value, f"the metadata in {self.path}")
+        return parse_metadata(value, f"the metadata in {self._path}")
 
     def __len__(self):
         return len(self.places)
@@ -152,7 +159,7 @@ class Environment:
         return read_example(self._file, *self.places[index], crc, self.where(index))
 
     def where(self, index):
-        return f"{self.path}, example {index} of {self.split}"
+        return f"{self._path}, example {index} of {self.split}"
 
     def checksum(self):
         """SHA-256 of the examples as they lie there, one after another."""

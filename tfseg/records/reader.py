@@ -141,6 +141,9 @@ def _open_lmdb(choice, path, folders, val_fraction, lenient):
                 raise UserError(
                     f"{folders[other]} has another {key} than {folders[first]}; convert both alike"
                 )
+    lost = sorted(metadata[first]["sizes"].keys() - folders.keys())
+    if lost and not lmdb_store.is_environment(path):
+        raise UserError(f"{path / lost[0] / 'data.mdb'} is missing; convert again")
     sizes = {split: _sizes(metadata[split], folder) for split, folder in folders.items()}
     return _records(choice, path, "lmdb", metadata[first], sizes, stores, val_fraction)
 

@@ -109,12 +109,14 @@ class Shards:
         self.paths, self.split = paths, split
         # Open for as long as this object lives.
         self._open = [open_regular(path) for path in paths]
+        self.faults = []  # (file, what ends its examples early)
         self.places = []  # (shard, offset, length) of every example; no length: behind damage
         for shard, (path, length) in enumerate(zip(paths, lengths, strict=True)):
             found, damage = _places(path, self._open[shard])
             if damage and not lenient:
                 raise UserError(f"{path} {damage}; {MEND}")
             if damage:
+                self.faults.append((path, damage))
                 found += [(self._bytes(shard), None)] * (length - len(found))
             if len(found) != length:
                 raise UserError(f"{path} holds {len(found)} examples, not {length}; {MEND}")

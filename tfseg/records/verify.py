@@ -1,5 +1,7 @@
 """Whether records are still what was written."""
 
+from functools import partial
+
 from tfseg.errors import UserError
 from tfseg.records import lmdb_store, tfrecord_store
 from tfseg.records.checksums import file_checksum
@@ -13,57 +15,62 @@ def changed_shards(records):
     Where the examples' own checksums tell which of them are damaged, the line names them. Raises
     `UserError` for records without checksums.
     """
-    if records.format == "lmdb":
-        wanted, found = _environments(records.path)
-    else:
-        wanted = tfrecord_store.read_metadata(records.path).get("checksums")
-        found = {name: records.path / name for name in wanted or ()}
-        found = {name: (path, _of_file(path)) for name, path in found.items()}
+    kind = _environments if records.format == "lmdb" else _files
+    wanted, stores, found = kind(records.path)
     if not wanted:
         raise UserError(f"{records.path} has no checksums; convert again to get them")
-    changed = [path for name, (path, checksum) in sorted(found.items()) if checksum != wanted.get(name)]
-    damaged = _damaged(records) if changed else []
-    return [_line(path, damaged) for path in changed]
+    faults = {}
+    for store in stores:
+        for path, fault in _faults(store):
+            faults.setdefault(path, []).append(fault)
+    return [
+        _line(path, faults.get(path, ()))
+        for name, (path, checksum) in sorted(found.items())
+        if path in faults or _of(checksum) != wanted.get(name)  # a damaged file may have no end
+    ]
 
 
 def _environments(path):
-    """The checksums written down, and {name: (file, checksum)} of what is there."""
+    """(checksums written down, stores, {name: (file, what gives its checksum)})."""
     here = lmdb_store.is_environment(path)
     folders = [path] if here else sorted(file.parent for file in path.glob("*/data.mdb"))
     stores = [lmdb_store.Environment(folder, folder.name, lenient=True) for folder in folders]
     found = {
-        folder.name: (store.path, _of_examples(store))
+        folder.name: (store.paths[0], store.checksum)
         for folder, store in zip(folders, stores, strict=True)
     }
-    return stores[0].metadata().get("checksums"), found
+    return stores[0].metadata().get("checksums"), stores, found
 
 
-def _of_file(path):
-    """The checksum of a file; None where there is none."""
-    return file_checksum(path) if path.is_file() else None
+def _files(path):
+    """As `_environments`."""
+    metadata = tfrecord_store.read_metadata(path)
+    stores = list(tfrecord_store.open_splits(path, metadata, lenient=True).values())
+    wanted = metadata.get("checksums")
+    found = {name: (path / name, partial(file_checksum, path / name)) for name in wanted or ()}
+    return wanted, stores, found
 
 
-def _of_examples(store):
+def _of(checksum):
     try:
-        return store.checksum()
-    except UserError:  # truncated
+        return checksum()
+    except UserError:  # it is gone, or cut
         return None
 
 
-def _damaged(records):
-    lines = []
-    for split in records.splits.values():
-        for index in range(len(split)):
-            try:
-                split.read(index)
-            except UserError as error:
-                lines.append(error.typed.partition(";")[0])
-    return lines
+def _faults(store):
+    """(file, what is wrong with it) as far as a store's own checksums tell."""
+    for path, fault in store.faults:
+        yield path, fault.removeprefix(f"{path} ")
+    for index in range(len(store)):
+        try:
+            store.read(index)
+        except UserError as error:
+            path = store.paths[store.files[index]]
+            yield path, error.typed.partition(";")[0].removeprefix(f"{path}, ")
 
 
-def _line(path, damaged):
-    start = f"{path}, "
-    here = [line.removeprefix(start) for line in damaged if line.startswith(start)]
-    named = "".join(f"; {line}" for line in here[:NAMED])
-    more = f" and {len(here) - NAMED} more" if here[NAMED:] else ""
+def _line(path, faults):
+    named = "".join(f"; {fault}" for fault in faults[:NAMED])
+    more = f" and {len(faults) - NAMED} more" if faults[NAMED:] else ""
     return f"{path} has changed since it was written{named}{more}; convert again"
