@@ -8,6 +8,7 @@ from typing import Any
 import google_crc32c
 
 from tfseg.datasets.files import open_regular
+from tfseg.errors import UserError
 
 SEAL = "checksum"  # the key that holds the checksum of all others
 
@@ -24,7 +25,10 @@ def masked_crc(data: bytes) -> int:
 def file_checksum(path: Path) -> str:
     """SHA-256 of a file, as `sha256sum` prints it. Raises `UserError` for what cannot be read."""
     with open_regular(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        try:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise UserError(f"{path} cannot be read: {error.strerror}; replace the file") from None
 
 
 def sealed(values: dict[str, Any]) -> dict[str, Any]:

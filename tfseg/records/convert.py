@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import itertools
+import shutil
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -95,6 +96,7 @@ def convert(
             plan = _shards(folder, spec.name, frames, shards, make)
         progress = folder / PROGRESS
         kept = _kept(plan, progress, lmdb_store.checksum if lmdb_format else file_checksum)
+        _clear(folder, {folder / atomic.REQUEST, progress, *(s.path for s in plan[: len(kept)])})
         write = lmdb_store.write_split if lmdb_format else tfrecord_store.write_shard
         written = _write(plan, kept, write, make, workers, allow_unknown, progress)
         notes = label_faults(spec, plan, written)
@@ -219,6 +221,12 @@ def _kept(plan, progress, checksum):
 
     pairs = itertools.takewhile(is_whole, zip(plan, written, strict=False))
     return [entry for _, entry in pairs]
+
+
+def _clear(folder, whole):
+    """Takes away what a kill has left half-written, so that it does not lie in the records."""
+    for path in set(folder.iterdir()) - whole:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _counted(shard, examples, entry, bar):

@@ -63,6 +63,7 @@ def _is_split(entry):
     lengths = entry.get("shardLengths") if isinstance(entry, dict) else None
     return (
         isinstance(lengths, list)
+        and bool(lengths)  # one at least, which may be empty
         and _is_name(entry.get("name"))
         and all(re.fullmatch("[0-9]{1,9}", str(n)) and int(n) <= MOST_EXAMPLES for n in lengths)
     )

@@ -113,13 +113,13 @@ class Shards:
         self.places = []  # (shard, offset, length) of every example; no length: behind damage
         for shard, (path, length) in enumerate(zip(paths, lengths, strict=True)):
             found, damage = _places(path, self._open[shard])
-            if damage and not lenient:
+            if not damage and len(found) != length:
+                damage = f"holds {len(found)} examples, not {length}"
+            if damage and not (lenient and len(found) <= length):
                 raise UserError(f"{path} {damage}; {MEND}")
             if damage:
                 self.faults.append((path, damage))
                 found += [(self._bytes(shard), None)] * (length - len(found))
-            if len(found) != length:
-                raise UserError(f"{path} holds {len(found)} examples, not {length}; {MEND}")
             self.places += [(shard, *place) for place in found]
         self.files = [shard for shard, _, _ in self.places]  # that each example lies in
 
