@@ -5,8 +5,8 @@
     assert not report.failures, report
 
 Mutant `i` of a seed is the same in every run. By hand, from the folder `tests`:
-`python -m faults.files --count=1000 --seed=0`. The mutants are read in a process of their own,
-because damaged files have ended processes.
+`python -m faults.files --count=1000 --seed=0`, with `--kinds=raw` for every raw data set. The
+mutants are read in a process of their own, because damaged files have ended processes.
 """
 
 import argparse
@@ -26,14 +26,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .damage import mutations
+from helpers.raw_folders import EVERY
 
+from .damage import mutations
+from .exports import EXPORTS
 HANG = 20  # seconds for a mutant
 DEAF = 90  # seconds after which a process that does not even hear the alarm is ended
 WAYS = ("read", "read", "skip", "skip", "batches", "verify", "inspect", "convert")
 RECORDS = ("tfrecord-png", "tfrecord-jpeg", "tfrecord-raw", "lmdb-png", "lmdb-raw")
-RAW = ("folder", "lists")
-KINDS = (*RECORDS, *RAW)
+RAW = ("folder", "lists", *EXPORTS, *(draw.__name__ for draw in EVERY))
+KINDS = (*RECORDS, "folder", "lists")
 
 
 @dataclass
@@ -157,7 +159,7 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--kinds", default=",".join(KINDS))
     given = parser.parse_args()
-    kinds = given.kinds.split(",")
+    kinds = RAW if given.kinds == "raw" else given.kinds.split(",")
     if given.child:
         _child(kinds, given.first, given.count, given.seed)
     else:

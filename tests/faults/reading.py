@@ -8,6 +8,8 @@ import shutil
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
+from helpers.raw import Raw
+from helpers.raw_folders import EVERY
 from helpers.small import few_streets
 from PIL import Image
 
@@ -17,10 +19,10 @@ from tfseg.doctor import inspect
 from tfseg.records.convert import convert
 from tfseg.records.corrupt import naming_corrupt, without_corrupt
 from tfseg.records.example import decode_about
-from tfseg.records.reader import find_raw, open_records
+from tfseg.records.reader import _open_raw, open_records
 from tfseg.records.verify import changed_shards
 
-from .damage import IMAGES
+from .exports import EXPORTS
 
 TOML = """name = "garden"
 masks = "indices"
@@ -38,20 +40,34 @@ color = [10, 200, 40]
 value = 1
 """
 SIZE = (24, 32)
+FIELD = {draw.__name__: draw for draw in EVERY}
 
 
 class DataSet:
-    """A data set of 4 and 2 frames in `folder`, and its pixels."""
+    """A small data set in `folder`, and its pixels.
+
+    `kind` is "tfrecord-png" or another pair of format and encoding, "folder", "lists", a tool of
+    `EXPORTS`, or the name of a function that draws a data set of the field (`EVERY`).
+    """
 
     def __init__(self, kind, folder):
-        self.kind, self.folder = kind, folder
+        self.folder, self.options = folder, {}
         form, _, encoding = kind.partition("-")
+        self.name = None
         if encoding:
             convert(few_streets(4, 2), None, folder, format=form, size=SIZE, encoding=encoding)
+        elif kind in FIELD:
+            self.name, self.options, *_ = EVERY[FIELD[kind]]
+            folder.mkdir(parents=True)
+            FIELD[kind](Raw(folder))
+        elif kind in EXPORTS:
+            self.name = kind
+            EXPORTS[kind](folder)
         else:
+            self.name = "folder"
             draw_folder(folder, lists=kind == "lists")
-        self.raw = not encoding
-        self.meaning, self.frames = _pixels(open_records(folder))
+        self.raw = self.name is not None
+        self.meaning, self.frames = self._read(folder)
 
     def use(self, folder, path, way):
         """Reads a mutant of it whose file `path` was changed; the outcome in a word.
@@ -62,7 +78,7 @@ class DataSet:
         if found is None:
             return "sound"
         meaning, frames = found
-        if self.raw and path.suffix not in IMAGES:
+        if self.raw and path.suffix not in (".png",):  # whose bytes have a checksum
             same = meaning == self.meaning and _equal(frames, self.frames)
             return "sound" if same else "otherwise"
         assert meaning == self.meaning, "the meaning changed"
@@ -74,7 +90,10 @@ class DataSet:
         return "skipped"
 
     def _open(self, folder, **options):
-        return open_records(folder, "folder" if self.raw else None, **options)
+        if self.options:  # which only a conversion can be told
+            spec = get_dataset(self.name, folder, **self.options)
+            return _open_raw(spec, folder, 0.1, None, options.get("skip_damaged", False))
+        return open_records(folder, self.name, **options)
 
     def _read(self, folder):
         return _pixels(self._open(folder))
@@ -102,7 +121,7 @@ class DataSet:
         return self._inspect(folder)
 
     def _inspect(self, folder):
-        raw = find_raw(folder, "folder" if self.raw else None)
+        raw = get_dataset(self.name, folder, **self.options) if self.raw else None
         inspect((raw, folder) if raw else self._open(folder))
 
     def _convert(self, folder):
@@ -111,7 +130,8 @@ class DataSet:
         out = folder.parent / "out"
         with contextlib.ExitStack() as stack:
             stack.callback(shutil.rmtree, out, ignore_errors=True)
-            return _pixels(open_records(convert(get_dataset("folder", folder), folder, out)))
+            spec = get_dataset(self.name, folder, **self.options)
+            return _pixels(open_records(convert(spec, folder, out)))
 
 
 def _pixels(records):

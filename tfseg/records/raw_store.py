@@ -37,4 +37,6 @@ class RawFrames:
 
 
 def _size(frame):
-    return frame.image().shape[:2] if callable(frame.label) else image_size(frame.label)
+    """(H, W) from a header: the label's, or where it is drawn, the image's."""
+    place = frame.image if callable(frame.label) else frame.label
+    return place().shape[:2] if callable(place) else image_size(place)
