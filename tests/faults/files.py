@@ -30,6 +30,7 @@ from helpers.raw_folders import EVERY
 
 from .damage import mutations
 from .exports import EXPORTS
+
 HANG = 20  # seconds for a mutant
 DEAF = 90  # seconds after which a process that does not even hear the alarm is ended
 WAYS = ("read", "read", "skip", "skip", "batches", "verify", "inspect", "convert")

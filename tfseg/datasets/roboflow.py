@@ -73,7 +73,10 @@ def _read_table(path):
 
 
 def _frames(source, report, paths, coding):
-    splits = {}
+    splits, folders = {}, {path.parent for path in paths}
+    for folder in sorted(source.iterdir()):
+        if folder not in folders and any(folder.glob("*_mask.png")):
+            report(f"{folder} has masks and no _classes.csv; export it again")
     for path in paths:
         folder = path.parent
         split = "train" if folder == source else split_of(folder.name, default=None)

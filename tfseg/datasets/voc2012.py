@@ -63,7 +63,7 @@ def _frames(source, report, sbd):
         listed = read_text(path).split()
         for name in listed:
             if name not in images or name not in labels:
-                report(f"{split}.txt lists {name}, whose picture or label is missing")
+                report(f"{path} lists {name}, whose picture or label is missing")
         both = (name for name in listed if name in images and name in labels)
         splits[split] = [Frame(name, images[name], labels[name], CODING) for name in both]
     if sbd:

@@ -107,6 +107,8 @@ def _chunks(data):
     while place + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, place)
         yield kind, place + 8, place + 8 + length
+        if kind == b"IEND":  # what follows is no part of it, and may be endless
+            return
         place += 12 + length
 
 

@@ -41,6 +41,7 @@ from tfseg.images.levels import to_levels
 
 FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "PPM")
 MOST_PIXELS = 178_956_970  # of a file that is read whole; Pillow's own limit
+BYTES = 16  # of a pixel at most: four floats
 REPLACE = "replace the file"
 
 
@@ -176,7 +177,9 @@ def open_image(
     """
     name = name or str(source)
     with _explained(name):
-        data = source if isinstance(source, bytes) else _regular(Path(source)).read_bytes()
+        data = (
+            source if isinstance(source, bytes) else _regular(Path(source), max_pixels).read_bytes()
+        )
     image = _understood(data, name, formats)
     if image.mode == "LAB":
         raise UserError(f"{name} is in LAB colours; save it as RGB")
@@ -237,14 +240,16 @@ def image_size(path: str | Path) -> tuple[int, int]:
     return size
 
 
-def _regular(path):
+def _regular(path, pixels=None):
     """The path of a file that can be read to its end. Raises `UserError` for others."""
     try:
-        kind = path.stat().st_mode
+        kind, *_, size = path.stat()[:7]
         if stat.S_ISDIR(kind):
             raise UserError(f"{path} is a folder, not an image; {REPLACE}")
         if not stat.S_ISREG(kind):  # reading a pipe or a device might never end
             raise UserError(f"{path} is no regular file; {REPLACE}")
+        if pixels and size > BYTES * pixels + 2**20:  # a hole that takes no room on the disk
+            raise UserError(f"{path} has {size:,} bytes, more than its pixels can; {REPLACE}")
         return path
     except FileNotFoundError:
         raise UserError(f"image {path} does not exist; check its name") from None

@@ -96,7 +96,8 @@ def convert(
             plan = _shards(folder, spec.name, frames, shards, make)
         progress = folder / PROGRESS
         kept = _kept(plan, progress, lmdb_store.checksum if lmdb_format else file_checksum)
-        _clear(folder, {folder / atomic.REQUEST, progress, *(s.path for s in plan[: len(kept)])})
+        whole = [progress, *(shard.path for shard in plan[: len(kept)])] if kept else []
+        _clear(folder, {folder / atomic.REQUEST, *whole})
         write = lmdb_store.write_split if lmdb_format else tfrecord_store.write_shard
         written = _write(plan, kept, write, make, workers, allow_unknown, progress)
         notes = label_faults(spec, plan, written)
@@ -224,9 +225,9 @@ def _kept(plan, progress, checksum):
 
 
 def _clear(folder, whole):
-    """Takes away what a kill has left half-written, so that it does not lie in the records."""
+    """Takes away what a stopped conversion has left and is not whole, so that no record has it."""
     for path in set(folder.iterdir()) - whole:
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 def _counted(shard, examples, entry, bar):

@@ -173,16 +173,19 @@ def _records(choice, path, format, metadata, sizes, stores, val_fraction):
     sizes = {split: sorted(set(map(tuple, listed))) for split, listed in sizes.items()}
     splits = {name: Split(name, info, sizes[name], store) for name, store in stores.items()}
     if "val" not in splits and "train" in splits:
-        splits |= _held_out(splits["train"], stores["train"], val_fraction)
+        splits |= _held_out(path, splits["train"], stores["train"], val_fraction)
     return Records(info.name, choice, path, format, info, splits)
 
 
-def _held_out(train, store, fraction):
+def _held_out(path, train, store, fraction):
     """A train split in two: every so many-th example is val, spread evenly."""
     count = len(store)
     wanted = max(1, round(count * fraction))
     if wanted >= count:
-        raise UserError(f"{count} example(s) cannot be split; --val_fraction={fraction} takes all")
+        raise UserError(
+            f"{path} has {count} example(s), which cannot be split; --val_fraction={fraction} "
+            f"takes all"
+        )
     chosen = {(2 * i + 1) * count // (2 * wanted) for i in range(wanted)}
     rest = [i for i in range(count) if i not in chosen]
     return {
