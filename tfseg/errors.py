@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+_ODD = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # what names of files may hold
 _OPTION = re.compile(r"(?<![\w-])--(?=[a-z])")  # not in a path, "models--timm"
 
 
@@ -20,6 +21,7 @@ class UserError(ValueError):
     """
 
     def __init__(self, message: str) -> None:
+        message = one_line(message)
         super().__init__(_OPTION.sub("", message))
         self.typed = message
         found = re.search(_OPTION.pattern + r"(\w+)", message)
@@ -31,6 +33,11 @@ class UserError(ValueError):
 
 class Terminated(KeyboardInterrupt):
     """SIGTERM, which stops a command as Ctrl-C does; the exit code tells one from the other."""
+
+
+def one_line(text: str) -> str:
+    """A text without line ends and what no terminal shows, as escapes: `a\\nb.png`."""
+    return _ODD.sub(lambda odd: ascii(odd[0])[1:-1], text)
 
 
 def unknown(kind: str, name: Any, known: Iterable[str]) -> UserError:

@@ -90,6 +90,8 @@ def get_dataset(name: str, source: Path | None = None, **options: Any):
     """
     if name not in DATASETS:
         raise unknown("dataset", name, DATASETS)
+    from tfseg.datasets.spec import readable  # with NumPy, which --help does without
+
     row, module = DATASETS[name], load_module(name)
     given = {option: value for option, value in options.items() if value is not None}
     for option, value in given.items():
@@ -99,7 +101,8 @@ def get_dataset(name: str, source: Path | None = None, **options: Any):
         given[option] = read(option, row.options[option], value)
     if "source" in inspect.signature(module.spec).parameters:
         given["source"] = source
-    return module.spec(**given)
+    with readable(source):
+        return module.spec(**given)
 
 
 def recognise(source: Path) -> list[str]:

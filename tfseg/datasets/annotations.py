@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from tfseg.datasets.files import PICTURES
+from tfseg.datasets.files import PICTURES, read_bytes
 from tfseg.datasets.layouts import SPLITS
-from tfseg.datasets.spec import DatasetSpec, data_name
+from tfseg.datasets.spec import DatasetSpec, data_name, is_plain
 from tfseg.datasets.tables import NO_CLASS
-from tfseg.errors import UserError
-from tfseg.images import image_size
+from tfseg.errors import UserError, one_line
+from tfseg.images import MOST_PIXELS, image_size
 from tfseg.labels import VOID, palette
 
 _SPLIT = {word: split for split, words in SPLITS.items() for word in words}
@@ -27,12 +27,15 @@ def tool_spec(source, tool, classes, frames, colors=None):
     Without `colors` the first class is shown in black. Raises `UserError` for classes that bear the
     same name, and for fewer than two.
     """
+    for name in classes:
+        if not name or not is_plain(name):
+            raise UserError(f"{source}: class {name!r} is no name on one line; rename it in {tool}")
     twice = [name for name, count in Counter(classes).items() if count > 1]
     if twice:
         raise UserError(f"{source}: two classes are called {twice[0]!r}; rename one in {tool}")
     if len(classes) < 2:
         raise UserError(f"{source} has fewer than two classes: {', '.join(classes)}; draw others")
-    title = f"{source.resolve().name}: {len(classes)} classes drawn in {tool}"
+    title = one_line(f"{source.resolve().name}: {len(classes)} classes drawn in {tool}")
     return DatasetSpec(
         data_name(source.resolve().name),
         title,
@@ -71,16 +74,18 @@ def need_folder(source, dataset, wanted):
 def read_json(path):
     """What a JSON file holds. Raises `UserError`."""
     try:
-        return json.loads(path.read_text("utf-8-sig"))
-    except (ValueError, OSError, RecursionError) as error:
+        return json.loads(read_bytes(path).decode("utf-8-sig"))
+    except UserError:
+        raise
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is damaged or no JSON: {error}; export it again") from None
 
 
 def holds(path, *keys):
     """Whether a JSON file names all of some keys, found without parsing it."""
     try:
-        content = path.read_bytes()
-    except OSError:
+        content = read_bytes(path)
+    except UserError:
         return False
     return all(f'"{key}"'.encode() in content for key in keys)
 
@@ -109,6 +114,12 @@ def frame_id(image, source):
     return place.with_suffix("").as_posix()
 
 
+def is_size(size) -> bool:
+    """Whether (H, W), as an annotation says it, can be an image's."""
+    whole = all(type(side) is int and side > 0 for side in size)
+    return whole and size[0] * size[1] <= MOST_PIXELS
+
+
 def check_size(image, size, path, said=("height", "width")):
     """Raises `UserError` where an annotation's (H, W) is not that of its upright image."""
     found = image_size(image)
@@ -125,7 +136,7 @@ def finite_points(points, least, place):
     try:
         array = np.asarray(points, np.float64)
         good = array.ndim == 2 and array.shape[1] == 2 and np.isfinite(array).all()
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         good = False
     if not good or len(array) < least:
         raise UserError(

@@ -5,6 +5,7 @@ The SegNet authors' 480×360 (`train/NAME.png`, `trainannot/NAME.png`, 11 classe
 folders `train`, `train_labels`, ... with `class_dict.csv`.
 """
 
+import re
 from functools import partial
 
 from tfseg.datasets.coding import Colors, Values
@@ -164,7 +165,9 @@ def _originals(source, report, coding):
 
 def split_of(name):
     """The split of an original frame by its name, as the SegNet authors have it."""
-    sequence, number = name.split("_")
+    sequence, _, number = name.partition("_")
+    if not re.fullmatch("f?[0-9]{1,9}", number):
+        raise UserError(f"{name} is no name of a CamVid frame, as 0001TP_006690; rename the file")
     number = int(number.lstrip("f"))
     if sequence == "Seq05VD" or (sequence == "0001TP" and number >= 8550):
         return "test"

@@ -1,8 +1,8 @@
 """COCO: stuff and thing maps (Caesar et al. 2018) as 171 classes, or panoptic ones as 133."""
 
-import json
 from functools import partial
 
+from tfseg.datasets.annotations import read_json
 from tfseg.datasets.coding import Colors, Values
 from tfseg.datasets.download import fetch_archives, unpack
 from tfseg.datasets.files import not_here, pair_folders, pictures
@@ -100,12 +100,14 @@ def _panoptic(source, report, indices):
 
 def _annotated(source, split, path, report):
     """The frames of one annotation file: every label picture has colours of its own."""
+    content = read_json(path)
     try:
-        content = json.loads(path.read_text())
         categories = {entry["id"]: entry["name"] for entry in content["categories"]}
-        annotations = content["annotations"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is damaged or no panoptic annotation: {error!r}") from None
+        annotations = sorted(content["annotations"], key=lambda entry: entry["file_name"])
+    except (KeyError, TypeError) as error:
+        raise UserError(
+            f"{path} is damaged or no panoptic annotation: {error!r}; fetch it again"
+        ) from None
     known = category_names(133)
     for i, name in categories.items():
         if known.get(i) != name:
@@ -114,12 +116,15 @@ def _annotated(source, split, path, report):
     images = pictures(source / f"{split}2017", report)
     labels = pictures(path.with_suffix(""), report)
     frames = []
-    for entry in sorted(annotations, key=lambda entry: entry["file_name"]):
-        stem = entry["file_name"].removesuffix(".png")
-        if stem in images and stem in labels:
-            frames.append(Frame(stem, images[stem], labels[stem], _segments(entry, index)))
-        else:
+    for entry in annotations:
+        stem = str(entry["file_name"]).removesuffix(".png")
+        if stem not in images or stem not in labels:
             report(f"{path} lists {stem}, whose picture or label is missing")
+            continue
+        try:
+            frames.append(Frame(stem, images[stem], labels[stem], _segments(entry, index)))
+        except (KeyError, TypeError, AttributeError) as error:
+            report(f"{path}: the segments of {stem} are damaged: {error!r}; fetch it again")
     return frames
 
 

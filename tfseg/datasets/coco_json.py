@@ -20,6 +20,7 @@ from tfseg.datasets.annotations import (
     holds,
     images_in,
     index_classes,
+    is_size,
     need_folder,
     read_json,
     split_of,
@@ -29,6 +30,7 @@ from tfseg.datasets.coding import indices
 from tfseg.datasets.files import not_here
 from tfseg.datasets.spec import Frame
 from tfseg.errors import UserError
+from tfseg.images import MOST_PIXELS
 from tfseg.labels import VOID, palette
 
 MARKS = ("annotations/*.json", "*.json", "*/*.json")
@@ -88,6 +90,12 @@ def _read(path):
                         f"{_KINDS[wanted].__name__}; export it again"
                     )
         _check_ids(path, key, [entry["id"] for entry in entries])
+    for entry in content["images"]:
+        if not is_size((entry["height"], entry["width"])):
+            raise UserError(
+                f"{path}: image {entry['file_name']} has height {entry['height']} and width "
+                f"{entry['width']}, which no image has; export it again"
+            )
     return content
 
 
@@ -240,13 +248,13 @@ def _is_ring(ring):
         isinstance(ring, list)
         and len(ring) >= 6
         and len(ring) % 2 == 0
-        and all(isinstance(n, int | float) and np.isfinite(n) for n in ring)
+        and all(isinstance(n, int | float) and abs(n) < MOST_PIXELS for n in ring)
     )
 
 
 def _checked(counts, size, place):
     """A compressed RLE whose runs fill the image: pycocotools itself reads beyond."""
-    left, runs, value, shift = str(counts).encode(), [], 0, 0
+    left, runs, value, shift = str(counts).encode("ascii", "replace"), [], 0, 0
     for byte in left:
         digit = byte - 48
         value |= (digit & 31) << shift

@@ -2,8 +2,6 @@
 
 from functools import partial
 
-from PIL import Image
-
 from tfseg.datasets.annotations import (
     classes_of,
     images_in,
@@ -13,9 +11,10 @@ from tfseg.datasets.annotations import (
     tool_spec,
 )
 from tfseg.datasets.coding import Colors
-from tfseg.datasets.files import not_here
+from tfseg.datasets.files import not_here, read_text
 from tfseg.datasets.spec import Frame
 from tfseg.errors import UserError
+from tfseg.images import open_image
 
 MARKS = ("labelmap.txt",)
 WANTED = "labelmap.txt and SegmentationClass, as CVAT exports Segmentation mask 1.1"
@@ -40,7 +39,7 @@ def spec(source=None):
 def _read_table(path):
     """{class: colour} in the order of the file."""
     table = {}
-    for number, line in enumerate(path.read_text("utf-8-sig").splitlines(), 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         if not line.strip() or line.startswith("#"):
             continue
         name, *rest = line.split(":")
@@ -76,7 +75,7 @@ def _frames(source, report, coding):
         if split is None:
             report(f"{path}: subset {path.stem!r} is no split; rename it train.txt or val.txt")
             continue
-        names = [line.strip() for line in path.read_text("utf-8-sig").splitlines()]
+        names = [line.strip() for line in read_text(path).splitlines()]
         for name in filter(None, names):
             if name in images and name in labels:
                 _check_colors(labels[name], report)
@@ -94,9 +93,8 @@ def _frames(source, report, coding):
 def _check_colors(path, report):
     """CVAT exports colours; gray masks may hold indices, which black would hide."""
     try:
-        with Image.open(path) as mask:
-            mode = mask.mode
-    except (OSError, SyntaxError, ValueError):
+        mode = open_image(path).mode.partition(";")[0]
+    except UserError:
         return  # whoever reads it says so
     if mode not in ("RGB", "RGBA", "P"):
         report(f"{path} is {mode}, not in the colours of labelmap.txt; export it again")

@@ -1,11 +1,58 @@
-"""Finding pictures and their labels in raw folders."""
+"""Finding pictures and their labels in raw folders, and reading the texts beside them."""
 
+import os
+import stat
 from pathlib import Path
+from typing import BinaryIO
 
 from tfseg.datasets.spec import Frame
 from tfseg.errors import UserError
 
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
+MOST_BYTES = 4 << 30  # of a text; COCO's largest has half a gigabyte
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Opens a file for reading, unbuffered.
+
+    Raises `UserError` for what cannot be opened, and for a pipe or a device: reading those might
+    never end.
+    """
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; put it there") from None
+    except (OSError, ValueError) as error:  # a name may hold what none can
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{path} cannot be read: {reason}; check the file and its rights") from None
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise UserError(f"{path} is no regular file; put a file there, or remove it")
+    return open(file, "rb", buffering=0)
+
+
+def read_bytes(path: Path) -> bytes:
+    """What a regular file holds. Raises `UserError`."""
+    with open_regular(path) as file:
+        if (size := os.fstat(file.fileno()).st_size) > MOST_BYTES:
+            raise UserError(f"{path} has {size:,} bytes, which no text has; replace the file")
+        try:
+            return file.readall()
+        except (OSError, MemoryError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "out of memory"
+            raise UserError(f"{path} cannot be read: {reason}; replace the file") from None
+
+
+def read_text(path: Path) -> str:
+    """The text of a regular file in UTF-8. Raises `UserError`."""
+    data = read_bytes(path)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{path} is no text in UTF-8 (byte {error.start} is {data[error.start]:#04x}); save it "
+            f"as UTF-8"
+        ) from None
 
 
 def pair_folders(images, labels, coding, report, image_end="", label_end="", image_not=None):

@@ -22,12 +22,12 @@ it. The images lie in one of the `LAYOUTS`.
 import re
 from pathlib import Path
 
-from tfseg.datasets.files import not_here
+from tfseg.datasets.files import not_here, read_text
 from tfseg.datasets.layouts import LAYOUTS, SPLITS, find_pairs
 from tfseg.datasets.mask_coding import coding_of, kind_of
 from tfseg.datasets.spec import DatasetSpec, Frame, data_name
 from tfseg.datasets.tables import TABLES, read_table, table_of
-from tfseg.errors import UserError
+from tfseg.errors import UserError, one_line
 from tfseg.labels import palette
 
 MARKS = TABLES
@@ -49,7 +49,7 @@ def spec(source):
     shown = palette(len(classes))
     return DatasetSpec(
         name=data_name(settings.get("name") or source.resolve().name),
-        title=f"{source.resolve().name}: {len(classes)} classes of {path.name}",
+        title=one_line(f"{source.resolve().name}: {len(classes)} classes of {path.name}"),
         classes=tuple(row.name for row in classes),
         colors=tuple(row.color or color for row, color in zip(classes, shown, strict=True)),
         frames=lambda source, report: _frames(source, report, rows, settings),
@@ -90,14 +90,14 @@ def paired(source: Path, settings: dict, report) -> dict[str, list]:
 def _listed(path, report):
     """The frames of a list file, "image mask" a line, as paths from its folder."""
     frames = []
-    for number, line in enumerate(path.read_text().splitlines(), 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         if not line.strip():
             continue
         names = [name.strip() for name in re.split(r"[,\t]", line)]
         names = names if len(names) == 2 else line.split()
         places = [path.parent / name for name in names]
         if len(places) != 2 or not all(place.is_file() for place in places):
-            report(f"{path}, line {number}: wanted two files, picture and mask, not {line!r}")
+            report(f"{path}, line {number}: wanted two files, picture and mask, not {line[:99]!r}")
             continue
         frames.append((str(Path(names[0]).with_suffix("")), *places))
     if not frames:

@@ -40,10 +40,17 @@ def _frames(source, report):
     coding = Values((*cityscapes.label_ids(19).table, (LICENSE_PLATE, VOID)))
     frames = pair_folders(source / "images", source / "labels", coding, report)
     # Sixty of the published labels have another size than their picture.
-    fitting = [frame for frame in frames if image_size(frame.image) == image_size(frame.label)]
+    fitting = list(filter(_fits, frames))
     if dropped := len(frames) - len(fitting):
         report(f"{dropped} frames whose label has another size were dropped", spoils=False)
     return _split(source / "split.mat", fitting)
+
+
+def _fits(frame):
+    try:
+        return image_size(frame.image) == image_size(frame.label)
+    except UserError:
+        return True  # whoever reads it says so
 
 
 def _split(path, frames):
@@ -55,6 +62,8 @@ def _split(path, frames):
     try:
         content = loadmat(path)
         lists = {split: set(content[f"{split}Ids"].ravel()) for split in ("train", "val", "test")}
-    except (OSError, ValueError, KeyError, NotImplementedError) as error:
+    except Exception as error:  # whatever damaged bytes lead its reader to
         raise UserError(f"{path} is not GTA5's split.mat: {error}; remove it") from None
+    if odd := [frame for frame in frames if not frame.id.isdecimal()]:
+        raise UserError(f"{odd[0].image} is called by no number, as split.mat has it; rename it")
     return {split: [f for f in frames if int(f.id) in ids] for split, ids in lists.items()}

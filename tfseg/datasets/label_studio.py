@@ -21,6 +21,7 @@ from tfseg.datasets.annotations import (
     frame_id,
     holds,
     images_in,
+    is_size,
     need_folder,
     read_json,
     tool_spec,
@@ -86,7 +87,7 @@ def _regions(path, place, task):
         return [one for one in listed if one] if given else None
     except UserError as error:
         return error
-    except (AttributeError, TypeError, KeyError) as error:
+    except (AttributeError, TypeError, KeyError, ValueError, OverflowError) as error:
         return UserError(f"{where} is not as Label Studio exports it: {error!r}; export it again")
 
 
@@ -98,12 +99,12 @@ def _region(where, result):
     if kind not in ("polygonlabels", "brushlabels"):
         raise UserError(f"{where} is {kind}, which is not read; draw it as polygon or brush")
     labels = value.get(kind) or ()
-    if len(labels) != 1:
+    if len(labels) != 1 or not isinstance(labels[0], str):
         raise UserError(f"{where} has {len(labels)} labels; give it one")
     if result.get("image_rotation"):
         raise UserError(f"{where}: its image was rotated in Label Studio; rotate the file instead")
     size = result.get("original_height"), result.get("original_width")
-    if not all(isinstance(side, int) and side > 0 for side in size):
+    if not is_size(size):
         raise UserError(f"{where} lacks original_width and original_height; export it again")
     if kind == "polygonlabels":
         points = finite_points(value.get("points"), 3, where)
@@ -156,6 +157,8 @@ def _by_name(source):
 
 def _image(where, data, images):
     """The file of a task's image: by its stored name, else by that without the prefix."""
+    if not isinstance(data, dict):
+        raise UserError(f"{where} has no data; export it again")
     named = data.get("image")
     if not isinstance(named, str):
         urls = [v for v in data.values() if isinstance(v, str) and _suffix(v) in PICTURES]
@@ -173,7 +176,10 @@ def _image(where, data, images):
 
 def _file_name(url):
     """The file's name in an address; local files are named by its query, ?d=folder/name.jpg."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # half an address
+        return ""
     inside = parse_qs(parts.query).get("d")
     return Path(inside[0] if inside else unquote(parts.path)).name
 

@@ -27,10 +27,10 @@ from tfseg.datasets.annotations import (
     tool_spec,
 )
 from tfseg.datasets.coding import indices
-from tfseg.datasets.files import not_here
+from tfseg.datasets.files import not_here, read_text
 from tfseg.datasets.spec import Frame
 from tfseg.errors import UserError
-from tfseg.images import open_image
+from tfseg.images import image_size, open_image
 from tfseg.labels import VOID
 
 MARKS = ("*.json", "*/*.json", "*/*/*.json")
@@ -77,7 +77,7 @@ def _shape(path, number, shape):
     if not isinstance(label, str) or not label:
         raise UserError(f"{place} has no label; give it one in labelme")
     kind = shape.get("shape_type") or "polygon"  # files of version 3 do not say
-    if kind not in POINTS:
+    if not isinstance(kind, str) or kind not in POINTS:
         raise UserError(
             f"{place} ({label}) is a {kind}, which has no area; "
             f"draw it as a {', '.join(POINTS)}, or remove it"
@@ -100,7 +100,7 @@ def _classes(source, contents):
     listed = source / "labels.txt"
     if not listed.is_file():
         return (BACKGROUND, *sorted(used))
-    lines = [line.strip() for line in listed.read_text("utf-8-sig").splitlines()]
+    lines = [line.strip() for line in read_text(listed).splitlines()]
     names = [name for name in lines if name and name not in (BACKGROUND, IGNORE)]
     if lacking := sorted(used - set(names)):
         raise UserError(f"{listed} lacks {lacking[0]!r}, which shapes have; add a line")
@@ -149,7 +149,7 @@ def _image(path, content):
         image = partial(_embedded, path)
         size = _open_embedded(path).size
     else:
-        size = open_image(image, max_pixels=None).size
+        size = image_size(image)
     said = content.get("imageHeight"), content.get("imageWidth")
     if isinstance(image, Path) and None not in said:
         check_size(image, said, path, ("imageHeight", "imageWidth"))

@@ -1,11 +1,13 @@
 """Roboflow: its "Semantic Segmentation Masks" export, `NAME.jpg` and `NAME_mask.png` a folder."""
 
 import csv
+import io
+import re
 from functools import partial
 
 from tfseg.datasets.annotations import classes_of, index_classes, need_folder, split_of, tool_spec
 from tfseg.datasets.coding import Values
-from tfseg.datasets.files import not_here, pair_folders
+from tfseg.datasets.files import not_here, pair_folders, read_text
 from tfseg.errors import UserError
 
 MARKS = ("*/_classes.csv", "_classes.csv")
@@ -41,8 +43,11 @@ def _tables(source):
 
 def _rows(path):
     """The fields of a table, the header in lower case."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = [[field.strip() for field in row] for row in csv.reader(file) if row]
+    try:
+        lines = csv.reader(io.StringIO(read_text(path), newline=""))
+        rows = [[field.strip() for field in row] for row in lines if row]
+    except csv.Error as error:
+        raise UserError(f"{path}: {error}; export it again") from None
     return [[field.lower() for field in rows[0]], *rows[1:]] if rows else []
 
 
@@ -53,7 +58,9 @@ def _read_table(path):
         raise UserError(f"{path}: wanted columns Pixel Value, Class, not {', '.join(header)}")
     table = {}
     for number, row in enumerate(rows, 2):
-        good = len(row) == 2 and row[0].isdecimal() and int(row[0]) <= 255 and row[1]
+        good = (
+            len(row) == 2 and re.fullmatch("[0-9]{1,3}", row[0]) and int(row[0]) <= 255 and row[1]
+        )
         if not good or int(row[0]) in table:
             raise UserError(
                 f"{path}, line {number}: wanted a pixel value of 0 to 255 that no other class has, "
@@ -66,7 +73,10 @@ def _read_table(path):
 
 
 def _frames(source, report, paths, coding):
-    splits = {}
+    splits, folders = {}, {path.parent for path in paths}
+    for folder in sorted(source.iterdir()):
+        if folder not in folders and any(folder.glob("*_mask.png")):
+            report(f"{folder} has masks and no _classes.csv; export it again")
     for path in paths:
         folder = path.parent
         split = "train" if folder == source else split_of(folder.name, default=None)

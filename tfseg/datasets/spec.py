@@ -2,15 +2,17 @@
 
 import re
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from tfseg.datasets.coding import Colors, Values
-from tfseg.errors import UserError
+from tfseg.errors import UserError, one_line
 from tfseg.labels import MOST_CLASSES
 
+MOST_LETTERS = 300  # of a path in a message
 Pixels = Path | Callable[[], np.ndarray]  # a picture file, or a function that draws uint8 pixels
 
 
@@ -31,6 +33,14 @@ class Frame:
     coding: Values | Colors
     instance: Path | None = None
     pixel_range: tuple[float, float] | None = None
+
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+
+
+def is_plain(name: str) -> bool:
+    """Whether a name prints on one line and is one in UTF-8."""
+    return not _CONTROL.search(name)
 
 
 def data_name(text):
@@ -56,7 +66,7 @@ def refuse(message, spoils=True):
     """
     if spoils:
         raise UserError(message)
-    print(f"note: {message}")
+    print(one_line(f"note: {message}"))
 
 
 @dataclass(frozen=True)
@@ -84,13 +94,39 @@ class DatasetSpec:
             raise UserError(f"{self.name}: {len(self.classes)} classes, {len(self.colors)} colours")
         if len(self.classes) > MOST_CLASSES:
             raise UserError(f"{self.name}: {len(self.classes)} classes; the most is {MOST_CLASSES}")
+        for name in self.classes:
+            if not isinstance(name, str) or not name or not is_plain(name):
+                raise UserError(f"{self.name}: class {name!r} is no name on one line; rename it")
 
     def list_frames(self, source, report=refuse):
         """`frames(source, report)` for a folder that has been checked. Raises `UserError`."""
         if not self.needs_source:
             return self.frames(None, report)
+        # Names of files may hold anything: what is said of them stays on one line.
+        told = lambda message, spoils=True: report(one_line(message), spoils)  # noqa: E731
         if source is None:
             raise UserError(f"--dataset={self.name} needs --source=FOLDER, its raw data")
         if not Path(source).is_dir():
             raise UserError(f"--source={source} is not a folder")
-        return self.frames(Path(source), report)
+        with readable(source):
+            splits = self.frames(Path(source), told)
+        return {split: list(_well_named(frames, told)) for split, frames in splits.items()}
+
+
+@contextmanager
+def readable(source):
+    """Turns what the system says of a file or folder of a data set into a `UserError`."""
+    try:
+        yield
+    except OSError as error:
+        place = str(error.filename or source)[:MOST_LETTERS]
+        raise UserError(f"{place} cannot be read: {error.strerror}; mend it or its name") from None
+
+
+def _well_named(frames, report):
+    """Frames whose names can be written down; others go to `report`."""
+    for frame in frames:
+        if is_plain(frame.id):
+            yield frame
+        else:
+            report(f"{frame.image} has a name that is no line of UTF-8; rename the file")

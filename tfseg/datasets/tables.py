@@ -7,6 +7,8 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+from tfseg.datasets.files import read_bytes
+from tfseg.datasets.spec import is_plain
 from tfseg.errors import UserError
 
 TOML = "dataset.toml"
@@ -67,7 +69,7 @@ def _read_settings(source):
 
 def _text(path):
     """The text of a file in UTF-8, UTF-16 or the Latin code page of spreadsheets."""
-    data = path.read_bytes()
+    data = read_bytes(path)
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         encoding = "utf-16"
     elif b"\0" in data[:64]:
@@ -91,8 +93,10 @@ def _is_utf8(data):
 def _read_toml(path):
     try:
         settings = tomllib.loads(_text(path))
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{path}: {error}") from None
+    except UserError:
+        raise
+    except (ValueError, RecursionError) as error:  # dates and numbers have errors of their own
+        raise UserError(f"{path}: {error}; mend it") from None
     for key in settings.keys() - {*SETTINGS, "class"}:
         raise UserError(
             f"{path}: unknown key {key!r}; it may have name, masks, mask_folder, image_folder, "
@@ -108,10 +112,15 @@ def _read_toml(path):
             f"{path}: mask_name = {settings['mask_name']!r}; wanted {{}} for the image's name, as "
             f'"{{}}_mask"'
         )
-    rows = [
-        _row(f"{path}, class {i}", entry, entry.get("color"))
-        for i, entry in enumerate(settings.pop("class", ()), 1)
-    ]
+    entries = settings.pop("class", [])
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise UserError(f"{path}: class is no list of tables; head each with [[class]]")
+    for i, entry in enumerate(entries, 1):
+        for key in entry.keys() - {"name", "color", "value"}:
+            raise UserError(
+                f"{path}, class {i}: unknown key {key!r}; it may have name, color and value"
+            )
+    rows = [_row(f"{path}, class {i}", e, e.get("color")) for i, e in enumerate(entries, 1)]
     return settings, rows
 
 
@@ -184,13 +193,18 @@ def _row(place, entry, color):
         numbers = (*(color or ()), *(() if value is None else (value,)))
         if len(color or (0, 0, 0)) != 3 or not all(0 <= n <= 255 for n in numbers):
             raise ValueError
-        return Row(str(entry["name"]), color, value)
+        name = entry["name"]
+        if type(name) not in (str, int, float) or not is_plain(str(name)):
+            raise ValueError
+        return Row(str(name), color, value)
     except (KeyError, ValueError, TypeError, OverflowError):
-        raise UserError(f"{place}: {_WANTED}, not {entry}") from None
+        raise UserError(f"{place}: {_WANTED}, not {str(entry)[:99]}") from None
 
 
 def _number(text):
     """A whole number, which spreadsheets may write as 120.0."""
+    if isinstance(text, bool):
+        raise ValueError
     number = float(text)
     if number != int(number):
         raise ValueError

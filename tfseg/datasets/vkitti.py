@@ -3,7 +3,7 @@
 from functools import partial
 
 from tfseg.datasets.coding import Colors
-from tfseg.datasets.files import not_here, pair_folders
+from tfseg.datasets.files import not_here, pair_folders, read_text
 from tfseg.datasets.spec import DatasetSpec, Frame
 from tfseg.errors import UserError
 from tfseg.labels import VOID
@@ -76,7 +76,7 @@ def _drive(images, labels, coding, report, image_start, label_start):
 
 def _first_version(source):
     """(scene, name, images, labels, coding) of every drive; colours are in a file beside it."""
-    for images in sorted(source.glob("vkitti_1.3.1_rgb/*/*/")):
+    for images in sorted(source.glob("vkitti_1.3.1_rgb/[0-9][0-9][0-9][0-9]/*/")):
         scene, variation = images.parts[-2:]
         labels = source / "vkitti_1.3.1_scenegt"
         coding = _read_colors(labels / f"{scene}_{variation}_scenegt_rgb_encoding.txt")
@@ -87,21 +87,24 @@ def _read_colors(path):
     """The coding of a file with a heading and lines "Category[:instance] r g b"."""
     table = {}
     try:
-        for line in path.read_text().splitlines()[1:]:
+        for line in read_text(path).splitlines()[1:]:
             if line.strip():
                 name, *color = line.split()
                 category = name.split(":")[0]
-                table[tuple(map(int, color))] = INDEX[category]
-    except OSError as error:
-        raise UserError(f"{path} is missing or cannot be read: {error.strerror}") from None
+                red, green, blue = bytes(map(int, color))
+                table[red, green, blue] = INDEX[category]
+    except UserError:
+        raise
     except (KeyError, ValueError) as error:
-        raise UserError(f"{path}: {error} is no category or colour of Virtual KITTI") from None
+        raise UserError(
+            f"{path}: {error} is no category or colour of Virtual KITTI; fetch it again"
+        ) from None
     return Colors(tuple(table.items()))
 
 
 def _second_version(source):
     coding = Colors((((0, 0, 0), VOID), *((color, INDEX[n]) for n, color in CLASSES.items())))
-    for images in sorted(source.glob("Scene??/*/frames/rgb/Camera_?/")):
+    for images in sorted(source.glob("Scene[0-9][0-9]/*/frames/rgb/Camera_?/")):
         scene, variation, _, _, camera = images.parts[-5:]
         labels = images.parents[1] / "classSegmentation" / camera
         name = f"{scene}/{variation}/{camera}"

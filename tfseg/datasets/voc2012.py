@@ -6,7 +6,7 @@ import numpy as np
 
 from tfseg.datasets.coding import indices
 from tfseg.datasets.download import fetch_archives
-from tfseg.datasets.files import not_here, pictures
+from tfseg.datasets.files import not_here, open_regular, pictures, read_text
 from tfseg.datasets.spec import DatasetSpec, Frame
 from tfseg.errors import UserError
 from tfseg.labels import palette
@@ -60,10 +60,10 @@ def _frames(source, report, sbd):
         path = voc / "ImageSets" / "Segmentation" / f"{split}.txt"
         if not path.is_file():  # as in what labelme2voc writes
             raise not_here(source, "Pascal VOC 2012", f"{path.relative_to(source)}; {WHERE}")
-        listed = path.read_text().split()
+        listed = read_text(path).split()
         for name in listed:
             if name not in images or name not in labels:
-                report(f"{split}.txt lists {name}, whose picture or label is missing")
+                report(f"{path} lists {name}, whose picture or label is missing")
         both = (name for name in listed if name in images and name in labels)
         splits[split] = [Frame(name, images[name], labels[name], CODING) for name in both]
     if sbd:
@@ -94,6 +94,13 @@ def _read_mat(path):
     from scipy.io import loadmat
 
     try:
-        return np.ascontiguousarray(loadmat(path)["GTcls"][0, 0]["Segmentation"], np.uint8)
-    except (OSError, ValueError, KeyError, TypeError, IndexError, NotImplementedError) as error:
-        raise UserError(f"{path} is damaged or no label of SBD: {error}") from None
+        with open_regular(path) as file:
+            values = loadmat(file)["GTcls"][0, 0]["Segmentation"]
+        label = np.ascontiguousarray(values, np.uint8)
+        if label.ndim != 2 or not (label == values).all():
+            raise ValueError("it holds no class indices (H, W)")
+        return label
+    except UserError:
+        raise
+    except Exception as error:  # whatever damaged bytes lead its reader to
+        raise UserError(f"{path} is damaged or no label of SBD: {error}; fetch it again") from None

@@ -5,6 +5,7 @@ one over a larger one, as in Ultralytics' `polygons2masks_overlap`. Class 0 of t
 `background`, which YOLO has no name for unless `names` has it.
 """
 
+import os
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from tfseg.datasets.annotations import (
     tool_spec,
 )
 from tfseg.datasets.coding import indices
-from tfseg.datasets.files import PICTURES, not_here
+from tfseg.datasets.files import PICTURES, not_here, read_bytes, read_text
 from tfseg.datasets.spec import Frame
 from tfseg.errors import UserError
 from tfseg.images import image_size
@@ -55,7 +56,10 @@ def spec(source=None):
 def _table(source):
     """The YAML that describes a data set, without parsing it; None where there is none."""
     for path in sorted(path for mark in MARKS for path in source.glob(mark)):
-        keys = {line.split(b":")[0] for line in path.read_bytes().splitlines()}
+        try:
+            keys = {line.split(b":")[0] for line in read_bytes(path).splitlines()}
+        except UserError:
+            continue
         if b"names" in keys and keys & {b"train", b"val"}:
             return path
     return None
@@ -65,8 +69,10 @@ def _read(path):
     import yaml
 
     try:
-        content = yaml.safe_load(path.read_text("utf-8-sig"))
-    except (yaml.YAMLError, ValueError) as error:
+        content = yaml.safe_load(read_text(path))
+    except UserError:
+        raise
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{path} is damaged or no YAML: {reason}; export it again") from None
     if not isinstance(content, dict):
@@ -82,22 +88,31 @@ def _names(path, content):
         names = [names[i] for i in range(len(names))]
     if not isinstance(names, list) or not names:
         raise UserError(f"{path}: names is no list of classes; mend it")
+    # Lists within lists are small in the file and may be endless when they are spelt out.
+    if not all(isinstance(name, str | int | float) for name in names):
+        raise UserError(f"{path}: names holds what is no name; mend it")
     if content.get("nc", len(names)) != len(names):
-        raise UserError(f"{path}: nc is {content['nc']}, but names has {len(names)}; mend one")
+        said = _short(content["nc"])
+        raise UserError(f"{path}: nc is {said}, but names has {len(names)}; mend one")
     return tuple(map(str, names))
 
 
+def _short(value):
+    """A value of the YAML in words; lists within lists may be endless."""
+    return str(value)[:99] if isinstance(value, str | int | float) else "a list or table"
+
+
 def _frames(source, report, path, content, index):
-    root = path.parent / str(content.get("path") or "")
-    if not root.is_dir():
-        raise UserError(f"{path}: path {content['path']} is no folder; remove that line")
+    place = content.get("path") or ""
+    if not isinstance(place, str) or not (root := path.parent / place).is_dir():
+        raise UserError(f"{path}: path {_short(place)} is no folder; remove that line")
     splits = {}
     for split in ("train", "val", "test"):
         places = content.get(split) or []
         images = []
         for place in places if isinstance(places, list) else [places]:
             try:
-                images += _images(path, root, split, str(place))
+                images += _images(path, root, split, place)
             except UserError as error:
                 if split == "test":  # which exports name and leave out
                     report(error.typed, spoils=False)
@@ -110,11 +125,13 @@ def _frames(source, report, path, content, index):
 
 def _images(path, root, split, place):
     """The images that an entry names: a folder, or a list of files."""
+    if not isinstance(place, str):
+        raise UserError(f"{path}: {split} is no path, nor a list of some; mend it")
     found = root / place
     if not found.exists() and place.startswith("../"):  # Roboflow's, from one folder further down
         found = root / place.removeprefix("../")
     if found.is_file() and found.suffix == ".txt":
-        lines = [line.strip() for line in found.read_text("utf-8-sig").splitlines()]
+        lines = [line.strip() for line in read_text(found).splitlines()]
         images = [
             found.parent / line if line.startswith("./") else root / line for line in lines if line
         ]
@@ -136,11 +153,12 @@ def _labelled(source, images, index, report):
         label = _label_path(image)
         try:
             size = image_size(image)
-            shapes = _shapes(label, index, size) if label.is_file() else ()
+            there = os.path.lexists(label)  # a pipe or a broken link is refused, not left out
+            shapes = _shapes(label, index, size) if there else ()
         except UserError as error:
             report(error.typed)
             continue
-        if not label.is_file():
+        if not there:
             bare.append(label)
         drawn, name = partial(draw, size, shapes), frame_id(image, source)
         frames.append(Frame(name, image, drawn, indices(count)))
@@ -163,7 +181,7 @@ def _label_path(image):
 def _shapes(path, index, size):
     """((index, ((x, y), ...)), ...) of a file, points as shares of width and height."""
     shapes = []
-    for number, line in enumerate(path.read_text().splitlines(), 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         if line.strip():
             shapes.append(_shape(line.split(), f"{path}, line {number}", index, size))
     return tuple(dict.fromkeys(shapes))

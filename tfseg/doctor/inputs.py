@@ -9,7 +9,6 @@ from itertools import chain
 from tfseg.datasets.coding import indices
 from tfseg.datasets.spec import with_range
 from tfseg.doctor.survey import Facts, count, examine, sizes_differ, thumbnail
-from tfseg.errors import UserError
 from tfseg.labels import VOID
 from tfseg.records.frames import read_image, read_label
 from tfseg.records.tally import Traits, is_flat
@@ -115,13 +114,7 @@ class RecordsInput:
         return self.splits[split].where(index)
 
     def load(self, split, index):
-        import tensorflow as tf
-
-        try:
-            image, label = self._decode(self.splits[split], index)
-        except tf.errors.OpError as error:
-            raise UserError(f"{self.where(split, index)}: {error.message}") from None
-        return image.numpy(), label.numpy()
+        return self.splits[split].frame(index)
 
 
 def _damaged(split, index):
@@ -129,6 +122,5 @@ def _damaged(split, index):
     from tfseg.records.corrupt import corruption_of
 
     where = split.where(index)
-    reason = corruption_of(split, index) or f"{where} could not be read"
-    mend = "" if ";" in reason else "; convert again, or train --skip_damaged"
-    return Facts(where, where, problems=(reason + mend,))
+    reason = corruption_of(split, index) or f"{where} could not be read; convert again"
+    return Facts(where, where, problems=(f"{reason}, or train --skip_damaged",))

@@ -8,7 +8,6 @@ from tfseg.data.pipeline import evaluation_batches
 from tfseg.evaluation.figures import Tally
 from tfseg.evaluation.instances import CLASSES as CITYSCAPES
 from tfseg.records.corrupt import naming_corrupt
-from tfseg.records.example import decode_about
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ def score(source, split, batch_size=4, show=None):
             masks, confidences = source.label(images, start)
             for place, (truth, mask) in enumerate(zip(truths.numpy(), masks, strict=True)):
                 index = start + place
-                instance = decode_about(split.read(index))[1] if with_objects else None
+                instance = split.about(index)[1] if with_objects else None
                 confidence = None if confidences is None else confidences[place]
                 frames.append(tally.add(truth, mask, instance, confidence))
                 if show:

@@ -8,7 +8,6 @@ from tqdm import tqdm
 from tfseg.errors import UserError
 from tfseg.exporting.formats import open_export
 from tfseg.images import open_image
-from tfseg.records.example import decode_about
 
 NO_MASKS = ("_overlay", "_uncertainty")  # what `predict` writes beside them
 
@@ -53,7 +52,7 @@ class MaskFolder:
         self._table, self._files = table, []
         frames = {}  # file -> the frame it is of
         for index in tqdm(range(len(split)), "finding masks", unit="frame", leave=False):
-            name = decode_about(split.read(index))[0]
+            name = split.about(index)[0]
             file = every.get(name) or every.get(Path(name).name) or _begins(files, Path(name).name)
             if file is None:
                 raise UserError(f"--predictions={folder} has no {name}.png")

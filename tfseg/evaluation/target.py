@@ -95,15 +95,17 @@ def _labels(records):
 def _records(config, flag):
     if config.input is None:
         raise UserError(f"{flag} needs --input=RECORDS to be tested on")
-    return open_records(config.input, config.dataset)
+    return open_records(config.input, config.dataset, skip_damaged=config.skip_damaged)
 
 
 def _records_of_run(config):
     """The records of `--input`, or those that the run was trained on."""
     trained = RunFolder(config.run).config()
     if config.input:
-        return open_records(config.input, config.dataset, pixel_range=trained.pixel_range)
-    return open_input(dataclasses.replace(trained, dataset=config.dataset or trained.dataset))
+        options = {"pixel_range": trained.pixel_range, "skip_damaged": config.skip_damaged}
+        return open_records(config.input, config.dataset, **options)
+    trained = dataclasses.replace(trained, dataset=config.dataset or trained.dataset)
+    return open_input(trained, config.skip_damaged)
 
 
 def _split(config, records):

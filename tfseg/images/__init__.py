@@ -3,11 +3,11 @@
 Every room may use it; it uses `errors` alone, and no TensorFlow.
 """
 
+from tfseg.images.headers import check_label_format
 from tfseg.images.levels import FULL, level_table, likely_range, to_levels
 from tfseg.images.reader import (
     MOST_PIXELS,
     ImageData,
-    check_label_format,
     image_size,
     open_image,
     pillow_pixels,

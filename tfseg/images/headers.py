@@ -107,6 +107,8 @@ def _chunks(data):
     while place + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, place)
         yield kind, place + 8, place + 8 + length
+        if kind == b"IEND":  # what follows is no part of it, and may be endless
+            return
         place += 12 + length
 
 
@@ -142,3 +144,14 @@ def turned(array, orientation):
     """Pixels (H, W, ...) as they stand in the file -> upright."""
     turn = _TURNS.get(orientation)
     return np.ascontiguousarray(turn(array)) if turn else array
+
+
+def check_label_format(image) -> None:
+    """Raises `UserError` for an `ImageData` whose compression changes label values."""
+    smears = image.format == "JPEG" and "JPEG"
+    smears = smears or (image.format == "WEBP" and b"VP8 " in image.data[12:4096] and "lossy WebP")
+    smears = smears or (image.compression == "jpeg" and "JPEG-compressed TIFF")
+    if smears:
+        raise UserError(
+            f"{image.name} is a {smears}, which smears label values; labels must be PNG"
+        )

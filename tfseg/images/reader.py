@@ -41,6 +41,7 @@ from tfseg.images.levels import to_levels
 
 FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "PPM")
 MOST_PIXELS = 178_956_970  # of a file that is read whole; Pillow's own limit
+BYTES = 16  # of a pixel at most: four floats
 REPLACE = "replace the file"
 
 
@@ -176,16 +177,22 @@ def open_image(
     """
     name = name or str(source)
     with _explained(name):
-        data = source if isinstance(source, bytes) else _regular(Path(source)).read_bytes()
+        data = (
+            source if isinstance(source, bytes) else _regular(Path(source), max_pixels).read_bytes()
+        )
     image = _understood(data, name, formats)
     if image.mode == "LAB":
         raise UserError(f"{name} is in LAB colours; save it as RGB")
-    height, width = image.size
-    if max_pixels is not None and height * width > max_pixels:
-        raise UserError(
-            f"{name} has {height}x{width} pixels; the most is {max_pixels:,} in all; {mend}"
-        )
+    if max_pixels is not None:
+        _check_pixels(name, image.size, max_pixels, mend)
     return image
+
+
+def _check_pixels(name, size, most, mend):
+    if size[0] * size[1] > most:
+        raise UserError(
+            f"{name} has {size[0]}x{size[1]} pixels; the most is {most:,} in all; {mend}"
+        )
 
 
 def _understood(data, name, formats):
@@ -217,19 +224,8 @@ def pillow_pixels(picture: Image.Image, name: str = "the image") -> np.ndarray:
         return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
 
 
-def check_label_format(image: ImageData) -> None:
-    """Raises `UserError` for a file whose compression changes label values."""
-    smears = image.format == "JPEG" and "JPEG"
-    smears = smears or (image.format == "WEBP" and b"VP8 " in image.data[12:4096] and "lossy WebP")
-    smears = smears or (image.compression == "jpeg" and "JPEG-compressed TIFF")
-    if smears:
-        raise UserError(
-            f"{image.name} is a {smears}, which smears label values; labels must be PNG"
-        )
-
-
 def image_size(path: str | Path) -> tuple[int, int]:
-    """(H, W) of an image file, upright, from its header. Raises `UserError`.
+    """(H, W) of an image file, upright, from its header. Raises `UserError`, also for too many.
 
     No more of the file is read than that takes: there may be many thousands of them.
     """
@@ -239,17 +235,21 @@ def image_size(path: str | Path) -> tuple[int, int]:
         _regular(Path(path)).open("rb") as file,
         mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
     ):
-        return _understood(data, name, FORMATS).size
+        size = _understood(data, name, FORMATS).size
+    _check_pixels(name, size, MOST_PIXELS, "make it smaller")
+    return size
 
 
-def _regular(path):
+def _regular(path, pixels=None):
     """The path of a file that can be read to its end. Raises `UserError` for others."""
     try:
-        kind = path.stat().st_mode
+        kind, *_, size = path.stat()[:7]
         if stat.S_ISDIR(kind):
             raise UserError(f"{path} is a folder, not an image; {REPLACE}")
         if not stat.S_ISREG(kind):  # reading a pipe or a device might never end
             raise UserError(f"{path} is no regular file; {REPLACE}")
+        if pixels and size > BYTES * pixels + 2**20:  # a hole that takes no room on the disk
+            raise UserError(f"{path} has {size:,} bytes, more than its pixels can; {REPLACE}")
         return path
     except FileNotFoundError:
         raise UserError(f"image {path} does not exist; check its name") from None

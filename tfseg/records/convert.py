@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import itertools
-import json
+import shutil
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,11 +11,14 @@ from pathlib import Path
 from tqdm import tqdm
 
 from tfseg import atomic
+from tfseg.datasets.files import read_bytes
 from tfseg.datasets.spec import with_range
 from tfseg.errors import UserError
 from tfseg.labels import VOID
 from tfseg.records import lmdb_store, tfrecord_store
+from tfseg.records.checksums import file_checksum, seal_holds, sealed
 from tfseg.records.frames import make_example
+from tfseg.records.metadata import parse_json
 from tfseg.records.workers import parallel
 from tfseg.records.written import Written, check_unknown, label_faults, tell
 
@@ -91,8 +94,12 @@ def convert(
             plan = [Shard(split, folder / split, listed) for split, listed in frames.items()]
         else:
             plan = _shards(folder, spec.name, frames, shards, make)
+        progress = folder / PROGRESS
+        kept = _kept(plan, progress, lmdb_store.checksum if lmdb_format else file_checksum)
+        whole = [progress, *(shard.path for shard in plan[: len(kept)])] if kept else []
+        _clear(folder, {folder / atomic.REQUEST, *whole})
         write = lmdb_store.write_split if lmdb_format else tfrecord_store.write_shard
-        written = _write(plan, write, make, workers, allow_unknown, folder / PROGRESS)
+        written = _write(plan, kept, write, make, workers, allow_unknown, progress)
         notes = label_faults(spec, plan, written)
         metadata = _metadata(spec, plan, written, encoding, request)
         metadata["pixel_range"] = pixel_range
@@ -100,7 +107,7 @@ def convert(
             lmdb_store.write_metadata(folder, list(frames), metadata)
         else:
             tfrecord_store.write_metadata(folder, spec, _split_infos(plan, written), metadata)
-        (folder / PROGRESS).unlink()
+        progress.unlink()
     tell(written)
     for note in notes:
         print(f"note: {note}")
@@ -121,10 +128,17 @@ def _fingerprint(spec, frames, *options):
     for split, listed in frames.items():
         for frame in listed:
             places = (frame.image, frame.label, frame.instance)
-            sizes = [place.stat().st_size for place in places if isinstance(place, Path)]
+            sizes = [_bytes(place) for place in places if isinstance(place, Path)]
             sizes += _shapes(frame.label)
             digest.update(repr((split, frame.id, frame.coding, sizes)).encode())
     return digest.hexdigest()
+
+
+def _bytes(path):
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None  # whoever reads it says so
 
 
 def _shapes(label):
@@ -138,7 +152,8 @@ def _request_of(final):
     try:
         if (final / "metadata.json").is_file():
             return tfrecord_store.read_metadata(final).get("request")
-        return lmdb_store.read_metadata(next(final.glob("*/data.mdb")).parent).get("request")
+        folder = next(final.glob("*/data.mdb")).parent
+        return lmdb_store.Environment(folder, folder.name).metadata().get("request")
     except (UserError, StopIteration):
         return None
 
@@ -160,9 +175,8 @@ def _shards(folder, name, frames, wanted, make):
     return plan
 
 
-def _write(plan, write, make, workers, allow_unknown, progress):
-    """Writes the shards that `progress` does not list as done; returns what is known of all."""
-    written = _read(progress)
+def _write(plan, written, write, make, workers, allow_unknown, progress):
+    """Writes the shards that are not in `written`; returns what is known of all."""
     total = sum(len(shard.frames) for shard in plan)
     rest = plan[len(written) :]
     frames = itertools.chain.from_iterable(shard.frames for shard in rest)
@@ -176,10 +190,11 @@ def _write(plan, write, make, workers, allow_unknown, progress):
                 written.append(entry)
                 if not allow_unknown:
                     check_unknown(written, total)
-                atomic.write_json(progress, [dataclasses.asdict(entry) for entry in written])
-    except KeyboardInterrupt:
+                entries = [dataclasses.asdict(entry) for entry in written]
+                atomic.write_json(progress, sealed({"shards": entries}))
+    except KeyboardInterrupt as stop:
         done = sum(entry.examples for entry in written)
-        raise KeyboardInterrupt(
+        raise type(stop)(
             f"with {done} of {total} frames kept; the same command goes on from there"
         ) from None
     finally:
@@ -187,9 +202,32 @@ def _write(plan, write, make, workers, allow_unknown, progress):
     return written
 
 
-def _read(progress):
-    entries = json.loads(progress.read_text()) if progress.is_file() else []
-    return [Written.of(entry) for entry in entries]
+def _kept(plan, progress, checksum):
+    """What is known of the first shards, which a stopped conversion has written whole.
+
+    Where the file `progress` is damaged, that is nothing; a shard that is, ends it.
+    """
+    try:
+        values = parse_json(read_bytes(progress), progress)
+    except UserError:
+        return []
+    written = [Written.of(entry) for entry in values["shards"]] if seal_holds(values) else []
+
+    def is_whole(pair):
+        shard, entry = pair
+        try:
+            return checksum(shard.path) == entry.checksum
+        except UserError:
+            return False
+
+    pairs = itertools.takewhile(is_whole, zip(plan, written, strict=False))
+    return [entry for _, entry in pairs]
+
+
+def _clear(folder, whole):
+    """Takes away what a stopped conversion has left and is not whole, so that no record has it."""
+    for path in set(folder.iterdir()) - whole:
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 def _counted(shard, examples, entry, bar):

@@ -8,9 +8,12 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from tfseg.errors import UserError
-from tfseg.records.example import decode
+from tfseg.records.example import decode, decode_about
+from tfseg.records.metadata import MEND
 
 NAMED = 3  # damaged examples that are named; the others are counted
+# What TensorFlow raises: of its own, and where a message of its own quotes bytes that are no UTF-8.
+DAMAGE = (tf.errors.OpError, UnicodeDecodeError)
 
 
 @contextmanager
@@ -22,27 +25,56 @@ def naming_corrupt(*splits):
         raise UserError(
             f"out of memory ({_short(error)}); lower --batch_size or --crop_size"
         ) from None
-    except tf.errors.OpError:
+    except DAMAGE:
         for split in splits:
             for index in range(len(split)):
                 if damage := corruption_of(split, index):
-                    raise UserError(f"{damage}; convert again, or --skip_damaged") from None
+                    raise UserError(f"{damage}, or --skip_damaged leaves it out") from None
         raise
 
 
-def corruption_of(split, index):
-    """One line on an example that does not decode, with its place; None for a sound one."""
+def read_frame(split, index):
+    """The image uint8 (H, W, 3) and the label uint8 (H, W) of an example, as tensors.
+
+    Raises `UserError` for one that is damaged, with its place.
+    """
+    serialized = split.read(index)
     try:
-        decode(split.read(index), split.info.encoding)
+        image, label = decode(serialized, split.info.encoding)
+    except DAMAGE as error:
+        raise _damaged(split, index, _short(error)) from None
+    size = tuple(label.shape)
+    if size != tuple(image.shape[:2]) or size not in split.sizes:
+        raise _damaged(split, index, f"its label is {size[0]}x{size[1]}, which none should be")
+    return image, label
+
+
+def read_about(split, index):
+    """The rest of an example, see `decode_about`. Raises `UserError` for one that is damaged."""
+    serialized = split.read(index)
+    try:
+        return decode_about(serialized)
+    except DAMAGE as error:
+        raise _damaged(split, index, _short(error)) from None
+
+
+def corruption_of(split, index):
+    """One line on an example that is damaged, with its place; None for a sound one."""
+    try:
+        read_frame(split, index)
     except UserError as error:
         return error.typed
-    except tf.errors.OpError as error:
-        return f"{split.where(index)} is damaged ({_short(error)})"
     return None
 
 
+def _damaged(split, index, reason):
+    return UserError(f"{split.where(index)} is damaged ({reason}); {MEND}")
+
+
 def _short(error):
-    """A TensorFlow error's message without the name of the node that it is wrapped in."""
+    """An error's message without the name of TensorFlow's node that it is wrapped in."""
+    if isinstance(error, UnicodeDecodeError):  # of a message that quotes the bytes
+        return "it is no serialized example"
     return " ".join(re.sub(r"{{.*?}}", "", error.message).split())[:120]
 
 
@@ -54,7 +86,7 @@ def without_corrupt(split):
     with ThreadPoolExecutor() as pool:
         found = pool.map(lambda index: corruption_of(split, index), range(len(split)))
         found = list(tqdm(found, f"checking {split.name}", len(split), unit="frame"))
-    damaged = [line for line in found if line]
+    damaged = [line.partition(";")[0] for line in found if line]
     if not damaged:
         return split
     if len(damaged) == len(split):

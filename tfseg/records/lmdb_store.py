@@ -1,19 +1,29 @@
-"""LMDB environments, one a split, holding the same examples as the shards."""
+"""LMDB environments, one a split, holding the same examples as the shards.
+
+Beside the examples lie their CRC32C (`CHECKSUMS`: four bytes each, and four for all of these) and
+the metadata, so that an example's value is what TFDS serializes and nothing else.
+"""
 
 import hashlib
 import itertools
 import json
-import os
 import shutil
+import struct
+from contextlib import contextmanager
 from pathlib import Path
 
 import lmdb
 
 from tfseg.errors import UserError
+from tfseg.records.checksums import masked_crc, sealed
+from tfseg.records.lmdb_pages import Pages
+from tfseg.records.metadata import MEND, parse_metadata
+from tfseg.records.stored import read_example
 
-METADATA = b"__metadata__"  # sorts behind every example's key
+# These sort behind every example's key.
+CHECKSUMS, METADATA = b"__checksums__", b"__metadata__"
 BATCH = 32  # examples a transaction
-_environments = {}  # path -> (file, environment): py-lmdb refuses to open one twice in a process
+NOTHING = (0, 0)  # the place of an example that lay on a damaged page
 
 
 def key(index):
@@ -25,35 +35,43 @@ def write_split(folder, examples):
 
     Raises `OSError` where it cannot.
     """
-    digest = hashlib.sha256()
+    digest, crcs = hashlib.sha256(), bytearray()
     shutil.rmtree(folder, ignore_errors=True)  # what a stopped conversion left
-    try:
-        with lmdb.open(str(folder), map_size=1 << 28, lock=False, sync=False) as environment:
-            items = ((key(index), value) for index, value in enumerate(examples))
-            while batch := list(itertools.islice(items, BATCH)):
-                _put(environment, batch)
-                for _, value in batch:
-                    digest.update(value)
-            environment.sync(True)
-    except lmdb.Error as error:
-        raise OSError(None, str(error), str(folder)) from None
-    return digest.hexdigest()
-
-
-def checksum(folder):
-    """SHA-256 of an environment's examples, one after another, in order."""
-    digest = hashlib.sha256()
-    with _open(folder).begin() as transaction:
-        for name, value in transaction.cursor():
-            if name != METADATA:
+    with _writing(folder, map_size=1 << 28, sync=False) as environment:
+        items = ((key(index), value) for index, value in enumerate(examples))
+        while batch := list(itertools.islice(items, BATCH)):
+            _put(environment, batch)
+            for _, value in batch:
                 digest.update(value)
+                crcs += struct.pack("<I", masked_crc(value))
+        crcs += struct.pack("<I", masked_crc(bytes(crcs)))
+        _put(environment, [(CHECKSUMS, bytes(crcs))])
+        environment.sync(True)
     return digest.hexdigest()
 
 
 def write_metadata(folder, splits, metadata):
+    """Adds the metadata to every environment.
+
+    One that has them already, as before a kill, is left alone: another transaction would change
+    its bytes. Raises `OSError` where it cannot.
+    """
+    value = json.dumps(sealed(metadata)).encode()
     for split in splits:
-        with lmdb.open(str(folder / split), map_size=1 << 40, lock=False) as environment:
-            _put(environment, [(METADATA, json.dumps(metadata).encode())])
+        with _writing(folder / split, map_size=1 << 40) as environment:
+            with environment.begin() as transaction:
+                there = transaction.get(METADATA) == value
+            if not there:
+                _put(environment, [(METADATA, value)])
+
+
+@contextmanager
+def _writing(folder, **options):
+    try:
+        with lmdb.open(str(folder), lock=False, **options) as environment:
+            yield environment
+    except lmdb.Error as error:
+        raise OSError(None, str(error), str(folder)) from None
 
 
 def _put(environment, items):
@@ -72,55 +90,80 @@ def is_environment(folder):
     return (Path(folder) / "data.mdb").is_file()
 
 
-def read_metadata(folder):
-    """What `write_metadata` wrote into an environment."""
-    with _open(folder).begin() as transaction:
-        value = transaction.get(METADATA)
-    if value is None:
-        raise UserError(f"{folder} holds no class names and colours; convert again")
-    return json.loads(value)
-
-
-def _open(folder):
-    path = str(Path(folder).resolve())
-    try:
-        file = os.stat(Path(path, "data.mdb"))
-        known, environment = _environments.pop(path, (None, None))
-        if environment and not os.path.samestat(known, file):  # converted again meanwhile
-            environment.close()
-            environment = None
-        if environment is None:
-            environment = lmdb.open(
-                path, readonly=True, lock=False, readahead=False, max_readers=1024
-            )
-        pages = environment.info()["last_pgno"] + 1
-        whole = file.st_size >= pages * environment.stat()["psize"]
-    except (OSError, lmdb.Error) as error:
-        raise UserError(f"{folder} is no LMDB environment that can be read: {error}") from None
-    if not whole:  # reading past the end of the file would kill the process
-        environment.close()
-        raise UserError(f"{folder / 'data.mdb'} is truncated; convert again")
-    _environments[path] = file, environment
-    return environment
+def checksum(folder):
+    """SHA-256 of an environment's examples, one after another. Raises `UserError`."""
+    return Environment(folder, folder.name).checksum()
 
 
 class Environment:
-    """Random access to the examples of one environment."""
+    """Random access to the examples of one environment.
 
-    def __init__(self, folder):
-        self.folder, self.environment = Path(folder), _open(folder)
-        with self.environment.begin() as transaction:
-            self.keys = [k for k in transaction.cursor().iternext(values=False) if k != METADATA]
-        if not self.keys:
-            raise UserError(f"{folder} holds no examples")
-        self.files = [0] * len(self.keys)  # that each example lies in: all in one
+    Args:
+        folder: the environment.
+        split: what messages call the split that it holds.
+        lenient: keep the places of examples that lie on damaged pages, where it is known how many
+            there are, so that only reading them fails.
+
+    Raises:
+        UserError: for damage that can be seen without reading the examples.
+    """
+
+    def __init__(self, folder, split, lenient=False):
+        self._path, self.split = Path(folder) / "data.mdb", split
+        self.paths = [self._path]
+        pages, damage = Pages(self._path), []
+        self._file = pages.file
+        if not (pages.whole or lenient):  # else it would look like damage of some page
+            raise UserError(f"{self._path} is truncated; {MEND}")
+        found = {name: (offset, length) for name, offset, length in pages.items(damage)}
+        keys = len(found)
+        self._metadata = found.pop(METADATA, None)
+        self._crcs = self._read_crcs(found.pop(CHECKSUMS, None))
+        if damage and not (lenient and self._crcs):
+            raise UserError(f"{damage[0]}; {MEND}")
+        self.faults = [(self._path, fault) for fault in damage]
+        count = len(self._crcs or found)
+        self.places = [found.pop(key(index), NOTHING) for index in range(count)]
+        if found or (not damage and (NOTHING in self.places or keys != pages.entries)):
+            raise UserError(f"{self._path} is damaged (its keys are not those of examples); {MEND}")
+        if not count:
+            raise UserError(f"{self._path} holds no examples; {MEND}")
+        self.files = [0] * count  # that each example lies in: all in one
+
+    def _read_crcs(self, place):
+        """The checksums of the examples; None where earlier versions wrote none."""
+        if place is None:
+            return None
+        data = self._value(place, "checksums")
+        if len(data) < 8 or len(data) % 4 or struct.pack("<I", masked_crc(data[:-4])) != data[-4:]:
+            raise UserError(f"{self._path} is damaged (its checksums); {MEND}")
+        return struct.unpack(f"<{len(data) // 4 - 1}I", data[:-4])
+
+    def _value(self, place, what):
+        return read_example(self._file, *place, None, f"{self._path}: {what}")
+
+    def metadata(self):
+        """What `write_metadata` wrote. Raises `UserError`."""
+        if self._metadata is None:
+            raise UserError(f"{self._path} holds no class names and colours; {MEND}")
+        value = self._value(self._metadata, "metadata")
+        return parse_metadata(value, f"the metadata in {self._path}")
 
     def __len__(self):
-        return len(self.keys)
+        return len(self.places)
 
     def read(self, index):
-        with self.environment.begin() as transaction:
-            return transaction.get(self.keys[index])
+        if self.places[index] == NOTHING:
+            raise UserError(f"{self.where(index)} is damaged (its page); {MEND}")
+        crc = self._crcs[index] if self._crcs else None
+        return read_example(self._file, *self.places[index], crc, self.where(index))
 
     def where(self, index):
-        return f"{self.folder / 'data.mdb'}, example {self.keys[index].decode()}"
+        return f"{self._path}, example {index} of {self.split}"
+
+    def checksum(self):
+        """SHA-256 of the examples as they lie there, one after another."""
+        digest = hashlib.sha256()
+        for index, place in enumerate(self.places):
+            digest.update(read_example(self._file, *place, None, self.where(index)))
+        return digest.hexdigest()

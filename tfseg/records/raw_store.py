@@ -1,5 +1,6 @@
 """The frames of a raw folder as examples, made as they are read."""
 
+from tfseg.errors import UserError
 from tfseg.images import image_size
 from tfseg.records.frames import quick_example
 
@@ -20,10 +21,22 @@ class RawFrames:
     def where(self, index):
         return str(self.frames[index].image)
 
-    def sizes(self):
-        """The distinct (height, width) of the frames, from their labels' headers."""
-        return {_size(frame) for frame in self.frames}
+    def sizes(self, lenient=False):
+        """The distinct (height, width) of the frames, from their labels' headers.
+
+        Raises `UserError` for a damaged one; `lenient` leaves that to whoever reads the frame.
+        """
+        found = set()
+        for frame in self.frames:
+            try:
+                found.add(_size(frame))
+            except UserError:
+                if not lenient:
+                    raise
+        return found
 
 
 def _size(frame):
-    return frame.image().shape[:2] if callable(frame.label) else image_size(frame.label)
+    """(H, W) from a header: the label's, or where it is drawn, the image's."""
+    place = frame.image if callable(frame.label) else frame.label
+    return place().shape[:2] if callable(place) else image_size(place)

@@ -28,6 +28,7 @@ def open_records(
     val_fraction: float = 0.1,
     weights: Sequence[float] | None = None,
     pixel_range: tuple[float, float] | None = None,
+    skip_damaged: bool = False,
 ) -> Records:
     """Opens a TFDS directory, an LMDB folder, a bare LMDB environment, a raw folder, or several.
 
@@ -40,6 +41,8 @@ def open_records(
         weights: of several, how often frames of each are drawn for training; as large as they
             are by default.
         pixel_range: of a raw folder's images of more than 8 bits, see `tfseg.images.to_levels`.
+        skip_damaged: open what has damaged examples too: reading such a one fails, and
+            `without_corrupt` leaves them out.
 
     Raises:
         UserError: where there are no records, several, or damaged ones.
@@ -53,9 +56,8 @@ def open_records(
     if len(several) > 1 and not Path(path).exists():
         if dataset:
             raise UserError(f"--dataset={dataset} beside several; name them: --input=DIR/a,DIR/b")
-        opened = [
-            open_records(part, None, input_val, val_fraction, None, pixel_range) for part in several
-        ]
+        options = (None, input_val, val_fraction, None, pixel_range, skip_damaged)
+        opened = [open_records(part, *options) for part in several]
         return concat(opened, weights)
     if weights:
         raise UserError("--input_weights is for several data sets, as --input=a,b")
@@ -69,20 +71,20 @@ def open_records(
             f"leave it out, or name both: --input=A,B"
         )
     if spec:
-        return _open_raw(spec, path, val_fraction, pixel_range)
+        return _open_raw(spec, path, val_fraction, pixel_range, skip_damaged)
     if bare:
         folders = {"train": path} | ({"val": _environment(input_val)} if input_val else {})
-        return _open_lmdb(choice, path, folders, val_fraction)
+        return _open_lmdb(choice, path, folders, val_fraction, skip_damaged)
     if tfrecord_store.is_data_set(path):
         metadata = tfrecord_store.read_metadata(path)
-        stores = {split: tfrecord_store.Shards(path, split) for split in metadata["sizes"]}
+        stores = tfrecord_store.open_splits(path, metadata, skip_damaged)
         return _records(choice, path, "tfrecord", metadata, metadata["sizes"], stores, val_fraction)
     folders = {f.name: f for f in sorted(path.iterdir()) if lmdb_store.is_environment(f)}
-    return _open_lmdb(choice, path, folders, val_fraction)
+    return _open_lmdb(choice, path, folders, val_fraction, skip_damaged)
 
 
-def open_input(config) -> Records:
-    """The records that a `TrainConfig` names."""
+def open_input(config, skip_damaged: bool = False) -> Records:
+    """The records that a `TrainConfig` names; it, or `skip_damaged`, may say so."""
     return open_records(
         config.input,
         config.dataset,
@@ -90,6 +92,7 @@ def open_input(config) -> Records:
         config.val_fraction,
         config.input_weights,
         config.pixel_range,
+        config.skip_damaged or skip_damaged,
     )
 
 
@@ -111,7 +114,7 @@ def find_raw(path, dataset=None):
     return get_dataset(kinds[0], path) if kinds else None
 
 
-def _open_raw(spec, path, val_fraction, pixel_range):
+def _open_raw(spec, path, val_fraction, pixel_range, lenient):
     frames = with_range(spec.list_frames(path), pixel_range)
     stores = {split: RawFrames(listed) for split, listed in frames.items()}
     metadata = {
@@ -122,12 +125,15 @@ def _open_raw(spec, path, val_fraction, pixel_range):
         "encoding": "encoded",
         "pixel_range": pixel_range,
     }
-    sizes = {split: store.sizes() for split, store in stores.items()}
+    sizes = {split: store.sizes(lenient) for split, store in stores.items()}
     return _records(spec.name, path, "raw", metadata, sizes, stores, val_fraction)
 
 
-def _open_lmdb(choice, path, folders, val_fraction):
-    metadata = {split: lmdb_store.read_metadata(folder) for split, folder in folders.items()}
+def _open_lmdb(choice, path, folders, val_fraction, lenient):
+    stores = {
+        split: lmdb_store.Environment(folder, split, lenient) for split, folder in folders.items()
+    }
+    metadata = {split: store.metadata() for split, store in stores.items()}
     first, *others = metadata
     for other in others:
         for key in ("classes", "colors", "encoding"):
@@ -135,8 +141,10 @@ def _open_lmdb(choice, path, folders, val_fraction):
                 raise UserError(
                     f"{folders[other]} has another {key} than {folders[first]}; convert both alike"
                 )
+    lost = sorted(metadata[first]["sizes"].keys() - folders.keys())
+    if lost and not lmdb_store.is_environment(path):
+        raise UserError(f"{path / lost[0] / 'data.mdb'} is missing; convert again")
     sizes = {split: _sizes(metadata[split], folder) for split, folder in folders.items()}
-    stores = {split: lmdb_store.Environment(folder) for split, folder in folders.items()}
     return _records(choice, path, "lmdb", metadata[first], sizes, stores, val_fraction)
 
 
@@ -165,16 +173,19 @@ def _records(choice, path, format, metadata, sizes, stores, val_fraction):
     sizes = {split: sorted(set(map(tuple, listed))) for split, listed in sizes.items()}
     splits = {name: Split(name, info, sizes[name], store) for name, store in stores.items()}
     if "val" not in splits and "train" in splits:
-        splits |= _held_out(splits["train"], stores["train"], val_fraction)
+        splits |= _held_out(path, splits["train"], stores["train"], val_fraction)
     return Records(info.name, choice, path, format, info, splits)
 
 
-def _held_out(train, store, fraction):
+def _held_out(path, train, store, fraction):
     """A train split in two: every so many-th example is val, spread evenly."""
     count = len(store)
     wanted = max(1, round(count * fraction))
     if wanted >= count:
-        raise UserError(f"{count} example(s) cannot be split; --val_fraction={fraction} takes all")
+        raise UserError(
+            f"{path} has {count} example(s), which cannot be split; --val_fraction={fraction} "
+            f"takes all"
+        )
     chosen = {(2 * i + 1) * count // (2 * wanted) for i in range(wanted)}
     rest = [i for i in range(count) if i not in chosen]
     return {

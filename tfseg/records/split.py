@@ -38,11 +38,23 @@ class Split:
         return self._store.read(self._indices[index])
 
     def frame(self, index: int):
-        """The image uint8 (H, W, 3) and the label uint8 (H, W) of an example."""
-        from tfseg.records.example import decode  # imports TensorFlow
+        """The image uint8 (H, W, 3) and the label uint8 (H, W) of an example.
 
-        image, label = decode(self.read(index), self.info.encoding)
+        Raises `UserError` for one that is damaged.
+        """
+        from tfseg.records.corrupt import read_frame  # imports TensorFlow
+
+        image, label = read_frame(self, index)
         return image.numpy(), label.numpy()
+
+    def about(self, index: int):
+        """The id of an example, and its objects' numbers uint16 (H, W), or None.
+
+        Raises `UserError` for one that is damaged.
+        """
+        from tfseg.records.corrupt import read_about  # imports TensorFlow
+
+        return read_about(self, index)
 
     def where(self, index):
         """File and place of an example, for error messages."""

@@ -1,14 +1,18 @@
 """TFRecord shards in a directory that TFDS opens."""
 
-import hashlib
 import json
 import os
 import struct
 
+from tfseg.datasets.files import open_regular, read_bytes
 from tfseg.errors import UserError
+from tfseg.records.checksums import file_checksum, masked_crc, sealed
+from tfseg.records.metadata import MEND, parse_metadata, parse_splits
+from tfseg.records.stored import read_example
 
 VERSION = "1.0.0"
 SHARD_BYTES = 128 << 20
+DESCRIBED = ("dataset_info.json", "features.json")  # which TFDS reads
 
 
 def shard_path(folder, name, split, shard, shards):
@@ -16,7 +20,7 @@ def shard_path(folder, name, split, shard, shards):
 
 
 def write_shard(path, examples):
-    """Writes serialized examples into the file `path`; returns its `checksum`.
+    """Writes serialized examples into the file `path`; returns its `file_checksum`.
 
     Raises `OSError` where it cannot.
     """
@@ -28,13 +32,7 @@ def write_shard(path, examples):
                 writer.write(serialized)
     except tf.errors.OpError as error:
         raise OSError(None, error.message, str(path)) from None
-    return checksum(path)
-
-
-def checksum(path):
-    """SHA-256 of a shard, as `sha256sum` prints it."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return file_checksum(path)
 
 
 def write_metadata(folder, spec, splits, metadata):
@@ -57,71 +55,112 @@ def write_metadata(folder, spec, splits, metadata):
         description=spec.title,
         check_data=False,
     )
+    checksums = {name: file_checksum(folder / name) for name in DESCRIBED}
+    metadata = {**metadata, "checksums": {**metadata["checksums"], **checksums}}
     # Where `builder.info.metadata` reads from.
-    (folder / "metadata.json").write_text(json.dumps(metadata, indent=2) + "\n")
+    (folder / "metadata.json").write_text(json.dumps(sealed(metadata), indent=2) + "\n")
 
 
 def read_metadata(folder):
-    return _read_json(folder / "metadata.json")
-
-
-def _read_json(path):
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read: {error}; convert again") from None
+    """What `write_metadata` wrote. Raises `UserError`."""
+    path = folder / "metadata.json"
+    return parse_metadata(read_bytes(path), str(path))
 
 
 def is_data_set(folder):
     return (folder / "dataset_info.json").is_file() and (folder / "metadata.json").is_file()
 
 
-class Shards:
-    """Random access to one split's examples: where each one lies is read once, from its header."""
+def open_splits(folder, metadata, lenient=False):
+    """{split: `Shards`} of a data set. Raises `UserError`."""
+    path = folder / "dataset_info.json"
+    name, splits = parse_splits(read_bytes(path), str(path))
+    if splits.keys() != metadata["sizes"].keys():
+        raise UserError(
+            f"{path} has the splits {', '.join(splits)}, but metadata.json "
+            f"{', '.join(metadata['sizes'])}; {MEND}"
+        )
+    return {
+        split: Shards(
+            [shard_path(folder, name, split, i, len(lengths)) for i in range(len(lengths))],
+            lengths,
+            split,
+            lenient,
+        )
+        for split, lengths in ((split, splits[split]) for split in metadata["sizes"])
+    }
 
-    def __init__(self, folder, split):
-        info = _read_json(folder / "dataset_info.json")
-        lengths = {s["name"]: [int(n) for n in s["shardLengths"]] for s in info["splits"]}[split]
-        self.places = []  # (shard, offset, length) of every example
-        self.paths = [
-            shard_path(folder, info["name"], split, shard, len(lengths))
-            for shard in range(len(lengths))
-        ]
-        for shard, (path, length) in enumerate(zip(self.paths, lengths, strict=True)):
-            found = [(shard, *place) for place in _places(path)]
-            if len(found) != length:
-                raise UserError(f"{path} holds {len(found)} examples, not {length}; convert again")
-            self.places += found
-        self.files = [shard for shard, _, _ in self.places]  # that each example lies in
+
+class Shards:
+    """Random access to one split's examples: where each one lies is read once, from its header.
+
+    Args:
+        paths: its files.
+        lengths: the number of examples in each.
+        split: its name, for messages.
+        lenient: keep the places of examples behind a damaged header, so that only reading them
+            fails.
+
+    Raises:
+        UserError: for damage that can be seen without reading the examples.
+    """
+
+    def __init__(self, paths, lengths, split, lenient=False):
+        self.paths, self.split = paths, split
         # Open for as long as this object lives.
-        self._open = [open(path, "rb") for path in self.paths]  # noqa: SIM115
+        self._open = [open_regular(path) for path in paths]
+        self.faults = []  # (file, what ends its examples early)
+        self.places = []  # (shard, offset, length) of every example; no length: behind damage
+        for shard, (path, length) in enumerate(zip(paths, lengths, strict=True)):
+            found, damage = _places(path, self._open[shard])
+            if not damage and len(found) != length:
+                damage = f"holds {len(found)} examples, not {length}"
+            if damage and not (lenient and len(found) <= length):
+                raise UserError(f"{path} {damage}; {MEND}")
+            if damage:
+                self.faults.append((path, damage))
+                found += [(self._bytes(shard), None)] * (length - len(found))
+            self.places += [(shard, *place) for place in found]
+        self.files = [shard for shard, _, _ in self.places]  # that each example lies in
+
+    def _bytes(self, shard):
+        return os.fstat(self._open[shard].fileno()).st_size
 
     def __len__(self):
         return len(self.places)
 
     def read(self, index):
         shard, offset, length = self.places[index]
-        return os.pread(self._open[shard].fileno(), length, offset)
+        where = self.where(index)
+        if length is None:
+            raise UserError(f"{where} is damaged (a header before it, or the file's end); {MEND}")
+        file = self._open[shard]
+        crc = read_example(file, offset + length, 4, None, where)
+        return read_example(file, offset, length, int.from_bytes(crc, "little"), where)
 
     def where(self, index):
         shard, offset, _ = self.places[index]
-        first = next(i for i, place in enumerate(self.places) if place[0] == shard)
-        return f"{self.paths[shard]}, example {index - first} (byte {offset})"
+        return f"{self.paths[shard]}, example {index} of {self.split} (byte {offset})"
 
 
-def _places(path):
-    """(offset, length) of every example of a shard; a record is length, CRC, bytes, CRC."""
-    try:
-        end = path.stat().st_size
-        with open(path, "rb") as file:
-            offset = 0
-            while offset < end:
-                file.seek(offset)
-                header = file.read(8)
-                length = struct.unpack("<Q", header)[0] if len(header) == 8 else end
-                if offset + 16 + length > end:
-                    raise UserError(f"{path} is truncated at byte {offset}; convert again")
-                yield offset + 12, length
-                offset += 16 + length
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}; convert again") from None
+def _places(path, file):
+    """[(offset, length)] of the examples of a shard, and what ends them early, in words, or None.
+
+    A record is length, CRC of the length, bytes, CRC of the bytes.
+    """
+    found, offset, end = [], 0, os.fstat(file.fileno()).st_size
+    while offset < end:
+        try:
+            header = os.pread(file.fileno(), 12, offset)
+        except OSError as error:
+            return found, f"cannot be read: {error.strerror}"
+        if len(header) < 12:
+            return found, f"is truncated at byte {offset}"
+        length, crc = struct.unpack("<QI", header)
+        if masked_crc(header[:8]) != crc:
+            return found, f"is damaged at byte {offset} (the checksum of a length is off)"
+        if offset + 16 + length > end:
+            return found, f"is truncated at byte {offset}"
+        found.append((offset + 12, length))
+        offset += 16 + length
+    return found, None

@@ -1,32 +1,76 @@
 """Whether records are still what was written."""
 
+from functools import partial
+
 from tfseg.errors import UserError
 from tfseg.records import lmdb_store, tfrecord_store
+from tfseg.records.checksums import file_checksum
+
+NAMED = 3  # damaged examples that are named of each file
 
 
 def changed_shards(records):
-    """One line on every shard of opened `Records` whose SHA-256 is not the one written down.
+    """One line on every file of opened `Records` whose SHA-256 is not the one written down.
 
-    Raises `UserError` for records without checksums.
+    Where the examples' own checksums tell which of them are damaged, the line names them. Raises
+    `UserError` for records without checksums.
     """
-    if records.format == "lmdb":
-        here = lmdb_store.is_environment(records.path)
-        folders = [records.path] if here else [f.parent for f in records.path.glob("*/data.mdb")]
-        metadata = lmdb_store.read_metadata(folders[0])
-        found = {folder.name: folder / "data.mdb" for folder in folders}
-    else:
-        metadata = tfrecord_store.read_metadata(records.path)
-        found = {name: records.path / name for name in metadata.get("checksums", ())}
-    wanted = metadata.get("checksums")
+    kind = _environments if records.format == "lmdb" else _files
+    wanted, stores, found = kind(records.path)
     if not wanted:
         raise UserError(f"{records.path} has no checksums; convert again to get them")
-    checksum = _lmdb_checksum if records.format == "lmdb" else tfrecord_store.checksum
+    faults = {}
+    for store in stores:
+        for path, fault in _faults(store):
+            faults.setdefault(path, []).append(fault)
     return [
-        f"{path} has changed since it was written; convert again"
-        for name, path in sorted(found.items())
-        if checksum(path) != wanted.get(name)
+        _line(path, faults.get(path, ()))
+        for name, (path, checksum) in sorted(found.items())
+        if path in faults or _of(checksum) != wanted.get(name)  # a damaged file may have no end
     ]
 
 
-def _lmdb_checksum(file):
-    return lmdb_store.checksum(file.parent)
+def _environments(path):
+    """(checksums written down, stores, {name: (file, what gives its checksum)})."""
+    here = lmdb_store.is_environment(path)
+    folders = [path] if here else sorted(file.parent for file in path.glob("*/data.mdb"))
+    stores = [lmdb_store.Environment(folder, folder.name, lenient=True) for folder in folders]
+    found = {
+        folder.name: (store.paths[0], store.checksum)
+        for folder, store in zip(folders, stores, strict=True)
+    }
+    return stores[0].metadata().get("checksums"), stores, found
+
+
+def _files(path):
+    """As `_environments`."""
+    metadata = tfrecord_store.read_metadata(path)
+    stores = list(tfrecord_store.open_splits(path, metadata, lenient=True).values())
+    wanted = metadata.get("checksums")
+    found = {name: (path / name, partial(file_checksum, path / name)) for name in wanted or ()}
+    return wanted, stores, found
+
+
+def _of(checksum):
+    try:
+        return checksum()
+    except UserError:  # it is gone, or cut
+        return None
+
+
+def _faults(store):
+    """(file, what is wrong with it) as far as a store's own checksums tell."""
+    for path, fault in store.faults:
+        yield path, fault.removeprefix(f"{path} ")
+    for index in range(len(store)):
+        try:
+            store.read(index)
+        except UserError as error:
+            path = store.paths[store.files[index]]
+            yield path, error.typed.partition(";")[0].removeprefix(f"{path}, ")
+
+
+def _line(path, faults):
+    named = "".join(f"; {fault}" for fault in faults[:NAMED])
+    more = f" and {len(faults) - NAMED} more" if faults[NAMED:] else ""
+    return f"{path} has changed since it was written{named}{more}; convert again"

@@ -1,0 +1,24 @@
+"""One example's bytes from an opened file, checked."""
+
+import os
+from typing import BinaryIO
+
+from tfseg.errors import UserError
+from tfseg.records.checksums import masked_crc
+from tfseg.records.metadata import MEND
+
+
+def read_example(file: BinaryIO, offset: int, length: int, crc: int | None, where: str) -> bytes:
+    """The `length` bytes at `offset`; `crc` is what they were written with, None where unknown.
+
+    Raises `UserError`, naming `where`, for any other bytes.
+    """
+    try:
+        data = os.pread(file.fileno(), length, offset)
+    except (OSError, OverflowError, MemoryError) as error:
+        raise UserError(f"{where} cannot be read: {error}; {MEND}") from None
+    if len(data) < length:
+        raise UserError(f"{where} is damaged (the file is truncated); {MEND}")
+    if crc is not None and masked_crc(data) != crc:
+        raise UserError(f"{where} is damaged (its checksum is off); {MEND}")
+    return data
