@@ -76,7 +76,7 @@ def grown(rng, path):
 
 def replaced(rng, path):
     """By something that is no file."""
-    kind = rng.choice(("pipe", "nothing", "circle", "folder", "device", "no one", "socketed"))
+    kind = rng.choice(("pipe", "nothing", "circle", "folder", "device", "no one", "memory"))
     path.unlink()
     if kind == "pipe":
         os.mkfifo(path)
@@ -88,7 +88,7 @@ def replaced(rng, path):
         path.symlink_to(rng.choice(("/dev/zero", "/dev/full", "/dev/tty")))
     elif kind == "folder":
         path.mkdir()
-    elif kind == "socketed":
+    elif kind == "memory":
         path.symlink_to("/proc/self/mem")
 
 
