@@ -7,6 +7,7 @@ visited once. Compressed, chunked and newer forms are refused; Keras writes none
 Source: the HDF5 File Format Specification, version 3.0, sections II to IV.
 """
 
+import itertools
 import struct
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -45,6 +46,7 @@ def read_hdf5(file: BinaryIO) -> Contents:
     reader = _Reader(Source(file))
     try:
         reader.walk(reader.root(), "")
+        reader.check_parts()
     except ReadingError:
         raise
     except (struct.error, ValueError) as error:
@@ -54,8 +56,18 @@ def read_hdf5(file: BinaryIO) -> Contents:
 
 class _Reader:
     def __init__(self, source):
-        self.source, self.at, self.contents = source, source.at, Contents()
-        self.seen, self.heaps, self.claimed = set(), {}, 0
+        self.source, self.contents, self.heaps, self.claimed = source, Contents(), {}, 0
+        self.seen, self.parts = set(), []
+
+    def at(self, address, count):
+        self.parts.append((address, address + count))
+        return self.source.at(address, count)
+
+    def check_parts(self):
+        """An address with a flipped bit mostly leads into another part, and no two share bytes."""
+        parts = sorted(part for part in self.parts if part[0] < part[1])
+        if any(end > start for (_, end), (start, _) in itertools.pairwise(parts)):
+            raise DamageError("two of its parts lie in the same place")
 
     def once(self, address):
         """A part's address, which nothing else may have: that rules out circles."""
@@ -155,7 +167,7 @@ class _Reader:
         self.claimed += size
         if count * dtype.itemsize != size or self.claimed > self.source.size:
             raise DamageError(f"an array of shape {shape} claims more than the file holds")
-        return self.source.array(address if size else 0, shape, dtype)
+        return np.frombuffer(self.at(address if size else 0, size), dtype).reshape(shape)
 
     def attribute(self, data):
         """(name, text or array)."""
@@ -189,8 +201,8 @@ class _Reader:
         signature, size = struct.unpack("<4s4xQ", self.at(address, 16))
         if signature != b"GCOL":
             raise DamageError("a list of texts in it is none")
-        block, at, found = self.at(address, size), 16, {}
-        while at + 16 <= size:
+        block, at, found = self.at(address + 16, size - 16), 0, {}
+        while at + 16 <= len(block):
             index, used = struct.unpack_from("<H6xQ", block, at)
             if index == 0:  # free from here on
                 break

@@ -58,13 +58,14 @@ def save_weights(model: "keras.Model", path: Path) -> None:
 
 
 def _digest(contents):
-    """SHA-256 of all names, shapes, kinds and numbers."""
+    """SHA-256 of all names, shapes, kinds and numbers: the same however HDF5 lays them out."""
     digest = hashlib.sha256()
     for path, array in sorted(contents.arrays.items()):
         digest.update(f"{path}\n{array.dtype}\n{array.shape}\n".encode())
         digest.update(np.ascontiguousarray(array))
     for path, attributes in sorted(contents.attributes.items()):
-        digest.update(f"{path}\n{attributes.get('name', '')}\n".encode())
+        if "name" in attributes:  # of a layer
+            digest.update(f"{path}\n{attributes['name']}\n".encode())
     return digest.hexdigest()
 
 

@@ -19,7 +19,7 @@ from tfseg.checkpoints.names import (
     persistent,
     put,
 )
-from tfseg.checkpoints.source import DamageError, ReadingError
+from tfseg.checkpoints.source import DamageError, ReadingError, Source
 
 MOST = 3_000_000  # instructions and items; a thousand tensors with optimizer take 100,000
 
@@ -38,7 +38,7 @@ def unpickled(file: BinaryIO, storages: list[Storage] | None = None) -> Any:
     """
     machine = _Machine(storages)
     try:
-        for opcode, argument, _ in pickletools.genops(file):
+        for opcode, argument, _ in pickletools.genops(_Measured(file)):
             machine.spend(1)
             machine.do(opcode.name, argument)
         return machine.stack[-1]
@@ -46,6 +46,17 @@ def unpickled(file: BinaryIO, storages: list[Storage] | None = None) -> Any:
         raise
     except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise DamageError(f"its pickle is damaged ({error})") from None
+
+
+class _Measured:
+    """A file that is asked for no more than it has: Python reserves what it is asked for."""
+
+    def __init__(self, file):
+        self.file, self.tell, self.readline = file, file.tell, file.readline
+        self.size = Source(file, file.tell()).size
+
+    def read(self, count):
+        return self.file.read(min(count, self.size))
 
 
 _CONSTANTS = {

@@ -22,11 +22,15 @@ class DamageError(ReadingError):
 
 
 class Source:
-    """A file's bytes, part by part. Whatever lies beyond the end raises `DamageError`."""
+    """A file's bytes, part by part. Whatever lies beyond the end raises `DamageError`.
 
-    def __init__(self, file: BinaryIO) -> None:
+    The file is left to stand at `position`.
+    """
+
+    def __init__(self, file: BinaryIO, position: int = 0) -> None:
         self.file = file
         self.size = file.seek(0, os.SEEK_END)
+        file.seek(position)
 
     def at(self, offset: int, count: int) -> bytes:
         """`count` bytes from `offset` on."""

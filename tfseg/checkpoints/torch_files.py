@@ -69,7 +69,6 @@ class OldFile:
 
     def __init__(self, file: BinaryIO) -> None:
         self.source = Source(file)
-        file.seek(0)
         magic, protocol, system = unpickled(file), unpickled(file), unpickled(file)
         if (magic, protocol) != (MAGIC, PROTOCOL) or not isinstance(system, dict):
             raise DamageError("its first pickles are not what PyTorch writes")
@@ -128,6 +127,15 @@ def arrays(file: ZippedFile | OldFile, state: dict[str, Tensor]) -> dict[str, np
     return made
 
 
+def _check_strides(shape, strides, key):
+    """Each number of a tensor is its own, as in all that is trained."""
+    reach = 0
+    for step, side in sorted((t, s) for s, t in zip(shape, strides, strict=True) if s > 1):
+        if step <= reach:
+            raise DamageError(f"{key} has strides {strides}, by which its numbers overlap")
+        reach += step * (side - 1)
+
+
 def _view(numbers, tensor, key):
     offset, shape, strides = tensor.offset, tensor.shape, tensor.strides
     if min((offset, *shape, *strides), default=0) < 0 or len(shape) != len(strides):
@@ -140,5 +148,6 @@ def _view(numbers, tensor, key):
     reach = offset + sum((side - 1) * step for side, step in zip(shape, strides, strict=True))
     if reach >= numbers.size or count > numbers.size:
         raise DamageError(f"{key} reaches beyond its storage, or claims more numbers than that has")
+    _check_strides(shape, strides, key)
     strides = [step * numbers.itemsize for step in strides]
     return np.lib.stride_tricks.as_strided(numbers[offset:], shape, strides, writeable=False)

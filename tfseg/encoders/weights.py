@@ -107,4 +107,4 @@ def load_weights(model, encoder, path, keys=()):
         print(f"checkpoint {path}: the prefix {fitting.prefix} is taken off its keys")
     wanted = own | {k: v for k, v in named_variables(model).items() if k in fitting.tensors}
     found = {key: array for key, array in fitting.tensors.items() if key in wanted}
-    fill(wanted, found, encoder, source=f"checkpoint {path}")
+    fill(wanted, found, f"{encoder} (the encoder)", source=f"checkpoint {path}")

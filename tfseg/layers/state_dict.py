@@ -101,7 +101,7 @@ def _told(keys, misshapen):
     for word, names in keys:
         if len(names) > FEW:
             under = f" under {shared_prefix(names)}" if shared_prefix(names) else ""
-            parts.append(f"{word} {len(names)} keys{under} ({', '.join(names[:2])}, ...)")
+            parts.append(f"{word} {', '.join(names[:2])}, ... ({len(names)} keys{under})")
         else:
             parts += [f"{word} {name}" for name in names]
     parts += misshapen[:FEW]
