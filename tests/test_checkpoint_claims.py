@@ -56,7 +56,7 @@ def test_programs_do_not_run(tmp_path, monkeypatch, program):
 
 
 def nested(depth):
-    return b"(" + b"K\1\x85" * 1 + b"\x85" * depth + b"K\1d."
+    return b"(K\1" + b"\x85" * depth + b"K\1d."
 
 
 @pytest.mark.parametrize(

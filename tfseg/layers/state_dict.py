@@ -88,11 +88,21 @@ def fill(wanted, found, what, *, strict=True, skip_head=False, layout=None, sour
             misshapen.append(f"{key} is {array.shape}, wanted {shape}")
     keys = [("missing", missing), ("unexpected", unexpected)] if strict else []
     if any(names for _, names in keys) or (misshapen and not skip_head) or not arrays:
-        raise UserError(f"{source} does not fit {what}: {_told(keys, misshapen)}")
+        mend = _mend(missing, unexpected, misshapen, arrays)
+        raise UserError(f"{source} does not fit {what}: {_told(keys, misshapen)}{mend}")
     for key, array in arrays.items():
         wanted[key][1].assign(array)
     left = [f"missing {key}" for key in missing] + [f"unexpected {key}" for key in unexpected]
     return sorted(left + misshapen)
+
+
+def _mend(missing, unexpected, misshapen, fitting):
+    """The nearest thing to do."""
+    if len(fitting) < len(missing):
+        return "; is it of another --model or --encoder?"
+    if misshapen and len(fitting) > len(misshapen) and not missing and not unexpected:
+        return "; for other classes, train --skip_head leaves the head out"
+    return ""
 
 
 def _told(keys, misshapen):
