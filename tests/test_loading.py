@@ -138,5 +138,6 @@ def test_every_command_loads_what_train_loads(run, records, tmp_path, capsys):
         main(["test", *flags, *figures])
     main(["export", *flags, f"--output={tmp_path / 'exported' / '1'}"])
     main(["test", "--model=linknet", f"--checkpoint={run}", *figures])  # a run is its best
+    capsys.readouterr()
     flags = [f"--checkpoint={best}", "--model=linknet", "--dataset=voc2012", f"--input={records}"]
     assert "wanted" in refused(capsys, "predict", *flags, f"--output={tmp_path / 'masks'}")
