@@ -36,13 +36,13 @@ ARROWS = {
         "config", "datasets", "devices", "metrics", "models", "networks", "visualize",
     },
     "records": {"datasets"},
-    "runs": {"config"},
+    "runs": {"checkpoints", "config"},
     "serving": {"devices", "pages", "visualize"},
     "training": {
         "config", "data", "devices", "evaluation", "losses", "memory", "metrics", "models",
         "networks", "prediction", "records", "runs", "schedules", "visualize",
     },
-    "weights": {"encoders", "layers", "models"},
+    "weights": {"checkpoints", "encoders", "layers", "models"},
 }  # fmt: skip
 EVERYBODYS = {"errors", "labels", "atomic", "images"}
 ABOVE = {"cli", "commands", "__init__", "_registration"}  # which reach into every room

@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from tfseg.checkpoints import SUFFIXES, read_state_dict
+from tfseg.checkpoints import Checkpoint, read_checkpoint
 from tfseg.config import NetworkConfig, TrainConfig
 from tfseg.datasets import get_dataset
 from tfseg.errors import UserError
@@ -16,7 +16,7 @@ from tfseg.labels import Labels, numbered_labels
 from tfseg.models import build
 from tfseg.records.split import Records
 from tfseg.runs import RunFolder
-from tfseg.weights import count_classes, load_state_dict
+from tfseg.weights import count_classes, load_tensors
 
 
 @dataclass(frozen=True)
@@ -66,25 +66,49 @@ def find_network(config: NetworkConfig, labels: Labels | None = None) -> Network
     if labels is None and config.dataset:
         spec = get_dataset(config.dataset)
         labels = Labels(spec.name, spec.classes, spec.colors)
+    file = _file(config.checkpoint, config.model)
+    checkpoint = read_checkpoint(file)
     with precision("float32"):
-        labels = labels or numbered_labels(config.model, _count_classes(config))
+        if labels is None:
+            classes = count_classes(build_network(config, 1), checkpoint)
+            labels = numbered_labels(config.model, classes)
         model = build_network(config, len(labels.classes))
-    load_checkpoint(model, config.checkpoint)
+    _say(file, _fill(model, file, checkpoint))
     return Network(model, labels, config, f"{config.model} of {config.checkpoint}")
 
 
 def load_run(run: str | Path | RunFolder | None, checkpoint: Path | None = None) -> Network:
-    """A run's network with its best weights, or with those of another checkpoint."""
+    """A run's network with its best weights, or with those of another checkpoint.
+
+    `run` may be a checkpoint in a run, too: its settings and classes are the run's.
+    """
+    if run is not None and not isinstance(run, RunFolder) and not Path(run).is_dir():
+        run, checkpoint = _run_around(Path(run)), checkpoint or Path(run)
     run = run if isinstance(run, RunFolder) else RunFolder(run)
     config, labels = run.config(), run.labels()
     with precision("float32"):
         model = build_network(config, len(labels.classes))
-    load_checkpoint(model, checkpoint or run.best)
+    file = checkpoint or run.best
+    _say(file, load_checkpoint(model, file))
     return Network(model, labels, config, str(run.path), run)
 
 
-def _count_classes(config):
-    return count_classes(build_network(config, 1), read_state_dict(config.checkpoint))
+def _run_around(file):
+    """The run that a checkpoint lies in. Raises `UserError` for one that lies elsewhere."""
+    if not file.is_file():
+        return file  # which is answered as a run that is none
+    around = file.absolute().parent.parent
+    if file.absolute().parent.name == "checkpoints" and (around / "config.json").exists():
+        return around
+    raise UserError(
+        f"{file} is a checkpoint, which does not say how its network is built or what its classes "
+        f"are: give its run, or --model=NAME --checkpoint={file}"
+    )
+
+
+def _say(file, left):
+    for line in left:
+        print(f"left out of {file}: {line}")
 
 
 def check_labels(records: Records, labels: Labels, name: str) -> None:
@@ -132,33 +156,45 @@ def logits_alone(network: keras.Model) -> keras.Model:
 def load_checkpoint(network: keras.Model, path: Path, skip_head: bool = False) -> list[str]:
     """Fills `network` from a file or a run (its best), or raises `UserError`.
 
-    Files are `.weights.h5`, `.keras`, or PyTorch's (`tfseg.checkpoints`). With `skip_head` a
-    PyTorch head for another number of classes is left out; its keys are returned.
+    Files are of Keras or PyTorch, as `tfseg.checkpoints` reads them. A network that is compiled
+    gets its optimizer's state, too, and all must be there. With `skip_head` a head for another
+    number of classes is left as it is.
+
+    Returns:
+        What was left out, one line a key.
     """
+    file = _file(path, network.name)
+    return _fill(network, file, read_checkpoint(file), skip_head)
+
+
+def _file(path, model):
+    """The file that a checkpoint's path means: of a run its best, where it is of this network."""
     path = Path(path)
-    if path.is_dir():
-        other = RunFolder(path).config().model
-        if other != network.name:
-            raise UserError(f"{path} is a run of {other}, not of {network.name}")
-        path = RunFolder(path).best
-    if not path.exists():
-        raise UserError(f"checkpoint {path} does not exist")
-    if path.suffix in SUFFIXES:
-        return load_state_dict(network, read_state_dict(path), skip_head=skip_head)
-    if not path.name.endswith((".weights.h5", ".keras")):
-        raise UserError(
-            f"checkpoint {path}: wanted a run folder, or a file that ends in .weights.h5, .keras, "
-            f"{', '.join(SUFFIXES)}"
-        )
+    if not (path / "config.json").is_file() or not (path / "checkpoints").is_dir():
+        return path
+    other = RunFolder(path).config().model
+    if other != model:
+        raise UserError(f"{path} is a run of {other}, not of {model}")
+    return RunFolder(path).best
+
+
+def _fill(network, file, checkpoint: Checkpoint, skip_head=False):
+    for note in checkpoint.notes:
+        print(f"checkpoint {file}: {note}")
+    if getattr(network, "optimizer", None) is not None:
+        return _restore(network, file, checkpoint)
+    return load_tensors(network, checkpoint, skip_head=skip_head, source=f"checkpoint {file}")
+
+
+def _restore(network, file, checkpoint):
+    """Weights, the optimizer's state and that of random layers, as a run left them."""
+    wanted = {f"optimizer/{i}": v.shape for i, v in enumerate(network.optimizer.variables)}
+    found = {key: checkpoint.tensors[key].shape for key in wanted if key in checkpoint.tensors}
+    if checkpoint.layout != "keras" or found != wanted:
+        raise UserError(f"checkpoint {file} is not of this optimizer; its state does not fit")
     try:
-        if path.suffix == ".keras":
-            network.set_weights(keras.models.load_model(path, compile=False).get_weights())
-        else:
-            network.load_weights(path)
+        network.load_weights(file)  # Keras' own reader; what it reads was checked
     except (ValueError, OSError, KeyError) as error:
-        classes = logits_alone(network).output_shape[-1]
         reason = " ".join(str(error).split())[:200]
-        raise UserError(
-            f"checkpoint {path} does not fit {network.name} with {classes} classes: {reason}"
-        ) from None
+        raise UserError(f"checkpoint {file} does not fit {network.name}: {reason}") from None
     return []

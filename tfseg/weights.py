@@ -1,12 +1,15 @@
-"""Public PyTorch checkpoints -> Keras: one function for every network."""
+"""Checkpoints -> Keras networks: one function for every network."""
 
 from collections.abc import Mapping
+from functools import partial
 
 import keras
 import numpy as np
 
+from tfseg.checkpoints import Checkpoint
+from tfseg.checkpoints.prefixes import find_prefix
 from tfseg.encoders import ENCODERS
-from tfseg.layers.state_dict import fill, named_variables, rename, torch_shape
+from tfseg.layers.state_dict import KERAS, TORCH, fill, named_variables, rename
 from tfseg.models import MODELS
 
 
@@ -21,15 +24,17 @@ def load_state_dict(
     Args:
         model: a network of `tfseg.build` or `tfseg.build_encoder`; its layers bear the
             reference's module paths.
-        mapping: key -> array in PyTorch's layout (OIHW, transposed kernels IOHW). A `module.`
-            prefix (DataParallel), `num_batches_tracked`, DenseNet's old spelling and the spelling
-            of the reference's own project are understood. What serves training alone is left out
-            where the network lacks it: an auxiliary head, an encoder's classifier.
+        mapping: key -> array in PyTorch's layout (OIHW, transposed kernels IOHW). A prefix that
+            all the network's keys share (Lightning's `model.`, DataParallel's `module.`) is taken
+            off and said; `num_batches_tracked`, DenseNet's old spelling and the spelling of the
+            reference's own project are understood. What serves training alone is left out where the
+            network lacks it: an auxiliary head, an encoder's classifier, a loss's weights.
         strict: whether missing and unexpected keys are errors.
         skip_head: whether tensors of another shape are left as they are: a head for other classes.
+            An auxiliary head may be missing then.
 
     Returns:
-        What was left out, one line a key; nothing where all of it fits.
+        What was left out, one line a key or a group of keys; nothing where all of it fits.
 
     Raises:
         UserError: for keys that are missing or unexpected, and shapes that differ.
@@ -39,24 +44,73 @@ def load_state_dict(
         >>> tfseg.weights.load_state_dict(model, read_state_dict("unet-resnet34.pth"))
         []
     """
-    found, wanted = _renamed(model, mapping), named_variables(model)
+    return load_tensors(model, Checkpoint("torch", dict(mapping)), strict, skip_head)
+
+
+def load_tensors(
+    model: keras.Model,
+    checkpoint: Checkpoint,
+    strict: bool = True,
+    skip_head: bool = False,
+    source: str = "checkpoint",
+) -> list[str]:
+    """`load_state_dict` for a checkpoint of any kind; `source` is what messages call it."""
+    found, wanted, beside = _matched(model, checkpoint, source, say=print)
     spare = ("fc.", "classifier.", "pre_logits.", "head.") if model.name in ENCODERS else ("aux",)
     found = {k: v for k, v in found.items() if k in wanted or not k.startswith(spare)}
-    return fill(wanted, found, model.name, strict=strict, skip_head=skip_head)
+    left = [f"missing {k}" for k in wanted if k.startswith(spare) and k not in found]
+    if skip_head and left:
+        wanted = {k: v for k, v in wanted.items() if k in found or not k.startswith(spare)}
+        beside = [*left, *beside]
+    layout = LAYOUTS[checkpoint.layout]
+    options = {"strict": strict, "skip_head": skip_head, "layout": layout, "source": source}
+    return [*fill(wanted, found, model.name, **options), *beside]
 
 
-def count_classes(model: keras.Model, mapping: Mapping[str, np.ndarray]) -> int:
-    """How many classes a state dict was trained on; `model` is its network, built for one."""
-    found = _renamed(model, mapping)
+def count_classes(model: keras.Model, checkpoint: Checkpoint | Mapping[str, np.ndarray]) -> int:
+    """How many classes weights were trained on; `model` is their network, built for one.
+
+    `checkpoint` may be a PyTorch state dict, too.
+    """
+    if not isinstance(checkpoint, Checkpoint):
+        checkpoint = Checkpoint("torch", dict(checkpoint))
+    found, wanted, _ = _matched(model, checkpoint)
+    shape_of, _ = LAYOUTS[checkpoint.layout]
     ratios = [
         side // one
-        for key, (layer, variable) in named_variables(model).items()
+        for key, (layer, variable) in wanted.items()
         if key in found and np.ndim(found[key]) == len(variable.shape)
-        for side, one in zip(np.shape(found[key]), torch_shape(layer, variable.shape), strict=True)
+        for side, one in zip(np.shape(found[key]), shape_of(layer, variable.shape), strict=True)
     ]
     return max(ratios, default=1)
 
 
-def _renamed(model, mapping):
-    architecture = MODELS.get(model.name)
-    return rename(mapping, architecture.keys if architecture else ())
+LAYOUTS = {"torch": TORCH, "keras": KERAS}
+
+
+def _matched(model, checkpoint, source="checkpoint", say=lambda line: None):
+    """A checkpoint's tensors by the network's keys, its variables by the same, what is left out."""
+    if checkpoint.layout == "keras":
+        return _of_keras(model, checkpoint.tensors), named_variables(model, {}), []
+    wanted, architecture = named_variables(model), MODELS.get(model.name)
+    table = architecture.keys if architecture else ()
+    # DataParallel's prefix is everywhere; the others are found, and said.
+    state = rename(checkpoint.tensors, ())
+    fitting = find_prefix(state, wanted, partial(rename, table=table))
+    if fitting.prefix:
+        say(f"{source}: the prefix {fitting.prefix} is taken off its keys")
+    return fitting.tensors, wanted, fitting.beside
+
+
+def _of_keras(model, tensors):
+    """Keras' weights by name, "conv1.kernel": the file has the layer's name and a number."""
+    named = {
+        f"{layer.name}/{number}": f"{layer.name}.{variable.path.rsplit('/', 1)[-1]}"
+        for layer in model.layers
+        for number, variable in enumerate(layer.weights)
+    }
+    return {
+        named.get(key, key): array
+        for key, array in tensors.items()
+        if not key.startswith("optimizer/") and "seed_generator" not in key
+    }

@@ -26,6 +26,6 @@ NORMALIZATIONS = ("imagenet", "unit", "caffe")
 OUTPUT_STRIDE = "dilate the encoder instead of striding further; the network's own by default"
 INSTEAD = "in place of --run, with --checkpoint: "
 CHECKPOINT = (
-    "weights: a run, a .weights.h5 or .keras file, or PyTorch's .safetensors, .pth or .pt; "
+    "weights: a run, or a file of Keras (.weights.h5, .keras) or PyTorch (.safetensors, .pth, ...); "
     "the run's best by default"
 )

@@ -4,9 +4,11 @@ import hashlib
 import queue
 import threading
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tfseg.checkpoints import read_state_dict
+from tfseg.checkpoints.prefixes import find_prefix
 from tfseg.errors import UserError
 from tfseg.layers.state_dict import fill, named_variables, rename
 
@@ -95,11 +97,14 @@ def load_weights(model, encoder, path, keys=()):
     Every weight of the encoder must be there. What else the file holds is left out, but for what
     the network also has: FCN's two large layers are the ImageNet classifier's.
     """
-    found = rename(read_state_dict(path), keys)
-    wanted = {
+    own = {
         key: entry
         for key, entry in named_variables(model).items()
-        if key in found or entry[0].name in model.encoder_layers
+        if entry[0].name in model.encoder_layers
     }
-    found = {key: array for key, array in found.items() if key in wanted}
-    fill(wanted, found, f"{encoder} ({path})")
+    fitting = find_prefix(rename(read_state_dict(path), ()), own, partial(rename, table=keys))
+    if fitting.prefix:
+        print(f"checkpoint {path}: the prefix {fitting.prefix} is taken off its keys")
+    wanted = own | {k: v for k, v in named_variables(model).items() if k in fitting.tensors}
+    found = {key: array for key, array in fitting.tensors.items() if key in wanted}
+    fill(wanted, found, f"{encoder} (the encoder)", source=f"checkpoint {path}")

@@ -1,0 +1,136 @@
+"""What kind of file a checkpoint is: its bytes say so, whatever it is called."""
+
+import stat
+from pathlib import Path
+
+from tfseg.checkpoints.hdf5 import SIGNATURE
+from tfseg.checkpoints.keras_files import WEIGHTS
+from tfseg.checkpoints.safetensors_files import header_length
+from tfseg.checkpoints.source import ReadingError, open_zip
+from tfseg.errors import UserError
+
+_OLD_TORCH = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # `torch_files.MAGIC` as a pickle has it
+_TABLE_END = bytes.fromhex("57fb808b247547db")  # of TensorFlow's tables
+
+OTHERS = (  # offset, bytes, what such a file is and what to do with it
+    (0, b"\x1f\x8b", "is packed by gzip; unpack it: gunzip"),
+    (0, b"BZh", "is packed by bzip2; unpack it: bunzip2"),
+    (0, b"\xfd7zXZ", "is packed by xz; unpack it: unxz"),
+    (0, b"7z\xbc\xaf", "is a 7z archive; unpack it"),
+    (0, b"version https://git-lfs", "is Git LFS's note of where the file lies; run: git lfs pull"),
+    (0, b"<", "is a web page, not the file that it should show; download that again"),
+    (4, b"TFL3", "is a LiteRT file, which cannot be trained on; give what it was exported from"),
+    (0, b"\x93NUMPY", "is one NumPy array; wanted the weights of a network"),
+    (0, b"GGUF", "is a GGUF file; wanted the weights in plain floats"),
+)
+TENSORFLOW = (
+    "TensorFlow 1 and 2 write such checkpoints; build the network there, load it, and save its "
+    "weights by model.save_weights('x.weights.h5')"
+)
+TARRED = (
+    "is a tar, as PyTorch wrote before 0.1.10; load it with that and save it anew, or unpack the "
+    "tar where it is another's"
+)
+
+
+def kind_of(path: Path) -> str:
+    """One of `tfseg.checkpoints.reading.READERS`.
+
+    Raises `UserError` for what is no file, and for a file of another kind, with what to do then.
+    """
+    size = _size(path)
+    try:
+        with open(path, "rb") as file:
+            first = file.read(512)
+            file.seek(max(0, size - 8))
+            last = file.read(8)
+            if first[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
+                return _kind_of_zip(path, file)
+    except OSError as error:
+        raise UserError(f"checkpoint {path} cannot be read: {error.strerror}") from None
+    if first.startswith(SIGNATURE):
+        return "hdf5"
+    if first[:1] == b"\x80":
+        if _OLD_TORCH in first[:32]:
+            return "old torch"
+        raise UserError(
+            f"checkpoint {path} is damaged, or a pickle of another than PyTorch; save the state "
+            f"dict by torch.save(model.state_dict(), 'new.pth')"
+        )
+    if header_length(first[:9], size) is not None:
+        return "safetensors"
+    raise UserError(f"checkpoint {path} {_other(path, first, last)}")
+
+
+def _size(path):
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        target = f": it is a link to {path.readlink()}" if path.is_symlink() else ""
+        raise UserError(f"checkpoint {path} does not exist{target}") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"checkpoint {path} cannot be read: {reason}") from None
+    if stat.S_ISDIR(found.st_mode):
+        raise UserError(f"checkpoint {path} {_folder(path)}")
+    if not stat.S_ISREG(found.st_mode):
+        raise UserError(f"checkpoint {path} is a pipe or a device; wanted a file")
+    if not found.st_size:
+        raise UserError(f"checkpoint {path} is empty: damaged, or never written")
+    return found.st_size
+
+
+def _folder(path):
+    """What a folder is that is no run, and what to give in its place."""
+    try:
+        names = sorted(child.name for child in path.iterdir())
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    if "saved_model.pb" in names:
+        return "is a SavedModel, which is for running alone; give what it was exported from"
+    if any(name.endswith(".index") for name in names) or "checkpoint" in names:
+        return f"is a folder of TensorFlow's checkpoints. {TENSORFLOW}"
+    if "data.pkl" in names:
+        return "is the unpacked zip of a PyTorch file; give the file itself"
+    known = (".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".h5", ".keras")
+    inside = [name for name in names if name.endswith(known)][:3]
+    if inside:
+        return f"is a folder, but no run; give the file in it: {' or '.join(inside)}"
+    return "is a folder, but no run; wanted a run or a file"
+
+
+def _kind_of_zip(path, file):
+    try:
+        names = set(open_zip(file).namelist())
+    except ReadingError as error:
+        raise UserError(f"checkpoint {path} is damaged: {error}") from None
+    files = {name.rpartition("/")[2] for name in names}
+    if WEIGHTS in names:
+        return "keras"
+    if "constants.pkl" in files:
+        raise UserError(
+            f"checkpoint {path} is a TorchScript archive; save its state dict: "
+            f"torch.save(torch.jit.load('{path.name}').state_dict(), 'new.pth')"
+        )
+    if "data.pkl" in files:
+        return "torch"
+    if any(name.endswith(".npy") for name in files):
+        raise UserError(f"checkpoint {path} holds NumPy arrays; wanted the weights of a network")
+    shown = ", ".join(sorted(names)[:3]) or "nothing"
+    raise UserError(f"checkpoint {path} is a zip with {shown}, no checkpoint; unpack it")
+
+
+def _other(path, first, last):
+    """What a file is that cannot be loaded."""
+    for offset, mark, words in OTHERS:
+        if first.lstrip()[offset:].startswith(mark):
+            return words
+    if first[257:262] == b"ustar":
+        return TARRED
+    if last == _TABLE_END or ".data-0" in path.name:
+        return f"is a part of a checkpoint of TensorFlow's. {TENSORFLOW}"
+    wanted = {".safetensors": "safetensors", ".h5": "HDF5", ".keras": "Keras"}
+    return (
+        f"is damaged or no {wanted.get(path.suffix, 'PyTorch')} file; wanted a run, or a "
+        f".weights.h5, .keras, .safetensors, .pth, .pt or .ckpt file"
+    )

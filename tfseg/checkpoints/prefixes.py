@@ -1,0 +1,81 @@
+"""Keys of a state dict that stand under a prefix, as Lightning's "model.": found by the network's.
+
+Beside the network there may be another one, or what a loss has learnt; that is left out.
+"""
+
+import collections
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from tfseg.checkpoints.state_dicts import is_averaged
+
+_LOSS = re.compile(r"^(\w+_)?(criterion|crit|loss|losses|loss_fn|loss_func|metrics?)\.")
+_DEEPEST = 6
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """The part of a state dict that is a network's.
+
+    Attributes:
+        tensors: key as the network has it -> array.
+        prefix: what was taken off the keys.
+        beside: what is left out, one line for each group of keys.
+    """
+
+    tensors: dict[str, np.ndarray]
+    prefix: str
+    beside: list[str]
+
+
+def find_prefix(
+    state: Mapping[str, np.ndarray],
+    wanted: Collection[str],
+    spelt: Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]],
+) -> Fitting:
+    """The part of `state` whose keys are most of `wanted`; of equals that of averaged weights.
+
+    Args:
+        state: a file's state dict.
+        wanted: the network's keys.
+        spelt: a state dict, its keys as the network spells them.
+    """
+
+    def score(prefix):
+        known = len(parts[prefix].keys() & set(wanted))
+        return known, is_averaged(prefix.split(".")), -len(prefix)
+
+    parts = {prefix: spelt(_under(state, prefix)) for prefix in _prefixes(state, len(wanted) / 2)}
+    prefix = max(parts, key=score)
+    if score(prefix)[0] == score("")[0] and not is_averaged(prefix.split(".")):
+        prefix = ""
+    beside = [k for k in state if not k.startswith(prefix) or _LOSS.match(k.removeprefix(prefix))]
+    kept = {key: array for key, array in state.items() if key not in set(beside)}
+    return Fitting(spelt(_under(kept, prefix)), prefix, _grouped(beside))
+
+
+def _under(state, prefix):
+    return {key[len(prefix) :]: a for key, a in state.items() if key.startswith(prefix)}
+
+
+def _prefixes(state, least):
+    """ "", and whatever ends in a dot and begins at least so many keys."""
+    counts = collections.Counter()
+    for key in state:
+        parts = key.split(".")[:-1]
+        counts.update(".".join(parts[:i]) + "." for i in range(1, min(len(parts), _DEEPEST) + 1))
+    return ["", *(prefix for prefix, count in counts.items() if count >= max(least, 1))]
+
+
+def _grouped(keys):
+    """Lines for keys: the key, or how many there are of the same first name."""
+    groups = collections.defaultdict(list)
+    for key in keys:
+        groups[key.partition(".")[0]].append(key)
+    return [
+        names[0] if len(names) == 1 else f"{len(names)} keys under {first}."
+        for first, names in groups.items()
+    ]

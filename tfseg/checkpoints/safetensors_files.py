@@ -1,0 +1,69 @@
+"""`.safetensors`: eight bytes with the header's length, the header in JSON, the numbers.
+
+Source: https://github.com/huggingface/safetensors, "Format".
+"""
+
+import json
+import struct
+from typing import BinaryIO
+
+import ml_dtypes
+import numpy as np
+
+from tfseg.checkpoints.source import DamageError, ReadingError, Source
+
+LONGEST = 100_000_000  # bytes of a header, as the format's own library has it
+
+_KINDS = {
+    "F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": ml_dtypes.bfloat16,
+    "I64": np.int64, "I32": np.int32, "I16": np.int16, "I8": np.int8, "U8": np.uint8,
+    "BOOL": np.bool_,
+}  # fmt: skip
+
+
+def header_length(first: bytes, size: int) -> int | None:
+    """The header's length where a file of `size` bytes with these `first` nine is one, or None."""
+    if len(first) < 9 or first[8:9] != b"{":
+        return None
+    (length,) = struct.unpack("<Q", first[:8])
+    return length if length <= min(LONGEST, size - 8) else None
+
+
+def read_safetensors(file: BinaryIO) -> dict[str, np.ndarray]:
+    """Its tensors: key -> array. Raises `DamageError`."""
+    source = Source(file)
+    length = header_length(source.at(0, 9), source.size)
+    if length is None:
+        raise DamageError("its header is longer than the file")
+    try:
+        header = json.loads(source.at(8, length))
+    except (ValueError, RecursionError) as error:
+        raise DamageError(f"its header is no JSON: {error}") from None
+    header.pop("__metadata__", None)
+    entries = {key: _entry(key, entry) for key, entry in header.items()}
+    end = 0
+    for key, (_, _, start, stop) in sorted(entries.items(), key=lambda item: item[1][2:]):
+        if start != end:
+            raise DamageError(f"the numbers of {key} do not begin where others end")
+        end = stop
+    if 8 + length + end != source.size:
+        raise DamageError("its header and its length do not agree; it may be cut off")
+    return {
+        key: source.array(8 + length + start, shape, dtype)
+        for key, (dtype, shape, start, _) in entries.items()
+    }
+
+
+def _entry(key, entry):
+    """(dtype, shape, start, stop) of a tensor, which agree."""
+    kind, shape, (start, stop) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
+    if kind not in _KINDS:
+        raise ReadingError(f"{key} holds numbers of the kind {kind}; wanted plain floats")
+    dtype, count = np.dtype(_KINDS[kind]), 1
+    for side in shape:
+        count *= side
+    if {type(number) for number in (*shape, start, stop)} > {int} or min((*shape, start)) < 0:
+        raise DamageError(f"{key} has a shape or place that is none")
+    if stop - start != count * dtype.itemsize:
+        raise DamageError(f"{key} of shape {shape} does not fill its place")
+    return dtype, shape, start, stop
