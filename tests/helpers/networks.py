@@ -65,6 +65,11 @@ ENCODERS = {
     "densenet121": 6_953_856,
     "densenet169": 12_484_480,
     "densenet201": 18_092_928,
+    "efficientnet_lite0": 2_958_848,
+    "efficientnet_lite1": 3_723_520,
+    "efficientnet_lite2": 4_357_952,
+    "efficientnet_lite3": 6_422_016,
+    "efficientnet_lite4": 11_149_568,
 }
 
 
@@ -80,6 +85,8 @@ PARITY = {
     "encoder_vgg16": lambda: tfseg.build_encoder("vgg16"),
     "encoder_vgg16_bn": lambda: tfseg.build_encoder("vgg16_bn"),
     "encoder_densenet121": lambda: tfseg.build_encoder("densenet121"),
+    "encoder_efficientnet_lite0": lambda: tfseg.build_encoder("efficientnet_lite0"),
+    "encoder_efficientnet_lite4": lambda: tfseg.build_encoder("efficientnet_lite4"),
     "linknet": lambda: tfseg.build("linknet", 11),
     "segnet": lambda: tfseg.build("segnet", 11),
     "enet": lambda: tfseg.build("enet", 11, normalization="unit"),

@@ -55,7 +55,7 @@ class TrainConfig(Config):
         None, "imagenet (torchvision's, fetched once), or a .safetensors or .pth file of them"
     )
     output_stride: int = flag(None, OUTPUT_STRIDE, int, choices=(8, 16, 32))
-    normalization: str = flag("imagenet", NORMALIZATION, choices=NORMALIZATIONS)
+    normalization: str = flag("auto", NORMALIZATION, choices=NORMALIZATIONS)
     checkpoint: Path = flag(
         None,
         "weights to start from: a run, a .weights.h5 or .keras file, or PyTorch's .safetensors, "

@@ -2,6 +2,7 @@
 
 from keras import layers
 
+from tfseg.encoders.dilations import dilations_of
 from tfseg.layers.blocks import batch_norm, bn_relu, conv
 
 
@@ -51,21 +52,9 @@ def resnet(x, block, depths, *, output_stride=32, dilations=None):
     features["pool"] = x
     for stage, depth in enumerate(depths, 1):
         strided = stage > 1 and 2 << stage <= output_stride
-        rates = _dilations(stage, depth, output_stride, dilations or {})
+        rates = dilations_of(2 << stage, depth, output_stride, dilations)
         for i, rate in enumerate(rates):
             stride = 2 if strided and i == 0 else 1
             x = block(x, 32 << stage, stride, rate, f"layer{stage}.{i}")
         features[f"stride{2 << stage}"] = x
     return features
-
-
-def _dilations(stage, depth, output_stride, given):
-    """For each block of a stage, the dilations of its first and its further 3×3 convolution.
-
-    By torchvision's rule a stage's first block still has the dilation of the stage before.
-    """
-    if stage in given:
-        rates = given[stage]
-        return [(rates[i % len(rates)],) * 2 for i in range(depth)]
-    here, before = (max(1, (2 << s) // output_stride) for s in (stage, stage - 1))
-    return [(before, here), *[(here, here)] * (depth - 1)]

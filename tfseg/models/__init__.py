@@ -8,9 +8,9 @@ from typing import Any
 
 import keras
 
-from tfseg.encoders import ENCODERS, encoder_layers, load_encoder_weights
+from tfseg.encoders import ENCODERS, encoder_layers, load_encoder_weights, normalized
 from tfseg.errors import UserError, unknown
-from tfseg.layers.preprocess import AtLeast, Normalize
+from tfseg.layers.preprocess import AtLeast
 from tfseg.models import (
     deconvnet,
     deeplab,
@@ -145,7 +145,7 @@ def build(
     encoder: str | None = None,
     encoder_weights: str | Path | None = None,
     input_shape: tuple[int | None, int | None, int] = (None, None, 3),
-    normalization: str | None = "imagenet",
+    normalization: str | None = "auto",
     **options: Any,
 ) -> keras.Model:
     """A segmentation network: RGB pixels in 0..255 (N, H, W, 3) -> float32 logits (N, H, W, K).
@@ -157,7 +157,9 @@ def build(
         encoder_weights: None for fresh ones, "imagenet" for torchvision's (fetched once, cached),
             or the path of a `.safetensors` or `.pth` file with the encoder's PyTorch weights.
         input_shape: (H, W, 3); None where any size from 32 up is to be taken.
-        normalization: "imagenet", "unit", "caffe", or None for pixels normalised already.
+        normalization: what pixels become: "auto" (what the encoder was trained on, or
+            "imagenet"), "imagenet", "unit", "caffe", "symmetric", "efficientnet_lite",
+            "efficientnet_v2"; None for pixels normalised already.
         options: the network's own: `output_stride` (8, 16, 32), `k`. `aux=True`, where a network
             has it, makes the outputs {"logits", "aux"}, for training.
 
@@ -176,7 +178,7 @@ def build(
     _check_shape(name, num_classes, input_shape)
     pixels = keras.Input(input_shape, dtype="float32", name="images")
     x = AtLeast(architecture.smallest, name="size")(pixels)
-    x = Normalize(normalization, name="normalize")(x) if normalization else x
+    x = normalized(x, normalization, encoder)
     options = {**options, "encoder": encoder} if encoder else options
     outputs = architecture.network(pixels, x, num_classes, **options)
     if isinstance(outputs, dict):
