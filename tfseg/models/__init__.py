@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from tfseg.encoders import ENCODERS, encoder_layers, load_encoder_weights, normalized
+from tfseg.encoders.weights import found
 from tfseg.errors import UserError, unknown
 from tfseg.layers.preprocess import AtLeast
 from tfseg.models import (
@@ -154,8 +155,9 @@ def build(
         name: one of `list_models()`.
         num_classes: K, void not counted.
         encoder: one of the network's encoders; its usual one where None.
-        encoder_weights: None for fresh ones, "imagenet" for torchvision's (fetched once, cached),
-            or the path of a `.safetensors` or `.pth` file with the encoder's PyTorch weights.
+        encoder_weights: None for fresh ones; "imagenet" for those of the encoder's row (fetched
+            once, cached); "auto" for these where they lie here or come within seconds, otherwise
+            fresh ones; or the path of a file with the encoder's weights.
         input_shape: (H, W, 3); None where any size from 32 up is to be taken.
         normalization: what pixels become: "auto" (what the encoder was trained on, or
             "imagenet"), "imagenet", "unit", "caffe", "symmetric", "efficientnet_lite",
@@ -171,9 +173,7 @@ def build(
         >>> model(np.zeros((1, 360, 480, 3), "uint8")).shape
         (1, 360, 480, 11)
     """
-    if name not in MODELS:
-        raise unknown("network", name, MODELS)
-    architecture, encoder = MODELS[name], _check_encoder(name, encoder, encoder_weights)
+    encoder, architecture = _check_encoder(name, encoder, encoder_weights), MODELS[name]
     _check_options(name, options)
     _check_shape(name, num_classes, input_shape)
     pixels = keras.Input(input_shape, dtype="float32", name="images")
@@ -187,9 +187,20 @@ def build(
         outputs = _named_output(outputs, "logits")
     model = keras.Model(pixels, outputs, name=name)
     model.encoder_layers = encoder_layers(model)
-    if encoder_weights:
-        load_encoder_weights(model, encoder, encoder_weights, architecture.keys)
+    if (source := starting_weights(name, encoder, encoder_weights)) != "none":
+        load_encoder_weights(model, encoder, source, architecture.keys)
     return model
+
+
+def starting_weights(name: str, encoder: str | None, wanted: str | Path | None) -> str | Path:
+    """What a network's encoder starts from: "imagenet", "none" or a file; "auto" is settled here.
+
+    Prints a line where "auto" finds no weights of an encoder.
+    """
+    encoder = _check_encoder(name, encoder, wanted)
+    if wanted != "auto":
+        return wanted or "none"
+    return found(encoder, ENCODERS[encoder].weights) if encoder else "none"
 
 
 def list_models() -> list[str]:
@@ -209,6 +220,8 @@ def options_of(name):
 
 def _check_encoder(name, encoder, encoder_weights):
     """The encoder a network is built on, None where it has none of these."""
+    if name not in MODELS:
+        raise unknown("network", name, MODELS)
     encoders = MODELS[name].encoders
     if encoder is None:
         encoder = options_of(name).get("encoder")
@@ -218,7 +231,7 @@ def _check_encoder(name, encoder, encoder_weights):
         if encoder in ENCODERS:
             raise UserError(f"{name} has no encoder {encoder}; it has {', '.join(encoders)}")
         raise unknown("encoder", encoder, encoders)
-    if encoder_weights and not encoder:
+    if encoder_weights not in (None, "auto", "none") and not encoder:
         raise UserError(
             f"--encoder_weights={encoder_weights}: {name} "
             + ("needs an encoder for that" if encoders else "has no encoder to load them into")
