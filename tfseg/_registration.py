@@ -18,6 +18,7 @@ REGISTERED = (
     "layers.pooling",
     "layers.preprocess",
     "layers.resize",
+    "layers.scale",
     "metrics",
     "schedules",
 )

