@@ -85,6 +85,16 @@ PARITY = {
     "encoder_vgg16": lambda: tfseg.build_encoder("vgg16"),
     "encoder_vgg16_bn": lambda: tfseg.build_encoder("vgg16_bn"),
     "encoder_densenet121": lambda: tfseg.build_encoder("densenet121"),
+    "encoder_resnext50_32x4d": lambda: tfseg.build_encoder("resnext50_32x4d"),
+    "encoder_wide_resnet50_2": lambda: tfseg.build_encoder("wide_resnet50_2"),
+    "encoder_seresnet50": lambda: tfseg.build_encoder("seresnet50"),
+    "encoder_se_resnet50": lambda: tfseg.build_encoder("se_resnet50"),
+    "encoder_se_resnext50_32x4d": lambda: tfseg.build_encoder("se_resnext50_32x4d"),
+    "encoder_regnet_y_400mf": lambda: tfseg.build_encoder("regnet_y_400mf"),
+    "encoder_regnet_x_400mf": lambda: tfseg.build_encoder("regnet_x_400mf"),
+    "encoder_resnext50_32x4d_dilated": lambda: tfseg.build_encoder(
+        "resnext50_32x4d", output_stride=8
+    ),
     "encoder_efficientnet_lite0": lambda: tfseg.build_encoder("efficientnet_lite0"),
     "encoder_efficientnet_lite4": lambda: tfseg.build_encoder("efficientnet_lite4"),
     "linknet": lambda: tfseg.build("linknet", 11),

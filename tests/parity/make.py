@@ -82,7 +82,84 @@ def efficientnet_lite(name, last):
     return make
 
 
+def residual(source, name, **options):
+    """A ResNet of torchvision, timm or smp: its stages' outputs."""
+
+    def make():
+        if source == "timm":
+            import timm
+
+            module = timm.create_model(name, num_classes=0, **options)
+        elif source == "smp":
+            from segmentation_models_pytorch.encoders import get_encoder
+
+            module = get_encoder(name, weights=None)
+        else:
+            import torchvision
+
+            module = getattr(torchvision.models, name)(weights=None, **options)
+            del module.fc
+        return module, features
+
+    def features(module, x):
+        if source == "smp":
+            return {f"stride{2 << i}": f for i, f in enumerate(module(x)[2:], 1)}
+        x = (
+            module.maxpool(module.relu(module.bn1(module.conv1(x))))
+            if source != "timm"
+            else (module.maxpool(module.act1(module.bn1(module.conv1(x)))))
+        )
+        found = {}
+        for i, stage in enumerate((module.layer1, module.layer2, module.layer3, module.layer4), 1):
+            found[f"stride{2 << i}"] = x = stage(x)
+        return found
+
+    return make
+
+
+def regnet(name):
+    def make():
+        import torchvision
+
+        module = getattr(torchvision.models, name)(weights=None)
+        del module.fc
+        return module, features
+
+    def features(module, x):
+        found = {"stride2": (x := module.stem(x))}
+        for i, stage in enumerate(module.trunk_output.children(), 1):
+            found[f"stride{2 << i}"] = x = stage(x)
+        return found
+
+    return make
+
+
+KEPT = {"stride2": 4, "stride4": 4, "stride8": 2}
 CASES = {
+    "encoder_resnext50_32x4d": Case(
+        residual("torchvision", "resnext50_32x4d"), "torchvision; outputs of layer1..layer4", KEPT
+    ),
+    "encoder_resnext50_32x4d_dilated": Case(
+        residual(
+            "torchvision", "resnext50_32x4d", replace_stride_with_dilation=[False, True, True]
+        ),
+        "torchvision, replace_stride_with_dilation=[False, True, True]; outputs of layer1..layer4",
+        dict.fromkeys(("stride4", "stride8", "stride16", "stride32"), 4),
+    ),
+    "encoder_wide_resnet50_2": Case(
+        residual("torchvision", "wide_resnet50_2"), "torchvision; outputs of layer1..layer4", KEPT
+    ),
+    "encoder_seresnet50": Case(
+        residual("timm", "seresnet50"), "timm; outputs of layer1..layer4", KEPT
+    ),
+    "encoder_se_resnet50": Case(
+        residual("smp", "se_resnet50"), "smp's encoder; outputs at strides 4..32", KEPT
+    ),
+    "encoder_se_resnext50_32x4d": Case(
+        residual("smp", "se_resnext50_32x4d"), "smp's encoder; outputs at strides 4..32", KEPT
+    ),
+    "encoder_regnet_y_400mf": Case(regnet("regnet_y_400mf"), "torchvision", KEPT),
+    "encoder_regnet_x_400mf": Case(regnet("regnet_x_400mf"), "torchvision", KEPT),
     "encoder_efficientnet_lite0": Case(
         efficientnet_lite("efficientnet-lite0", {2: 0, 4: 2, 8: 4, 16: 10, 32: 15}),
         "efficientnet_lite_pytorch 0.1.0, outputs of the last block at each stride",

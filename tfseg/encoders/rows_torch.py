@@ -4,16 +4,44 @@ from functools import partial
 
 from tfseg.encoders import efficientnet_lite as lite
 from tfseg.encoders.densenet import densenet
+from tfseg.encoders.regnet import regnet
+from tfseg.encoders.resnet import KEYS as RESNET_KEYS
 from tfseg.encoders.resnet import basic_block, bottleneck, resnet
 from tfseg.encoders.row import Encoder
 from tfseg.encoders.vgg import vgg
 from tfseg.encoders.weights import Package, Weights
 
 
-def _resnet(block, depths, *weights):
-    widths = (64, *(width * (4 if block is bottleneck else 1) for width in (64, 128, 256, 512)))
-    build = partial(resnet, block=block, depths=depths)
-    return Encoder(build, "resnet", widths, dilates=True, weights=Weights(*weights))
+def _resnet(block, depths, *weights, family="resnet", keys=(), **options):
+    widths = (64, *(width * (1 if block is basic_block else 4) for width in (64, 128, 256, 512)))
+    build = partial(resnet, block=block, depths=depths, **options)
+    weights = Weights(*weights) if weights else None
+    return Encoder(build, family, widths, dilates=True, weights=weights, keys=keys)
+
+
+def _resnext(depths, groups, width, *weights):
+    block = partial(bottleneck, groups=groups, width=width)
+    return _resnet(block, depths, *weights, family="resnext")
+
+
+def _wide(depths):
+    return _resnet(partial(bottleneck, width=128), depths, family="wide_resnet")
+
+
+def _gated(depths, groups=1, width=64):
+    block = partial(bottleneck, gated=True, groups=groups, width=width)
+    return _resnet(block, depths, family="seresnet")
+
+
+def _cadene(depths, *weights, **options):
+    block = partial(bottleneck, gated=True, **options)
+    pads = ((0, 1), (0, 1))
+    return _resnet(block, depths, *weights, family="se_resnet", keys=RESNET_KEYS, pads=pads)
+
+
+def _regnet(depths, widths, group, gated):
+    build = partial(regnet, depths=depths, widths=widths, group=group, gated=gated)
+    return Encoder(build, "regnet", (32, *widths), dilates=True)
 
 
 def _vgg(depths, norm, *weights):
@@ -78,6 +106,58 @@ TORCH = {
         (3, 8, 36, 3),
         "smp-hub/resnet152.imagenet",
         "951dd835e9d086628e447b484584c8983f9e1dd0",
+    ),
+    "resnext50_32x4d": _resnext(
+        (3, 4, 6, 3),
+        32,
+        4,
+        "smp-hub/resnext50_32x4d.imagenet",
+        "329793c85d62fd340ae42ae39fb905a63df872e7",
+    ),
+    "resnext101_32x8d": _resnext(
+        (3, 4, 23, 3),
+        32,
+        8,
+        "smp-hub/resnext101_32x8d.imagenet",
+        "221af6198d03a4ee88992f78a1ee81b46a52d339",
+    ),
+    # Of those without weights no public table pins a revision; a file of them loads.
+    "resnext101_64x4d": _resnext((3, 4, 23, 3), 64, 4),
+    "wide_resnet50_2": _wide((3, 4, 6, 3)),
+    "wide_resnet101_2": _wide((3, 4, 23, 3)),
+    "seresnet50": _gated((3, 4, 6, 3)),  # timm's
+    "seresnext50_32x4d": _gated((3, 4, 6, 3), 32, 4),
+    "se_resnet50": _cadene(  # Cadene's, with the strides and the max-pool of Caffe
+        (3, 4, 6, 3),
+        "smp-hub/se_resnet50.imagenet",
+        "e6b4bc2dc85226c3d3474544410724a485455459",
+        first=True,
+    ),
+    "se_resnet101": _cadene(
+        (3, 4, 23, 3),
+        "smp-hub/se_resnet101.imagenet",
+        "71fe95cc0a27f444cf83671f354de02dc741b18b",
+        first=True,
+    ),
+    "se_resnet152": _cadene(
+        (3, 8, 36, 3),
+        "smp-hub/se_resnet152.imagenet",
+        "e79fc3d9d76f197bd76a2593c2054edf1083fe32",
+        first=True,
+    ),
+    "se_resnext50_32x4d": _cadene(
+        (3, 4, 6, 3),
+        "smp-hub/se_resnext50_32x4d.imagenet",
+        "73246406d879a2b0e3fdfe6fddd56347d38f38ae",
+        groups=32,
+        width=4,
+    ),
+    "se_resnext101_32x4d": _cadene(
+        (3, 4, 23, 3),
+        "smp-hub/se_resnext101_32x4d.imagenet",
+        "18808a4276f46421d358a9de554e0b93c2795df4",
+        groups=32,
+        width=4,
     ),
     "vgg16": _vgg(
         (2, 2, 3, 3, 3),
@@ -166,3 +246,18 @@ TORCH = {
         ),
     ),
 }
+
+# name -> blocks, channels, channels of a group, whether it has squeeze-and-excitation
+REGNETS = {
+    "regnet_x_400mf": ((1, 2, 7, 12), (32, 64, 160, 400), 16, False),
+    "regnet_x_800mf": ((1, 3, 7, 5), (64, 128, 288, 672), 16, False),
+    "regnet_x_1_6gf": ((2, 4, 10, 2), (72, 168, 408, 912), 24, False),
+    "regnet_x_3_2gf": ((2, 6, 15, 2), (96, 192, 432, 1008), 48, False),
+    "regnet_x_8gf": ((2, 5, 15, 1), (80, 240, 720, 1920), 120, False),
+    "regnet_y_400mf": ((1, 3, 6, 6), (48, 104, 208, 440), 8, True),
+    "regnet_y_800mf": ((1, 3, 8, 2), (64, 144, 320, 784), 16, True),
+    "regnet_y_1_6gf": ((2, 6, 17, 2), (48, 120, 336, 888), 24, True),
+    "regnet_y_3_2gf": ((2, 5, 13, 1), (72, 216, 576, 1512), 24, True),
+    "regnet_y_8gf": ((2, 4, 10, 1), (224, 448, 896, 2016), 56, True),
+}
+TORCH |= {name: _regnet(*row) for name, row in REGNETS.items()}
