@@ -274,7 +274,7 @@ def test_the_same_numbers_under_jax():
         (lambda: tfseg.build("linknet", 3, encodr="x"), "did you mean encoder"),
         (lambda: tfseg.build("linknet", 3, aux=True), "unknown option of linknet 'aux'"),
         (lambda: tfseg.build("linknet", 3, encoder="resnet19"), "did you mean resnet18"),
-        (lambda: tfseg.build("linknet", 3, encoder="vgg16"), "no encoder vgg16; it has resnet18"),
+        (lambda: tfseg.build("duc", 3, encoder="vgg16"), "no encoder vgg16; it has resnet18"),
         (lambda: tfseg.build("enet", 3, encoder="resnet18"), "enet has an encoder of its own"),
         (lambda: tfseg.build("enet", 3, encoder_weights="imagenet"), "enet has no encoder"),
         (lambda: tfseg.build("unet", 3, encoder_weights="imagenet"), "unet needs an encoder"),

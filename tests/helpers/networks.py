@@ -73,6 +73,28 @@ ENCODERS = {
 }
 
 
+# A network under each, so that every network and every family of encoders is there; the smallest
+# of each family.
+COVER = {
+    "resnet18": "linknet",
+    "efficientnet_lite0": "deeplabv3plus",
+    "mobilenet_v3_small": "duc",
+    "regnet_x_400mf": "fcn32s",
+    "vgg16_bn": "unet",
+    "densenet121": "gcn",
+    "mobilenet_v2": "linknet_residual",
+    "xception": "linknet_nobypass",
+    "efficientnet_v2_b0": "fcn16s",
+    "resnet50_v2": "fcn8s",
+    "seresnet50": "fcn",
+    "convnext_tiny": "unet",
+    "efficientnet_b0": "duc_hdc",
+    "wide_resnet50_2": "pspnet",
+    "resnext50_32x4d": "deeplabv3",
+    "se_resnet50": "refinenet",
+}
+
+
 def _refinenet():
     """The reference's figure is the score map at stride 4."""
     model = tfseg.build("refinenet", 11, encoder="resnet101")
