@@ -1,4 +1,4 @@
-"""Encoders of keras.applications: Keras' numbers from Keras' weights, every size, files, exports."""
+"""Encoders of keras.applications: Keras' numbers from Keras' weights, files, exports."""
 
 import keras
 import numpy as np
@@ -111,7 +111,7 @@ NETWORKS = ["mobilenet_v3_small", pytest.param("convnext_tiny", marks=pytest.mar
 
 
 @pytest.mark.parametrize("encoder", NETWORKS)
-def test_networks_on_them_are_saved_and_exported(encoder, tmp_path):
+def test_networks_on_them_are_saved(encoder, tmp_path):
     model, images = tfseg.build("unet", 3, encoder=encoder), pictures(64, 65)
     logits = model(images)
     for name in ("m.keras", "m.h5"):
@@ -122,6 +122,13 @@ def test_networks_on_them_are_saved_and_exported(encoder, tmp_path):
     other = tfseg.build("unet", 3, encoder=encoder)  # Keras numbers its layers on
     other.load_weights(tmp_path / "m.weights.h5")
     np.testing.assert_array_equal(other(images), logits)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("encoder", ["mobilenet_v3_small", "convnext_tiny", "resnext50_32x4d"])
+def test_networks_on_them_are_exported(encoder, tmp_path):
+    model, images = tfseg.build("fcn8s", 3, encoder=encoder), pictures(64, 65)
+    logits = model(images)
     model.export(tmp_path / "saved", verbose=False)
     served = tf.saved_model.load(str(tmp_path / "saved"))
     answer = served.serve(tf.constant(images))

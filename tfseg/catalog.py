@@ -40,7 +40,7 @@ def _show_all(config):
         fits = min(config.size) >= architecture.smallest
         model = build(name, config.num_classes, input_shape=(*config.size, 3) if fits else SIZELESS)
         cost = f"{sum(map(flops, model.layers)) / 1e9:,.1f}" if fits else "–"
-        stride, encoders = str(architecture.output_stride), _shortened(architecture.encoders)
+        stride, encoders = str(architecture.output_stride), _which(architecture.encoders)
         rows.append((name, f"{parameters(model):,}", cost, stride, encoders, architecture.paper))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
@@ -52,19 +52,22 @@ def _show_all(config):
     height, width = config.size
     print(
         f"\n{config.num_classes} classes, each network's usual encoder; GFLOPs of its convolutions "
-        f"at {height}x{width}, a multiplication and an addition being two"
+        f"at {height}x{width}, a multiplication and an addition being two\n\nencoders:"
     )
+    for family, names in groupby(ENCODERS, lambda name: ENCODERS[name].family):
+        print(f"  {', '.join(names)}" + ("" if _dilates(family) else "; never dilated"))
 
 
 SIZELESS = (None, None, 3)
 
 
-def _shortened(encoders):
-    """("resnet18", "resnet34", "vgg16") -> "resnet18|34, vgg16"."""
-    grouped = groupby(encoders, lambda name: ENCODERS[name].family)
-    return ", ".join(
-        stem + "|".join(name.removeprefix(stem) for name in names) for stem, names in grouped
-    )
+def _which(encoders):
+    """All of them, or those that dilate."""
+    return "" if not encoders else "any" if len(encoders) == len(ENCODERS) else "any that dilates"
+
+
+def _dilates(family):
+    return any(row.dilates for row in ENCODERS.values() if row.family == family)
 
 
 def parameters(model):

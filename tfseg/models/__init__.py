@@ -221,7 +221,10 @@ def _check_encoder(name, encoder, encoder_weights):
         if not encoders:
             raise UserError(f"{name} has an encoder of its own; leave out --encoder={encoder}")
         if encoder in ENCODERS:
-            raise UserError(f"{name} has no encoder {encoder}; it has {', '.join(encoders)}")
+            families = ", ".join(sorted({ENCODERS[other].family for other in encoders}))
+            raise UserError(
+                f"{name} dilates its encoder, and {encoder} cannot be; take a {families}"
+            )
         raise unknown("encoder", encoder, encoders)
     if encoder_weights not in (None, "auto", "none") and not encoder:
         raise UserError(
