@@ -6,6 +6,8 @@ import shutil
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # the same figures on every machine
+os.environ["HF_HUB_OFFLINE"] = "1"  # nothing is fetched: what `auto` finds is the same, too
+os.environ["HF_HUB_CACHE"] = os.devnull
 
 import cv2
 import pytest

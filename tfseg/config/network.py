@@ -26,7 +26,7 @@ class NetworkConfig(Config):
     model: str = flag(None, INSTEAD + MODEL)
     encoder: str = flag(None, ENCODER, group="model")
     output_stride: int = flag(None, OUTPUT_STRIDE, int, choices=(8, 16, 32), group="model")
-    normalization: str = flag("imagenet", NORMALIZATION, choices=NORMALIZATIONS, group="model")
+    normalization: str = flag("auto", NORMALIZATION, choices=NORMALIZATIONS, group="model")
     checkpoint: Path = flag(None, CHECKPOINT, path)
 
 

@@ -52,10 +52,12 @@ class TrainConfig(Config):
     model: str = flag("linknet", MODEL)
     encoder: str = flag(None, ENCODER)
     encoder_weights: str = flag(
-        None, "imagenet (torchvision's, fetched once), or a .safetensors or .pth file of them"
+        "auto",
+        "imagenet (fetched once), auto (these where they lie here or come within seconds), none, "
+        "or a file with the encoder's weights",
     )
     output_stride: int = flag(None, OUTPUT_STRIDE, int, choices=(8, 16, 32))
-    normalization: str = flag("imagenet", NORMALIZATION, choices=NORMALIZATIONS)
+    normalization: str = flag("auto", NORMALIZATION, choices=NORMALIZATIONS)
     checkpoint: Path = flag(
         None,
         "weights to start from: a run, a .weights.h5 or .keras file, or PyTorch's .safetensors, "

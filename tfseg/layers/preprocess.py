@@ -10,6 +10,9 @@ NORMALIZATIONS = {
     "imagenet": (False, (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
     "unit": (False, (0.0, 0.0, 0.0), (255.0, 255.0, 255.0)),
     "caffe": (True, (104.00699, 116.66877, 122.67892), (1.0, 1.0, 1.0)),
+    "symmetric": (False, (127.5, 127.5, 127.5), (127.5, 127.5, 127.5)),  # to -1..1
+    "efficientnet_lite": (False, (127.0, 127.0, 127.0), (128.0, 128.0, 128.0)),
+    "efficientnet_v2": (False, (128.0, 128.0, 128.0), (128.0, 128.0, 128.0)),
 }
 
 
@@ -38,8 +41,9 @@ class AtLeast(keras.layers.Layer):
 class Normalize(keras.layers.Layer):
     """RGB pixels in 0..255 -> what the encoder was trained on, float32.
 
-    `scheme`: "imagenet" (torchvision's mean and deviation), "unit" (/255) or "caffe" (BGR minus
-    mean). Exempt from autocast: pixels in bfloat16 would lose their last bits.
+    `scheme`: "imagenet" (torchvision's mean and deviation), "unit" (/255), "caffe" (BGR minus
+    mean), "symmetric" (-1 to 1), "efficientnet_lite" ((x - 127) / 128) or "efficientnet_v2"
+    ((x - 128) / 128). Exempt from autocast: pixels in bfloat16 would lose their last bits.
     """
 
     def __init__(self, scheme="imagenet", **kwargs):

@@ -8,9 +8,10 @@ from typing import Any
 
 import keras
 
-from tfseg.encoders import ENCODERS, encoder_layers, load_encoder_weights
+from tfseg.encoders import ENCODERS, encoder_layers, load_encoder_weights, normalized
+from tfseg.encoders.weights import found
 from tfseg.errors import UserError, unknown
-from tfseg.layers.preprocess import AtLeast, Normalize
+from tfseg.layers.preprocess import AtLeast
 from tfseg.models import (
     deconvnet,
     deeplab,
@@ -52,8 +53,8 @@ class Architecture:
     samples: int = 0
 
 
-DEEP_RESNETS = ("resnet50", "resnet101", "resnet152")
-TWO_RESNETS = ("resnet50", "resnet101")
+ANY = tuple(ENCODERS)
+DILATED = tuple(name for name, row in ENCODERS.items() if row.dilates)
 STEM = pspnet.KEYS  # zijundeng's spelling of a ResNet's first layers
 
 _LINKNET = "Chaurasia and Culurciello 2017, arXiv 1707.03718"
@@ -62,20 +63,14 @@ _SEGNET = "Badrinarayanan et al. 2015, arXiv 1511.00561"
 _LEARN = "LearnSegmentation (TensorFlow 1)"
 
 MODELS = {
-    "linknet": Architecture(
-        linknet.linknet, _LINKNET, ("resnet18", "resnet34", "resnet50"), linknet.KEYS
-    ),
-    "linknet_residual": Architecture(
-        linknet.linknet_residual, _LINKNET, ("resnet18", "resnet34", "resnet50"), linknet.KEYS
-    ),
-    "linknet_nobypass": Architecture(
-        linknet.linknet_nobypass, _LINKNET, ("resnet18", "resnet34", "resnet50"), linknet.KEYS
-    ),
-    "fcn32s": Architecture(fcn.fcn32s, _FCN, tuple(ENCODERS), fcn.KEYS),
-    "fcn16s": Architecture(fcn.fcn16s, _FCN, tuple(ENCODERS), fcn.KEYS),
-    "fcn8s": Architecture(fcn.fcn8s, _FCN, tuple(ENCODERS), fcn.KEYS),
+    "linknet": Architecture(linknet.linknet, _LINKNET, ANY, linknet.KEYS),
+    "linknet_residual": Architecture(linknet.linknet_residual, _LINKNET, ANY, linknet.KEYS),
+    "linknet_nobypass": Architecture(linknet.linknet_nobypass, _LINKNET, ANY, linknet.KEYS),
+    "fcn32s": Architecture(fcn.fcn32s, _FCN, ANY, fcn.KEYS),
+    "fcn16s": Architecture(fcn.fcn16s, _FCN, ANY, fcn.KEYS),
+    "fcn8s": Architecture(fcn.fcn8s, _FCN, ANY, fcn.KEYS),
     "fcn": Architecture(
-        fcn.fcn, f"{_FCN}, torchvision's", TWO_RESNETS, fcn.TORCHVISION_KEYS, output_stride=8
+        fcn.fcn, f"{_FCN}, torchvision's", DILATED, fcn.TORCHVISION_KEYS, output_stride=8
     ),
     "segnet": Architecture(segnet.segnet, _SEGNET),
     "segnet_basic": Architecture(segnet.segnet_basic, _SEGNET, output_stride=16),
@@ -104,37 +99,35 @@ MODELS = {
     "unet": Architecture(
         unet.unet,
         "Ronneberger et al. 2015, arXiv 1505.04597",
-        tuple(ENCODERS),
+        ANY,
         unet.KEYS,
         output_stride=16,
     ),
     "pspnet": Architecture(
-        pspnet.pspnet, "Zhao et al. 2016, arXiv 1612.01105", TWO_RESNETS, STEM, output_stride=8
+        pspnet.pspnet, "Zhao et al. 2016, arXiv 1612.01105", DILATED, STEM, output_stride=8
     ),
-    "gcn": Architecture(gcn.gcn, "Peng et al. 2017, arXiv 1703.02719", DEEP_RESNETS, gcn.KEYS),
+    "gcn": Architecture(gcn.gcn, "Peng et al. 2017, arXiv 1703.02719", ANY, gcn.KEYS),
     "duc": Architecture(
-        duc.duc, "Wang et al. 2017, arXiv 1702.08502", DEEP_RESNETS, STEM, output_stride=8
+        duc.duc, "Wang et al. 2017, arXiv 1702.08502", DILATED, STEM, output_stride=8
     ),
     "duc_hdc": Architecture(
-        duc.duc_hdc, "Wang et al. 2017, arXiv 1702.08502", DEEP_RESNETS, STEM, output_stride=8
+        duc.duc_hdc, "Wang et al. 2017, arXiv 1702.08502", DILATED, STEM, output_stride=8
     ),
     "deeplabv3": Architecture(
         deeplab.deeplabv3,
         "Chen et al. 2017, arXiv 1706.05587",
-        TWO_RESNETS,
+        DILATED,
         deeplab.KEYS,
         output_stride=8,
     ),
     "deeplabv3plus": Architecture(
         deeplab.deeplabv3plus,
         "Chen et al. 2018, arXiv 1802.02611",
-        TWO_RESNETS,
+        DILATED,
         deeplab.KEYS,
         output_stride=16,
     ),
-    "refinenet": Architecture(
-        refinenet.refinenet, "Lin et al. 2016, arXiv 1611.06612", DEEP_RESNETS
-    ),
+    "refinenet": Architecture(refinenet.refinenet, "Lin et al. 2016, arXiv 1611.06612", ANY),
 }
 
 
@@ -145,7 +138,7 @@ def build(
     encoder: str | None = None,
     encoder_weights: str | Path | None = None,
     input_shape: tuple[int | None, int | None, int] = (None, None, 3),
-    normalization: str | None = "imagenet",
+    normalization: str | None = "auto",
     **options: Any,
 ) -> keras.Model:
     """A segmentation network: RGB pixels in 0..255 (N, H, W, 3) -> float32 logits (N, H, W, K).
@@ -154,10 +147,13 @@ def build(
         name: one of `list_models()`.
         num_classes: K, void not counted.
         encoder: one of the network's encoders; its usual one where None.
-        encoder_weights: None for fresh ones, "imagenet" for torchvision's (fetched once, cached),
-            or the path of a `.safetensors` or `.pth` file with the encoder's PyTorch weights.
+        encoder_weights: None for fresh ones; "imagenet" for those of the encoder's row (fetched
+            once, cached); "auto" for these where they lie here or come within seconds, otherwise
+            fresh ones; or the path of a file with the encoder's weights.
         input_shape: (H, W, 3); None where any size from 32 up is to be taken.
-        normalization: "imagenet", "unit", "caffe", or None for pixels normalised already.
+        normalization: what pixels become: "auto" (what the encoder was trained on, or
+            "imagenet"), "imagenet", "unit", "caffe", "symmetric", "efficientnet_lite",
+            "efficientnet_v2"; None for pixels normalised already.
         options: the network's own: `output_stride` (8, 16, 32), `k`. `aux=True`, where a network
             has it, makes the outputs {"logits", "aux"}, for training.
 
@@ -169,14 +165,12 @@ def build(
         >>> model(np.zeros((1, 360, 480, 3), "uint8")).shape
         (1, 360, 480, 11)
     """
-    if name not in MODELS:
-        raise unknown("network", name, MODELS)
-    architecture, encoder = MODELS[name], _check_encoder(name, encoder, encoder_weights)
+    encoder, architecture = _check_encoder(name, encoder, encoder_weights), MODELS[name]
     _check_options(name, options)
     _check_shape(name, num_classes, input_shape)
     pixels = keras.Input(input_shape, dtype="float32", name="images")
     x = AtLeast(architecture.smallest, name="size")(pixels)
-    x = Normalize(normalization, name="normalize")(x) if normalization else x
+    x = normalized(x, normalization, encoder)
     options = {**options, "encoder": encoder} if encoder else options
     outputs = architecture.network(pixels, x, num_classes, **options)
     if isinstance(outputs, dict):
@@ -185,9 +179,20 @@ def build(
         outputs = _named_output(outputs, "logits")
     model = keras.Model(pixels, outputs, name=name)
     model.encoder_layers = encoder_layers(model)
-    if encoder_weights:
-        load_encoder_weights(model, encoder, encoder_weights, architecture.keys)
+    if (source := starting_weights(name, encoder, encoder_weights)) != "none":
+        load_encoder_weights(model, encoder, source, architecture.keys)
     return model
+
+
+def starting_weights(name: str, encoder: str | None, wanted: str | Path | None) -> str | Path:
+    """What a network's encoder starts from: "imagenet", "none" or a file; "auto" is settled here.
+
+    Prints a line where "auto" finds no weights of an encoder.
+    """
+    encoder = _check_encoder(name, encoder, wanted)
+    if wanted != "auto":
+        return wanted or "none"
+    return found(encoder, ENCODERS[encoder].weights) if encoder else "none"
 
 
 def list_models() -> list[str]:
@@ -207,6 +212,8 @@ def options_of(name):
 
 def _check_encoder(name, encoder, encoder_weights):
     """The encoder a network is built on, None where it has none of these."""
+    if name not in MODELS:
+        raise unknown("network", name, MODELS)
     encoders = MODELS[name].encoders
     if encoder is None:
         encoder = options_of(name).get("encoder")
@@ -214,9 +221,12 @@ def _check_encoder(name, encoder, encoder_weights):
         if not encoders:
             raise UserError(f"{name} has an encoder of its own; leave out --encoder={encoder}")
         if encoder in ENCODERS:
-            raise UserError(f"{name} has no encoder {encoder}; it has {', '.join(encoders)}")
+            families = ", ".join(sorted({ENCODERS[other].family for other in encoders}))
+            raise UserError(
+                f"{name} dilates its encoder, and {encoder} cannot be; take a {families}"
+            )
         raise unknown("encoder", encoder, encoders)
-    if encoder_weights and not encoder:
+    if encoder_weights not in (None, "auto", "none") and not encoder:
         raise UserError(
             f"--encoder_weights={encoder_weights}: {name} "
             + ("needs an encoder for that" if encoders else "has no encoder to load them into")

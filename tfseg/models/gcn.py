@@ -2,7 +2,7 @@
 
 from keras import layers
 
-from tfseg.encoders import encode
+from tfseg.encoders import encode, skip
 from tfseg.errors import UserError
 from tfseg.layers.blocks import conv
 from tfseg.layers.resize import ResizeLike
@@ -38,7 +38,7 @@ def gcn(pixels, x, num_classes, *, encoder="resnet50", k=7):
     f = encode(encoder, x)
     x = None
     for i, stride in enumerate((32, 16, 8, 4), 1):
-        score = _global_conv(f[f"stride{stride}"], num_classes, k, f"gcm{i}")
+        score = _global_conv(skip(f, stride), num_classes, k, f"gcm{i}")
         score = _boundary(score, f"brm{i}")
         if x is not None:
             x = layers.Add()([ResizeLike("aligned")(x, score), score])

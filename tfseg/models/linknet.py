@@ -2,7 +2,7 @@
 
 from keras import layers
 
-from tfseg.encoders import encode
+from tfseg.encoders import encode, skip
 from tfseg.layers.blocks import batch_norm, bn_relu, conv, transposed_conv
 from tfseg.layers.resize import ResizeLike
 
@@ -18,7 +18,7 @@ KEYS = (
 
 def _decoder(x, like, filters, stride, name, *, epsilon=1e-5, bias=False, init="torch"):
     """1×1 down to a quarter, 3×3 transposed to the size of `like`, 1×1 up."""
-    quarter, how = x.shape[-1] // 4, {"bias": bias, "init": init}
+    quarter, how = max(1, x.shape[-1] // 4), {"bias": bias, "init": init}
     x = conv(x, quarter, 1, **how, name=f"{name}.conv1.0")
     x = bn_relu(x, epsilon=epsilon, name=f"{name}.conv1.1")
     x = transposed_conv(
@@ -49,21 +49,26 @@ def _residual_decoder(x, like, filters, stride, name):
 
 
 def _decode(f, decoder, join, output_stride):
-    """The encoder's features from stride 32 up to 4; `join` takes in each feature passed."""
-    x = f["stride32"]
+    """The encoder's features from stride 32 up; `join` takes in each feature passed.
+
+    The last stage stays at stride 4 where the encoder has a max-pool's output there, as in the
+    paper; otherwise it goes on to stride 2.
+    """
+    x = skip(f, 32)
     stages = (
-        (4, f["stride16"], 2 if output_stride >= 32 else 1),
-        (3, f["stride8"], 2 if output_stride >= 16 else 1),
-        (2, f["stride4"], 2),
-        (1, f["pool"], 1),  # stays at stride 4
+        (4, skip(f, 16), 2 if output_stride >= 32 else 1),
+        (3, skip(f, 8), 2 if output_stride >= 16 else 1),
+        (2, skip(f, 4), 2),
+        (1, f["pool"], 1) if "pool" in f else (1, f["stride2"], 2),
     )
-    for stage, skip, stride in stages:
-        x = join(decoder(x, skip, skip.shape[-1], stride, f"decoder{stage}"), skip)
+    for stage, passed, stride in stages:
+        x = join(decoder(x, passed, passed.shape[-1], stride, f"decoder{stage}"), passed)
     return x
 
 
 def _head(x, f, pixels, num_classes, epsilon):
-    x = transposed_conv(x, 32, 3, padding=1, like=f["stride2"], bias=True, name="tp_conv1.0")
+    like, stride = f["stride2"], 2 if "pool" in f else 1
+    x = transposed_conv(x, 32, 3, stride=stride, padding=1, like=like, bias=True, name="tp_conv1.0")
     x = bn_relu(x, name="tp_conv1.1")
     x = conv(x, 32, 3, bias=True, init="torch", name="conv2.0")
     x = bn_relu(x, epsilon=epsilon, name="conv2.1")

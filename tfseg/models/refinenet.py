@@ -2,7 +2,7 @@
 
 from keras import layers
 
-from tfseg.encoders import encode
+from tfseg.encoders import encode, skip
 from tfseg.layers.blocks import conv
 from tfseg.layers.resize import ResizeLike
 
@@ -35,7 +35,7 @@ def refinenet(pixels, x, num_classes, *, encoder="resnet50"):
     f = encode(encoder, x)
     coarser = None
     for stage, stride in enumerate((32, 16, 8, 4), 1):
-        x, filters = f[f"stride{stride}"], 512 if stage == 1 else 256
+        x, filters = skip(f, stride), 512 if stage == 1 else 256
         x = layers.Dropout(0.5)(x) if stage <= 2 else x
         x = _conv(x, filters, f"p_ims1d2_outl{stage}_dimred")
         x = _residual_units(x, 2, f"adapt_stage{stage}_b")

@@ -2,7 +2,7 @@
 
 from keras import layers
 
-from tfseg.encoders import ENCODERS, encode
+from tfseg.encoders import ENCODERS, encode, skip
 from tfseg.layers.blocks import bn_relu, conv, transposed_conv
 from tfseg.layers.resize import ResizeLike
 
@@ -54,15 +54,11 @@ def _two_convs(x, filters, names):
 
 def _unet_on_encoder(pixels, x, num_classes, encoder):
     f = encode(encoder, x)
-
-    def skip(stride):
-        return f.get(f"skip{stride}", f.get(f"stride{stride}"))
-
-    x = skip(32)
+    x = skip(f, 32)
     if ENCODERS[encoder].center:
         x = _two_convs(x, x.shape[-1], ("decoder.center.0", "decoder.center.1"))
     for i, (filters, stride) in enumerate(zip(DECODER, (16, 8, 4, 2), strict=False)):
-        x = _block(x, skip(stride), filters, f"decoder.blocks.{i}")
+        x = _block(x, skip(f, stride), filters, f"decoder.blocks.{i}")
     x = ResizeLike("nearest")(x, pixels)  # no skip at full resolution
     x = _block(x, None, DECODER[-1], "decoder.blocks.4")
     return conv(x, num_classes, 3, bias=True, init="torch", name="segmentation_head.0")

@@ -14,6 +14,7 @@ from tfseg.data.pipeline import evaluation_batches, training_batches
 from tfseg.errors import UserError
 from tfseg.evaluation.score import score_network
 from tfseg.labels import Labels
+from tfseg.models import starting_weights
 from tfseg.networks import check_labels, load_checkpoint, load_run, logits_alone, precision
 from tfseg.prediction.engine import Engine
 from tfseg.records import truth
@@ -84,7 +85,16 @@ def _resolved(config, records):
         pixel_range=_pixel_range(config, records),
         crop_size=crop,
         batch_size=batch,
+        encoder_weights=_encoder_weights(config),
         precision=devices.resolve_precision(config.precision),
+    )
+
+
+def _encoder_weights(config):
+    """Of a checkpoint that a run starts from, the encoder is its own."""
+    unsaid = config.checkpoint and config.encoder_weights == "auto"
+    return (
+        "none" if unsaid else starting_weights(config.model, config.encoder, config.encoder_weights)
     )
 
 

@@ -1,0 +1,210 @@
+"""Makes parity cases: a reference network with weights by rule, and what it answers.
+
+Wants PyTorch and the package of the reference, which tfseg itself does not need:
+
+    python tests/parity/make.py encoder_efficientnet_lite0   # or several, or none for all
+
+A new case is a row in CASES and a row in `PARITY` of tests/helpers/networks.py.
+"""
+
+import json
+import math
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import rule
+import torch
+
+SIZE = (64, 96)
+PIXELS = {  # mean and deviation on pixels in 0..255
+    "imagenet": ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
+    "efficientnet_lite": ((127,) * 3, (128,) * 3),
+}
+
+
+@dataclass
+class Case:
+    """A reference.
+
+    Attributes:
+        make: -> a PyTorch module, and a function of it and an image -> outputs by name, NCHW.
+        note: where the reference comes from.
+        strides: output -> every how many rows and columns of it are kept, 1 where not said.
+        gain: of the convolutions' weights; larger where activations are to reach a limit.
+    """
+
+    make: object
+    note: str
+    strides: dict
+    normalization: str = "imagenet"
+    seed: int = 0
+    gain: float = 1.0
+
+
+def _same_padding(module):
+    """Lets the package's convolutions take any size: theirs is fixed when they are built."""
+    from efficientnet_lite_pytorch.utils import Conv2dStaticSamePadding
+
+    def forward(self, x):
+        pads = []
+        for side, kernel, stride in zip(
+            x.shape[-2:], self.weight.shape[-2:], self.stride, strict=True
+        ):
+            total = max((math.ceil(side / stride) - 1) * stride + kernel - side, 0)
+            pads = [total // 2, total - total // 2, *pads]
+        x = torch.nn.functional.pad(x, pads)
+        return torch.nn.functional.conv2d(x, self.weight, None, self.stride, 0, 1, self.groups)
+
+    Conv2dStaticSamePadding.forward = forward
+    return module
+
+
+def efficientnet_lite(name, last):
+    """`last`: stride -> the number of its last block."""
+
+    def make():
+        from efficientnet_lite_pytorch import EfficientNet
+
+        module = _same_padding(EfficientNet.from_name(name))
+        for head in ("_conv_head", "_bn1", "_fc"):
+            delattr(module, head)
+        return module, features
+
+    def features(module, x):
+        x, found = module._swish(module._bn0(module._conv_stem(x))), {}
+        for i, block in enumerate(module._blocks):
+            x = block(x)
+            found |= {f"stride{stride}": x for stride, end in last.items() if end == i}
+        return found
+
+    return make
+
+
+def residual(source, name, **options):
+    """A ResNet of torchvision, timm or smp: its stages' outputs."""
+
+    def make():
+        if source == "timm":
+            import timm
+
+            module = timm.create_model(name, num_classes=0, **options)
+        elif source == "smp":
+            from segmentation_models_pytorch.encoders import get_encoder
+
+            module = get_encoder(name, weights=None)
+        else:
+            import torchvision
+
+            module = getattr(torchvision.models, name)(weights=None, **options)
+            del module.fc
+        return module, features
+
+    def features(module, x):
+        if source == "smp":
+            return {f"stride{2 << i}": f for i, f in enumerate(module(x)[2:], 1)}
+        x = (
+            module.maxpool(module.relu(module.bn1(module.conv1(x))))
+            if source != "timm"
+            else (module.maxpool(module.act1(module.bn1(module.conv1(x)))))
+        )
+        found = {}
+        for i, stage in enumerate((module.layer1, module.layer2, module.layer3, module.layer4), 1):
+            found[f"stride{2 << i}"] = x = stage(x)
+        return found
+
+    return make
+
+
+def regnet(name):
+    def make():
+        import torchvision
+
+        module = getattr(torchvision.models, name)(weights=None)
+        del module.fc
+        return module, features
+
+    def features(module, x):
+        found = {"stride2": (x := module.stem(x))}
+        for i, stage in enumerate(module.trunk_output.children(), 1):
+            found[f"stride{2 << i}"] = x = stage(x)
+        return found
+
+    return make
+
+
+KEPT = {"stride2": 4, "stride4": 4, "stride8": 2}
+CASES = {
+    "encoder_resnext50_32x4d": Case(
+        residual("torchvision", "resnext50_32x4d"), "torchvision; outputs of layer1..layer4", KEPT
+    ),
+    "encoder_resnext50_32x4d_dilated": Case(
+        residual(
+            "torchvision", "resnext50_32x4d", replace_stride_with_dilation=[False, True, True]
+        ),
+        "torchvision, replace_stride_with_dilation=[False, True, True]; outputs of layer1..layer4",
+        dict.fromkeys(("stride4", "stride8", "stride16", "stride32"), 4),
+    ),
+    "encoder_wide_resnet50_2": Case(
+        residual("torchvision", "wide_resnet50_2"), "torchvision; outputs of layer1..layer4", KEPT
+    ),
+    "encoder_seresnet50": Case(
+        residual("timm", "seresnet50"), "timm; outputs of layer1..layer4", KEPT
+    ),
+    "encoder_se_resnet50": Case(
+        residual("smp", "se_resnet50"), "smp's encoder; outputs at strides 4..32", KEPT
+    ),
+    "encoder_se_resnext50_32x4d": Case(
+        residual("smp", "se_resnext50_32x4d"), "smp's encoder; outputs at strides 4..32", KEPT
+    ),
+    "encoder_regnet_y_400mf": Case(regnet("regnet_y_400mf"), "torchvision", KEPT),
+    "encoder_regnet_x_400mf": Case(regnet("regnet_x_400mf"), "torchvision", KEPT),
+    "encoder_efficientnet_lite0": Case(
+        efficientnet_lite("efficientnet-lite0", {2: 0, 4: 2, 8: 4, 16: 10, 32: 15}),
+        "efficientnet_lite_pytorch 0.1.0, outputs of the last block at each stride",
+        {"stride2": 4, "stride4": 2},
+        "efficientnet_lite",
+        gain=2.0,
+    ),
+    "encoder_efficientnet_lite4": Case(
+        efficientnet_lite("efficientnet-lite4", {2: 0, 4: 4, 8: 8, 16: 20, 32: 29}),
+        "efficientnet_lite_pytorch 0.1.0, outputs of the last block at each stride",
+        {"stride2": 4, "stride4": 2},
+        "efficientnet_lite",
+        gain=2.0,
+    ),
+}
+
+
+def make(name, folder=Path(__file__).parent):
+    """Writes a case's two files."""
+    row = CASES[name]
+    torch.manual_seed(0)
+    module, answer = row.make()
+    state = module.state_dict()
+    case = {
+        "name": name, "seed": row.seed, "gain": row.gain, "size": SIZE,
+        "normalization": row.normalization, "classes": 11, "note": row.note,
+        "parameters": sum(p.numel() for p in module.parameters()),
+        "keys": [[key, list(value.shape)] for key, value in state.items()],
+    }  # fmt: skip
+    weights = {key: torch.from_numpy(np.array(v)) for key, v in rule.state_dict(case).items()}
+    module.load_state_dict(weights)
+    module.eval()
+    mean, deviation = (np.array(v, np.float32) for v in PIXELS[row.normalization])
+    pixels = (rule.image(case).astype(np.float32) - mean) / deviation
+    with torch.no_grad():
+        outputs = answer(module, torch.from_numpy(pixels.transpose(0, 3, 1, 2)))
+    arrays = {key: value.numpy().transpose(0, 2, 3, 1) for key, value in outputs.items()}
+    steps = {key: row.strides.get(key, 1) for key in arrays}
+    case["outputs"] = {k: {"shape": a.shape, "stride": steps[k]} for k, a in arrays.items()}
+    kept = {key: array[:, :: steps[key], :: steps[key]] for key, array in arrays.items()}
+    (folder / f"{name}.json").write_text(json.dumps(case, separators=(",", ":")))
+    np.savez_compressed(folder / f"{name}.npz", **kept)
+    print(name, {key: float(np.abs(array).max()) for key, array in arrays.items()})
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or CASES:
+        make(name)

