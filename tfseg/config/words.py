@@ -28,6 +28,6 @@ NORMALIZATIONS = (
 OUTPUT_STRIDE = "dilate the encoder instead of striding further; the network's own by default"
 INSTEAD = "in place of --run, with --checkpoint: "
 CHECKPOINT = (
-    "weights: a run, or a file of Keras (.weights.h5, .keras) or PyTorch (.safetensors, .pth, ...); "
-    "the run's best by default"
+    "weights: a run, or a file of Keras (.weights.h5, .keras) or PyTorch (.safetensors, .pth, "
+    "...); the run's best by default"
 )
