@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from faults import conversions, files
+from faults import files
 from helpers.records import digest
 from helpers.small import few_streets
 
@@ -89,14 +89,6 @@ def test_a_kept_shard_that_is_damaged_is_written_anew(tmp_path, format):
     records = open_records(folder)
     assert [records.splits["train"].about(i)[0] for i in range(3)] == [f.id for f in wanted]
     assert np.isin(records.splits["train"].frame(1)[1], [*range(11), 255]).all()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("format", conversions.FORMATS)
-def test_killed_conversions(format):
-    kills, failures = conversions.run(format, count=12, seed=14)
-    assert kills == 12
-    assert not failures
 
 
 @pytest.mark.slow

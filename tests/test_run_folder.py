@@ -7,11 +7,10 @@ import shutil
 import signal
 import time
 
-import h5py
 import numpy as np
 import pytest
 from helpers import tiny
-from helpers.tiny import config
+from helpers.tiny import config, newest
 
 from tfseg.config import TrainConfig
 from tfseg.errors import UserError
@@ -27,16 +26,6 @@ FLAGS = ("--model=tiny", "--gpu=-1", "--batch_size=2", "--precision=float32", "-
 def whole(records, tmp_path_factory):
     """A run of two epochs that nothing disturbed."""
     return train(config(records, tmp_path_factory.mktemp("whole") / "run"))
-
-
-def newest(folder):
-    """Every array of the newest checkpoint."""
-    run, arrays = RunFolder(folder), {}
-    with h5py.File(run.checkpoints / run.last()["weights"]) as file:
-        file.visititems(
-            lambda name, item: arrays.update({name: item[()]}) if hasattr(item, "shape") else None
-        )
-    return arrays
 
 
 def assert_same(folder, other):

@@ -6,39 +6,106 @@ Each kind runs in a process of its own: kills and full disks fork before TensorF
 import argparse
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-KINDS = ("kills", "disks")
-MANY = 10**9
+BATCH = 50  # tries between two looks at the clock
+
+
+def kills(count, seed):
+    """`convert`, `train`, `export` and `predict`, killed."""
+    from faults import kills
+
+    return kills.run(count, seed)
+
+
+def disks(count, seed):
+    """The same on disks that fill up."""
+    from faults import disks
+
+    return disks.run(count, seed)
+
+
+def records(count, seed):
+    """Records with flipped bits, cut, or with odd metadata."""
+    from faults import files
+
+    return files.run(files.KINDS, count, seed)
+
+
+def raw(count, seed):
+    """Raw data sets of every kind, damaged."""
+    from faults import files
+
+    return files.run(files.RAW, count, seed)
+
+
+def checkpoints(count, seed):
+    """Checkpoints of every kind, damaged."""
+    from faults import checkpoints
+
+    return checkpoints.run(count, seed)
+
+
+def requests(count, seed):
+    """Requests to a server, mutated."""
+    import tempfile
+
+    from helpers.serving import Server
+    from helpers.small import few_streets
+    from helpers.tiny import config
+
+    import tfseg
+    from faults import requests
+    from tfseg.records.convert import convert
+    from tfseg.training.fit import train
+
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place, "records")
+        convert(few_streets(), None, folder, size=(48, 64))
+        run = train(config(folder, Path(place, "run"), model="linknet", epochs=1))
+        export = tfseg.export(run=run, output=Path(place, "linknet", "1"))
+        server = Server(export.parent)
+        try:
+            return requests.run(("127.0.0.1", server.port), count, seed, server.log)
+        finally:
+            server.process.kill()
+
+
+KINDS = {work.__name__: work for work in (kills, disks, records, raw, checkpoints, requests)}
 
 
 def main():
     """Runs the kinds that are asked for; exit code 1 where one failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
-    parser.add_argument("kinds", nargs="*", default=KINDS, help=f"of {', '.join(KINDS)}; all")
+    parser.add_argument("kinds", nargs="*", help=f"{', '.join(KINDS)}; all by default")
     parser.add_argument("--minutes", type=float, help="for all kinds together")
-    parser.add_argument("--count", type=int, default=MANY, help="tries of each kind")
+    parser.add_argument("--count", type=int, help="tries of each kind")
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
-    if asked.minutes is None and asked.count == MANY:
-        parser.error("give --minutes or --count")
-    share = asked.minutes and asked.minutes / len(asked.kinds)
-    if len(asked.kinds) == 1:
-        sys.exit(_run(asked.kinds[0], asked.count, asked.seed, share))
-    flags = [f"--seed={asked.seed}", f"--count={asked.count}"]
-    flags += [f"--minutes={share}"] if share else []
-    again = [sys.executable, "-m", "tests.faults", *flags]
-    sys.exit(max(subprocess.run([*again, kind]).returncode for kind in asked.kinds))
+    if (asked.minutes is None) == (asked.count is None) or set(asked.kinds) - KINDS.keys():
+        parser.error(f"give --minutes or --count, and kinds of {', '.join(KINDS)}")
+    kinds = asked.kinds or list(KINDS)
+    minutes = asked.minutes and asked.minutes / len(kinds)
+    if len(kinds) == 1:
+        sys.exit(_run(KINDS[kinds[0]], asked.count, asked.seed, minutes))
+    amount = f"--minutes={minutes}" if minutes else f"--count={asked.count}"
+    again = [sys.executable, "-m", "tests.faults", f"--seed={asked.seed}", amount]
+    sys.exit(max(subprocess.run([*again, kind]).returncode for kind in kinds))
 
 
-def _run(kind, count, seed, minutes):
-    from importlib import import_module
-
-    report = import_module(f"faults.{kind}").run(count, seed, minutes=minutes)
-    print(report)
-    return bool(report.failures)
+def _run(work, count, seed, minutes):
+    """1 where something failed; without a count, batches of other seeds until the time is over."""
+    end, failed = time.monotonic() + 60 * (minutes or 0), 0
+    while True:
+        report = work(count or BATCH, seed)
+        print(report, flush=True)
+        failed |= bool(report.failures)
+        if time.monotonic() > end:
+            return failed
+        seed += 1
 
 
 if __name__ == "__main__":
