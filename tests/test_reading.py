@@ -196,5 +196,5 @@ def test_verify_finds_the_changed_shard(tmp_path, format):
     assert line.endswith("is damaged (its checksum is off); convert again")
     if format == "tfrecord":
         file.unlink()
-        with pytest.raises(UserError, match="is missing"):
+        with pytest.raises(UserError, match="is missing; put it there"):
             open_records(tmp_path)
