@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import tensorflow as tf
 from tqdm import tqdm
 
+from tfseg.atomic import full_disk
 from tfseg.errors import UserError
 from tfseg.records.example import decode, decode_about
 from tfseg.records.metadata import MEND
@@ -22,6 +23,8 @@ def naming_corrupt(*splits):
     try:
         yield
     except tf.errors.ResourceExhaustedError as error:
+        if full_disk(error):
+            raise UserError(f"could not write: {_short(error)}; free some space") from None
         raise UserError(
             f"out of memory ({_short(error)}); lower --batch_size or --crop_size"
         ) from None

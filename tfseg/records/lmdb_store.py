@@ -4,9 +4,11 @@ Beside the examples lie their CRC32C (`CHECKSUMS`: four bytes each, and four for
 the metadata, so that an example's value is what TFDS serializes and nothing else.
 """
 
+import errno
 import hashlib
 import itertools
 import json
+import os
 import shutil
 import struct
 from contextlib import contextmanager
@@ -23,6 +25,7 @@ from tfseg.records.stored import read_example
 # These sort behind every example's key.
 CHECKSUMS, METADATA = b"__checksums__", b"__metadata__"
 BATCH = 32  # examples a transaction
+LITTLE = 1 << 20  # bytes: so little room is no room
 NOTHING = (0, 0)  # the place of an example that lay on a damaged page
 
 
@@ -71,6 +74,9 @@ def _writing(folder, **options):
         with lmdb.open(str(folder), lock=False, **options) as environment:
             yield environment
     except lmdb.Error as error:
+        # liblmdb calls a write that was cut short, as on a full disk, an I/O error.
+        if shutil.disk_usage(folder).free < LITTLE:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder)) from None
         raise OSError(None, str(error), str(folder)) from None
 
 
