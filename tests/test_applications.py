@@ -10,6 +10,7 @@ from tfseg.catalog import flops, parameters
 from tfseg.encoders import ENCODERS
 from tfseg.encoders.rows_keras import KERAS
 from tfseg.errors import UserError
+from tfseg.exporting.folding import fold
 from tfseg.models import starting_weights
 
 APPLICATIONS = [
@@ -124,12 +125,25 @@ def test_networks_on_them_are_saved(encoder, tmp_path):
     np.testing.assert_array_equal(other(images), logits)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("encoder", ["mobilenet_v3_small", "convnext_tiny", "resnext50_32x4d"])
-def test_networks_on_them_are_exported(encoder, tmp_path):
-    model, images = tfseg.build("fcn8s", 3, encoder=encoder), pictures(64, 65)
-    logits = model(images)
-    model.export(tmp_path / "saved", verbose=False)
+@pytest.mark.parametrize(
+    "encoder",
+    [
+        "efficientnet_lite0",
+        *(
+            pytest.param(e, marks=pytest.mark.slow)
+            for e in ("regnet_y_400mf", "mobilenet_v3_small")
+        ),
+        *(pytest.param(e, marks=pytest.mark.slow) for e in ("convnext_tiny", "xception")),
+    ],
+)
+def test_networks_on_new_layers_are_exported(encoder, tmp_path):
+    """Folded, as `export` does it: no batch normalisation is left behind a convolution."""
+    model, images = tfseg.build("fcn32s", 3, encoder=encoder), pictures(64, 65)
+    shake(model)
+    logits, folded = model(images), fold(model)
+    left = [layer for layer in folded.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    assert not left
+    folded.export(tmp_path / "saved", verbose=False)
     served = tf.saved_model.load(str(tmp_path / "saved"))
     answer = served.serve(tf.constant(images))
     np.testing.assert_allclose(answer, logits, atol=1e-5 * np.abs(logits).max())

@@ -191,7 +191,7 @@ def package(tmp_path, monkeypatch):
 def test_weights_of_an_installed_package_load(package):
     folder, state = package
     model = tfseg.build("unet", 3, encoder="efficientnet_lite0", encoder_weights="imagenet")
-    layer = model.get_layer("_blocks.3._depthwise_conv")
+    layer = model.get_layer("blocks.3.depthwise_conv")
     wanted = state["_blocks.3._depthwise_conv.weight"].transpose(2, 3, 0, 1)
     np.testing.assert_array_equal(layer.kernel, wanted)
     (folder / "lite.safetensors").write_bytes(b"other")
@@ -258,5 +258,5 @@ def test_a_run_writes_out_what_it_started_from(records, package, tmp_path):
     )
     run = RunFolder(train(config))
     assert run.config().encoder_weights == "imagenet"
-    kernel = load_run(run).model.get_layer("_conv_stem").kernel
+    kernel = load_run(run).model.get_layer("conv_stem").kernel
     np.testing.assert_array_equal(kernel, package[1]["_conv_stem.weight"].transpose(2, 3, 1, 0))

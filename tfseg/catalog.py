@@ -151,7 +151,7 @@ def _stage_key(name, shape):
     name = re.sub(r"^(?:de|)bn(?=\d)", lambda m: m[0].replace("bn", "conv"), name)
     name = re.sub(r"^(conv\d|deconv\d)_\d(_D)?.*", r"\1\2", name)
     name = re.sub(r"^((?:down|up)\d)_.*", r"\1", name)
-    throughout = name in ("features", "_blocks", "encoder", "trunk_output")
+    throughout = name in ("features", "blocks", "encoder", "trunk_output")
     return name, shape[0] if throughout else None
 
 

@@ -1,6 +1,6 @@
 """EfficientNet-Lite encoders (Tan and Le 2019, arXiv 1905.11946, made for int8): ReLU6 in place of
 swish, no squeeze-and-excitation, a stem and ends that do not grow. TensorFlow's padding; names as
-in the PyTorch package `efficientnet_lite_pytorch`.
+in the PyTorch package `efficientnet_lite_pytorch`, without the underscores that they begin with.
 """
 
 import math
@@ -34,7 +34,7 @@ def _flat_numbering(mapping):
             place, part, rest = match.groups()
             # The first block does not grow: its first convolution is the depthwise one.
             part = (TIMM_FIRST if place == "0.0" else TIMM).get(part, part)
-            key = f"_blocks.{number[place]}.{part}{rest}"
+            key = f"blocks.{number[place]}.{part}{rest}"
         named[key] = array
     return named
 
@@ -47,22 +47,17 @@ def _without_classifier(mapping):
     return {key: array for key, array in mapping.items() if not re.match(CLASSIFIER, key)}
 
 
-TIMM_FIRST = {
-    "conv_dw": "_depthwise_conv",
-    "bn1": "_bn1",
-    "conv_pw": "_project_conv",
-    "bn2": "_bn2",
-}
+TIMM_FIRST = {"conv_dw": "depthwise_conv", "conv_pw": "project_conv"}
 TIMM = {
-    "conv_pw": "_expand_conv", "bn1": "_bn0", "conv_dw": "_depthwise_conv", "bn2": "_bn1",
-    "conv_pwl": "_project_conv", "bn3": "_bn2",
+    "conv_pw": "expand_conv", "bn1": "bn0", "conv_dw": "depthwise_conv", "bn2": "bn1",
+    "conv_pwl": "project_conv", "bn3": "bn2",
 }  # fmt: skip
 CLASSIFIER = r"_?(conv_head|fc|classifier)\.|_bn1\.|bn2\."
 KEYS = (
     _without_classifier,
     _flat_numbering,
-    (r"^conv_stem\.", "_conv_stem."),
-    (r"^bn1\.", "_bn0."),
+    (r"^bn1\.", "bn0."),  # timm's
+    (r"(^|\.)_", r"\1"),  # the package's: TensorFlow has no scopes that begin so
 )
 
 
@@ -75,12 +70,12 @@ def _block(x, growth, kernel, stride, dilation, filters, name):
     """1×1 up to `growth` times the channels, depthwise, 1×1 down to `filters`; a shortcut."""
     y = x
     if growth > 1:
-        y = conv(y, growth * x.shape[-1], 1, name=f"{name}._expand_conv")
-        y = _norm(y, f"{name}._bn0")
-    y = depthwise(y, kernel, stride=stride, dilation=dilation, name=f"{name}._depthwise_conv")
-    y = _norm(y, f"{name}._bn1")
-    y = conv(y, filters, 1, name=f"{name}._project_conv")
-    y = _norm(y, f"{name}._bn2", rectified=False)
+        y = conv(y, growth * x.shape[-1], 1, name=f"{name}.expand_conv")
+        y = _norm(y, f"{name}.bn0")
+    y = depthwise(y, kernel, stride=stride, dilation=dilation, name=f"{name}.depthwise_conv")
+    y = _norm(y, f"{name}.bn1")
+    y = conv(y, filters, 1, name=f"{name}.project_conv")
+    y = _norm(y, f"{name}.bn2", rectified=False)
     return layers.Add()([x, y]) if stride == 1 and filters == x.shape[-1] else y
 
 
@@ -93,8 +88,8 @@ def efficientnet_lite(x, width=1.0, depth=1.0, *, output_stride=32, dilations=No
             first and the last stage as many blocks.
         output_stride, dilations: as of `resnet`, which counts the stages at strides 4 to 32.
     """
-    x = conv(x, STEM, 3, stride=2, padding="same", name="_conv_stem")
-    x = _norm(x, "_bn0")
+    x = conv(x, STEM, 3, stride=2, padding="same", name="conv_stem")
+    x = _norm(x, "bn0")
     features, stride, index = {}, 2, 0
     for number, (blocks, kernel, step, growth, channels) in enumerate(STAGES):
         if 0 < number < len(STAGES) - 1:
@@ -103,7 +98,7 @@ def efficientnet_lite(x, width=1.0, depth=1.0, *, output_stride=32, dilations=No
         rates = dilations_of(stride, blocks, output_stride, dilations, strided=step > 1)
         for i, (rate, _) in enumerate(rates):
             strided = step if i == 0 and stride <= output_stride else 1
-            name, filters = f"_blocks.{index}", scaled(channels, width)
+            name, filters = f"blocks.{index}", scaled(channels, width)
             x = _block(x, growth, kernel, strided, rate, filters, name)
             index += 1
         features[f"stride{stride}"] = x
