@@ -225,7 +225,7 @@ def test_a_sum_of_losses(batch):
     ("text", "message"),
     [
         ("dise", "unknown loss 'dise'; did you mean dice?"),
-        ("cross_entropy+", "unknown loss ''; there are: cross_entropy, dice, focal, lovasz"),
+        ("cross_entropy+", "unknown loss ''; there are: cross_entropy, dice, focal, lovasz, ohem"),
         ("half*dice", "loss=half*dice: 'half' is no factor above 0; as in 0.5*dice"),
         ("nan*dice", "loss=nan*dice: 'nan' is no factor above 0; as in 0.5*dice"),
     ],

@@ -286,7 +286,7 @@ def test_the_same_numbers_under_jax():
         (lambda: tfseg.build("unet", 3, encoder_weights="imagenet"), "unet needs an encoder"),
         (lambda: tfseg.build("linknet", 3, output_stride=4), "choose one of 8, 16, 32"),
         (lambda: tfseg.build("deeplabv3", 3, output_stride=32), "choose one of 8, 16"),
-        (lambda: tfseg.build("fcn8s", 3, output_stride=8), "with 8 and 16: efficientnet_lite"),
+        (lambda: tfseg.build("fcn8s", 3, output_stride=8), "families with 8 and 16: conv"),
         (lambda: tfseg.build("gcn", 3, k=8), "odd number"),
         (lambda: tfseg.build("linknet", 3, normalization="image"), "did you mean imagenet"),
         (lambda: tfseg.build("linknet", 3, input_shape=(16, 64, 3)), "needs 32 pixels a side"),

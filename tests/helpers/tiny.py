@@ -25,7 +25,8 @@ def tiny(pixels, x, num_classes):
     return layers.Conv2D(num_classes, 1, name="classifier")(x)
 
 
-MODELS["tiny"] = Architecture(tiny, "tests", output_stride=1)
+NAME = "tiny"
+MODELS[NAME] = Architecture(tiny, "tests", output_stride=1)
 
 ENVIRONMENT = {
     **os.environ,
@@ -35,7 +36,7 @@ ENVIRONMENT = {
 }
 
 
-SETTINGS = {**SMALL, "model": "tiny", "epochs": 2, "pictures": 0, "loss": "lovasz"}
+SETTINGS = {**SMALL, "model": NAME, "epochs": 2, "pictures": 0, "loss": "lovasz"}
 
 
 def config(records, folder, **changes):
