@@ -142,7 +142,11 @@ def stop_in_validation(records, folder, kind, monkeypatch, **changes):
     return stopped.value
 
 
-@pytest.mark.parametrize("changes", [{}, {"ema": 0.5}], ids=["plain", "averaged"])
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"ema": 0.5}, {"ema": 0.5, "precision": "mixed_float16"}],
+    ids=["plain", "averaged", "averaged in mixed_float16"],
+)
 def test_stopped_in_its_validation_it_validates_when_it_goes_on(
     records, tmp_path, monkeypatch, changes
 ):

@@ -60,8 +60,8 @@ class TrainConfig(Config):
     normalization: str = flag("auto", NORMALIZATION, choices=NORMALIZATIONS)
     checkpoint: Path = flag(
         None,
-        "weights to start from: a run, a .weights.h5 or .keras file, or PyTorch's .safetensors, "
-        ".pth or .pt",
+        "weights to start from: a run, or a file of Keras (.weights.h5, .keras) or PyTorch "
+        "(.safetensors, .pth, ...)",
         Path,
     )
     skip_head: bool = flag(False, "start from a --checkpoint for other classes", switch)
