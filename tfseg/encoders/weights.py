@@ -148,7 +148,7 @@ def found(encoder: str, weights: Weights | Package | Keras | None) -> str:
             raise UserError("no public table pins ImageNet weights of it")
         fetch(weights)
     except UserError as error:
-        reason = str(error).partition("encoder_weights=imagenet: ")[2] or error
+        reason = error.typed.partition("--encoder_weights=imagenet: ")[2] or error
         print(f"{encoder} starts from scratch: {reason}")
         return "none"
     return "imagenet"
