@@ -13,6 +13,7 @@ REGISTERED = (
     "layers.bilinear",
     "layers.dilation",
     "layers.gate",
+    "layers.gelu",
     "layers.grouped",
     "layers.local_response",
     "layers.padding",

@@ -9,6 +9,7 @@ from keras import layers
 
 from tfseg.layers.batch_norm import BatchNormalization
 from tfseg.layers.dilation import DilatedConv2D
+from tfseg.layers.gelu import Gelu
 from tfseg.layers.scale import Scale
 
 PREFIX = "encoder."
@@ -36,6 +37,8 @@ def renewed(layer: Any, name: str, **changes: Any) -> list[Any]:
         return [BatchNormalization(layer.epsilon, name=name, dtype=config["dtype"])]
     if type(layer).__name__ == "LayerScale":
         return [Scale(layer.init_values, name=name, dtype=config["dtype"])]
+    if isinstance(layer, layers.Activation) and layer.activation is keras.activations.gelu:
+        return [Gelu(name=name, dtype=config["dtype"])]
     if isinstance(layer, layers.SeparableConv2D):
         return _separated(layer, config)
     if isinstance(layer, layers.Conv2D) and layer.groups > 1:
