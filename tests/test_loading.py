@@ -10,7 +10,7 @@ from torch_files import make
 import tfseg
 from tfseg.checkpoints import save_weights
 from tfseg.cli import main
-from tfseg.config import NetworkConfig
+from tfseg.config import ExportConfig
 from tfseg.errors import UserError
 from tfseg.networks import find_network, load_checkpoint
 from tfseg.weights import load_state_dict
@@ -139,4 +139,4 @@ def test_every_command_loads_what_train_loads(run, records, tmp_path):
     main(["export", *flags, f"--output={tmp_path / 'exported' / '1'}"])
     main(["test", "--model=linknet", f"--checkpoint={run}", *figures])  # a run is its best
     with pytest.raises(UserError, match=r"best.weights.h5 does not fit linknet: .*wanted \(.*21"):
-        find_network(NetworkConfig(model="linknet", checkpoint=best, dataset="voc2012"))
+        find_network(ExportConfig(model="linknet", checkpoint=best, dataset="voc2012"))

@@ -49,9 +49,9 @@ def file(path: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
-def remove_partials(folder: Path) -> None:
-    """Removes the temporary files that a kill left in a folder which nobody writes to now."""
-    for partial in folder.glob(".????????.*"):
+def remove_partials(folder: Path, name: str = "*") -> None:
+    """Removes the temporary files of `name` that a kill left, where nobody writes it now."""
+    for partial in folder.glob(f".????????.{name}"):
         if _PARTIAL.match(partial.name):
             partial.unlink()
 

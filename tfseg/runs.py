@@ -18,6 +18,7 @@ from tfseg.labels import Labels, read_labels
 
 BEST = "best.weights.h5"  # weights alone; the best on val, averaged where --ema is on
 LOCK = ".lock"
+WRITTEN = ("config.json", "labels.json", "results.json")  # by training alone
 STEP = re.compile(r"step-(\d{7,})\.weights\.h5")
 
 
@@ -65,6 +66,8 @@ class RunFolder:
         try:
             with atomic.held(self.path / LOCK, busy):
                 atomic.remove_partials(self.checkpoints)
+                for name in WRITTEN:
+                    atomic.remove_partials(self.path, name)
                 yield
         finally:
             with suppress(OSError):  # where nothing was written
