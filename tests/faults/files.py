@@ -139,7 +139,9 @@ def _outcome(data_set, folder, path, way):
     try:
         return data_set.use(folder, path, way), ""
     except UserError as error:
-        if "\n" in error.typed or not (str(folder) in error.typed or path.name in error.typed):
+        if "\n" in error.typed or not (
+            str(folder.parent) in error.typed or path.name in error.typed
+        ):
             return "failed", f"not one line that names the file: {error.typed!r}"
         return "refused", error.typed
     except BaseException as error:
