@@ -7,10 +7,10 @@ import shutil
 import signal
 import time
 
-import numpy as np
 import pytest
 from helpers import tiny
-from helpers.tiny import config, newest
+from helpers.checkpoints import assert_same
+from helpers.tiny import config
 
 from tfseg.config import TrainConfig
 from tfseg.errors import UserError
@@ -26,13 +26,6 @@ FLAGS = ("--model=tiny", "--gpu=-1", "--batch_size=2", "--precision=float32", "-
 def whole(records, tmp_path_factory):
     """A run of two epochs that nothing disturbed."""
     return train(config(records, tmp_path_factory.mktemp("whole") / "run"))
-
-
-def assert_same(folder, other):
-    found, wanted = newest(folder), newest(other)
-    assert found.keys() == wanted.keys()
-    for name, array in wanted.items():
-        np.testing.assert_array_equal(found[name], array, err_msg=name)
 
 
 def start(records, folder, *flags):
@@ -251,6 +244,12 @@ def test_damaged_json_of_a_run_is_named(whole, tmp_path, name):
         assert name in said or "nonet" in said, (text, said)
         assert "\n" not in said, (text, said)
         assert len(said) < 500, (text, said)
+
+
+def test_a_config_of_an_earlier_version_says_no_weights_by_null(whole, tmp_path):
+    values = json.loads((whole / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**values, "encoder_weights": None}))
+    assert TrainConfig.load(tmp_path / "config.json").encoder_weights == "none"
 
 
 def test_a_config_survives_its_file(whole, tmp_path):

@@ -11,15 +11,16 @@ import sys
 import time
 import urllib.request
 
-import h5py
 import keras
 import numpy as np
 import pytest
 from helpers import tiny
+from helpers.checkpoints import arrays, assert_same, newest
 from helpers.small import ROOT, SMALL, few_streets
 
 from tfseg.config import TrainConfig
 from tfseg.errors import UserError
+from tfseg.runs import RunFolder
 from tfseg.training.callbacks import StopBetweenSteps
 from tfseg.training.fit import resume, train
 
@@ -30,28 +31,6 @@ def config(records, folder, **changes):
     return TrainConfig(input=records, savedir=folder, **{**SMALL, "epochs": 1, **changes})
 
 
-def weights(path):
-    """Every array in a checkpoint, optimizer's state too."""
-    found = {}
-    with h5py.File(path) as file:
-        file.visititems(
-            lambda name, item: found.update({name: item[()]}) if hasattr(item, "shape") else None
-        )
-    return found
-
-
-def newest(run):
-    state = json.loads((run / "checkpoints" / "last.json").read_text())
-    return state, weights(run / "checkpoints" / state["weights"])
-
-
-def assert_same(run, other):
-    """Both runs' newest checkpoints hold the same weights and optimizer's state."""
-    found, wanted = newest(run)[1], newest(other)[1]
-    for name, array in wanted.items():
-        np.testing.assert_array_equal(found[name], array, err_msg=name)
-
-
 def test_a_run_writes_its_folder(run):
     saved = TrainConfig.load(run / "config.json")
     assert saved.crop_size == (48, 64)
@@ -60,10 +39,10 @@ def test_a_run_writes_its_folder(run):
     assert {"miou", "pixel_accuracy", "class_accuracy", "fw_iou", "iou"} <= set(results)
     assert 0 <= results["miou"] <= 1
     assert list(results["iou"])[:2] == ["Sky", "Building"]
-    state, arrays = newest(run)
+    state, saved_arrays = RunFolder(run).last(), newest(run)
     assert state["step"] == 6
-    assert any("optimizer" in name for name in arrays)
-    best = weights(run / "checkpoints" / "best.weights.h5")
+    assert any("optimizer" in name for name in saved_arrays)
+    best = arrays(run / "checkpoints" / "best.weights.h5")
     assert not any("optimizer" in name for name in best)
     assert len(list((run / "checkpoints").glob("step-*"))) == 1
 
@@ -72,7 +51,7 @@ def test_the_seed_repeats_a_run_and_resume_continues_it(records, tmp_path):
     """One epoch and a resumed second one end in the very weights of two epochs in one go."""
     settings = {**TINY, "schedule": "constant"}
     one, other = (train(config(records, tmp_path / name, epochs=2, **settings)) for name in "ab")
-    assert newest(one)[0]["step"] == 6
+    assert RunFolder(one).last()["step"] == 6
     assert_same(one, other)
 
     half = train(config(records, tmp_path / "c", **settings))
@@ -93,7 +72,7 @@ def test_a_broken_epoch_goes_on_exactly(records, tmp_path, monkeypatch):
         patch.setattr(StopBetweenSteps, "on_train_batch_begin", ctrl_c)
         with pytest.raises(KeyboardInterrupt, match="at step 2, saved; go on: train --resume="):
             train(config(records, tmp_path / "b", **settings))
-    assert newest(tmp_path / "b")[0]["step"] == 2
+    assert RunFolder(tmp_path / "b").last()["step"] == 2
     resume(TrainConfig.of(resume=tmp_path / "b", keep=2))
     assert TrainConfig.load(tmp_path / "b" / "config.json").keep == 2
     assert_same(tmp_path / "b", whole)
@@ -130,8 +109,8 @@ def test_every_way_to_train_runs(records, tmp_path, changes):
 def test_averages_are_what_is_kept_as_the_best(records, tmp_path):
     """With a decay of 1 the averages never leave the first weights."""
     folder = train(config(records, tmp_path / "run", ema=1.0, learning_rate_init=0.1, **TINY))
-    best = weights(folder / "checkpoints" / "best.weights.h5")
-    last = newest(folder)[1]
+    best = arrays(folder / "checkpoints" / "best.weights.h5")
+    last = newest(folder)
     moved = [n for n in best if n in last and not np.array_equal(best[n], last[n])]
     assert moved
 
@@ -140,7 +119,7 @@ def test_training_starts_from_a_checkpoint_of_the_same_network(records, run, tmp
     best = run / "checkpoints" / "best.weights.h5"
     frozen = {"learning_rate_init": 0.0, "weight_decay": 0.0}
     started = train(config(records, tmp_path / "a", checkpoint=best, **frozen))
-    wanted, found = weights(best), weights(started / "checkpoints" / "best.weights.h5")
+    wanted, found = arrays(best), arrays(started / "checkpoints" / "best.weights.h5")
     kernel = next(name for name, array in wanted.items() if array.ndim == 4)
     np.testing.assert_array_equal(found[kernel], wanted[kernel])
 
@@ -191,10 +170,10 @@ def test_ctrl_c_saves_and_resume_goes_on(records, tmp_path):
     assert process.returncode == 130
     assert f"--resume={folder}" in error.decode()
     assert "Traceback" not in error.decode()
-    state, _ = newest(folder)
+    state = RunFolder(folder).last()
     epochs = state["step"] // 3 + 1
     resume(TrainConfig.of(resume=folder, epochs=epochs))
-    assert newest(folder)[0]["step"] == epochs * 3
+    assert RunFolder(folder).last()["step"] == epochs * 3
 
 
 @pytest.fixture(scope="module")

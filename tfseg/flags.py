@@ -128,6 +128,7 @@ def flag(
     group: str | None = None,
     resumable: bool = False,
     silent: bool = False,
+    null: Any = None,
 ) -> Any:
     """A dataclass field that a flag fills.
 
@@ -141,10 +142,11 @@ def flag(
         group: what it belongs to, see `Config.group`.
         resumable: it may change when a run goes on: where data lies or how it runs.
         silent: it does not tell runs apart, as where they lie.
+        null: what null in the JSON of an earlier version stands for, where that was its default.
     """
     facts = {
         "help": help, "parse": parse, "choices": choices, "table": table, "low": low, "high": high,
-        "group": group, "resumable": resumable, "silent": silent,
+        "group": group, "resumable": resumable, "silent": silent, "null": null,
     }  # fmt: skip
     return dataclasses.field(default=default, metadata=facts)
 
@@ -249,8 +251,8 @@ def spell(field: dataclasses.Field, value: Any) -> str:
 
 
 def _from_json(field, value):
-    if value is None and field.default is None:
-        return None
+    if value is None and (field.default is None or field.metadata["null"] is not None):
+        return field.metadata["null"]
     if field.metadata["parse"] in _TEXTS and not isinstance(value, str):
         raise UserError(f"--{field.name}={value!r}: wanted text")
     if isinstance(value, list) != (field.type is tuple):

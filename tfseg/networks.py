@@ -191,7 +191,10 @@ def _restore(network, file, checkpoint):
     wanted = {f"optimizer/{i}": v.shape for i, v in enumerate(network.optimizer.variables)}
     found = {key: checkpoint.tensors[key].shape for key in wanted if key in checkpoint.tensors}
     if checkpoint.layout != "keras" or found != wanted:
-        raise UserError(f"checkpoint {file} is not of this optimizer; its state does not fit")
+        raise UserError(
+            f"checkpoint {file} holds the state of another optimizer, or of --ema in an earlier "
+            f"version; start a new run from its weights: train --checkpoint={file}"
+        )
     try:
         network.load_weights(file)  # Keras' own reader; what it reads was checked
     except (ValueError, OSError, KeyError) as error:

@@ -23,8 +23,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
+from helpers.checkpoints import newest
 from helpers.small import few_streets
-from helpers.tiny import main, newest
+from helpers.tiny import main
 
 from tfseg.labels import VOID
 

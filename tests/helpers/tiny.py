@@ -9,14 +9,12 @@ import os
 import subprocess
 import sys
 
-import h5py
 from keras import layers
 
 from helpers.small import ROOT, SMALL
 from tfseg.cli import main
 from tfseg.config import TrainConfig
 from tfseg.models import MODELS, Architecture
-from tfseg.runs import RunFolder
 
 
 def tiny(pixels, x, num_classes):
@@ -55,16 +53,6 @@ def command(*argv, **options):
         text=True,
         **options,
     )
-
-
-def newest(folder):
-    """Every array of the newest checkpoint."""
-    run, arrays = RunFolder(folder), {}
-    with h5py.File(run.checkpoints / run.last()["weights"]) as file:
-        file.visititems(
-            lambda name, item: arrays.update({name: item[()]}) if hasattr(item, "shape") else None
-        )
-    return arrays
 
 
 if __name__ == "__main__":

@@ -55,6 +55,7 @@ class TrainConfig(Config):
         "auto",
         "imagenet (fetched once), auto (these where they lie here or come within seconds), none, "
         "or a file with the encoder's weights",
+        null="none",
     )
     output_stride: int = flag(None, OUTPUT_STRIDE, int, choices=(8, 16, 32))
     normalization: str = flag("auto", NORMALIZATION, choices=NORMALIZATIONS)

@@ -5,6 +5,7 @@ import importlib.util
 import os
 import queue
 import socket
+import textwrap
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -126,7 +127,8 @@ def fetch(weights: Weights | Package | Keras) -> Path:
     try:
         path = weights.file()
     except Exception as error:  # the hub's, its HTTP library's, the system's: all say "no file"
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:120].rstrip(" .")
+        line = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = textwrap.shorten(line, 120, placeholder=" ...").rstrip(" .")
         raise UserError(f"--encoder_weights=imagenet: {weights.missing(reason)}") from None
     if weights.sha256 and (found := _sha256(path)) != weights.sha256:
         # A snapshot is a link; the file behind it must go before the hub fetches it again.

@@ -1,0 +1,30 @@
+"""What the checkpoints of a run hold."""
+
+import h5py
+import numpy as np
+
+from tfseg.runs import RunFolder
+
+
+def arrays(path):
+    """Every array in a checkpoint, optimizer's state too."""
+    found = {}
+    with h5py.File(path) as file:
+        file.visititems(
+            lambda name, item: found.update({name: item[()]}) if hasattr(item, "shape") else None
+        )
+    return found
+
+
+def newest(folder):
+    """Every array of a run's newest checkpoint."""
+    run = RunFolder(folder)
+    return arrays(run.checkpoints / run.last()["weights"])
+
+
+def assert_same(folder, other):
+    """Both runs' newest checkpoints hold the same weights and optimizer's state."""
+    found, wanted = newest(folder), newest(other)
+    assert found.keys() == wanted.keys()
+    for name, array in wanted.items():
+        np.testing.assert_array_equal(found[name], array, err_msg=name)
