@@ -118,7 +118,7 @@ def test_a_compiled_network_gets_all_of_its_optimizer(tmp_path):
     for one, two in zip(network.optimizer.variables, other.optimizer.variables, strict=True):
         np.testing.assert_array_equal(one, two)
     save_weights(tiny_network(), path)
-    with pytest.raises(UserError, match="its state does not fit"):
+    with pytest.raises(UserError, match="holds the state of another optimizer"):
         load_checkpoint(other, path)
 
 
