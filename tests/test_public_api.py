@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from helpers.networks import NETWORKS
 from helpers.small import ROOT
 
 import tfseg
@@ -122,7 +123,6 @@ def check_saved(names, folder):
     """Saves networks in both formats; loads them in fresh interpreters, either import first."""
     import keras
     import numpy as np
-    from helpers.networks import NETWORKS
 
     paths = []
     for name in names:
@@ -150,4 +150,4 @@ def test_saved_networks_load_after_import_tfseg(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(5))
 def test_every_saved_network_loads(part, tmp_path):
-    check_saved(list(MODELS)[part::5], tmp_path)
+    check_saved(list(NETWORKS)[part::5], tmp_path)
