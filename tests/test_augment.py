@@ -153,7 +153,7 @@ class Noise(Turn):
         return rng().bytes(count)
 
 
-COLOURS = [name for name in AUGMENTATIONS if name not in ("rotate", "flip")]
+COLOURS = [name for name in AUGMENTATIONS if name not in ("rotate", "flip", "pick")]
 
 
 @pytest.mark.parametrize("name", COLOURS)
@@ -192,6 +192,28 @@ def test_no_augmentation_is_the_crop_alone():
     image, label = training_frame(*ramp(30, 40), rng(), (30, 40))
     np.testing.assert_array_equal(image, ramp(30, 40)[0])
     np.testing.assert_array_equal(label, ramp(30, 40)[1])
+
+
+def test_pick_changes_the_look_in_a_few_of_its_ways(monkeypatch):
+    """Other ways for other frames; geometry is no matter of it."""
+    calls = []
+
+    def change(name):
+        return lambda image, label, rng, **strengths: (calls.append(name), (image, label))[1]
+
+    names = ("flip", "saturation", "hue", "gray", "sepia", "blur")
+    for name in names:
+        row = AUGMENTATIONS[name]._replace(change=change(name))
+        monkeypatch.setitem(AUGMENTATIONS, name, row)
+    seen = set()
+    for seed in range(30):
+        calls.clear()
+        pairs = (*((name, 0.5) for name in names), ("pick", 2.0))
+        training_frame(*ramp(8, 9), rng(seed), (8, 9), augment=pairs)
+        assert calls[0] == "flip"
+        assert len(calls) == 3
+        seen |= set(calls)
+    assert seen == set(names)
 
 
 @pytest.mark.parametrize(

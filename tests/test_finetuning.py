@@ -72,6 +72,15 @@ def test_the_encoder_stays(records, public, start, tmp_path, flags):
     assert moved == ("freeze_encoder" not in flags)
 
 
+def test_stages_of_the_encoder_learn_the_slower_the_earlier(records, public, start, tmp_path):
+    """At a share of 0 the last stage alone learns, and what comes after the encoder."""
+    network = trained(records, tmp_path / "run", checkpoint=public, encoder_lr_decay=0.0)
+    strides = network.encoder_layers
+    learnt = changed(start, network, lambda layer: layer.name in strides)
+    assert {strides[name] for name in learnt} == {32}
+    assert changed(start, network, lambda layer: layer.name not in strides)
+
+
 def test_the_head_learns_first(records, public, start, tmp_path):
     """The encoder stays for an epoch, learns in the second, and starts from where it was."""
     flags = {"checkpoint": public, "freeze_epochs": 1, "keep": "all", "epochs": 2}

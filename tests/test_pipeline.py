@@ -9,6 +9,7 @@ from helpers.batches import assert_equal_batches, take
 from helpers.ramps import rng
 
 from tfseg.data.augment import parse_augment
+from tfseg.data.mixing import MIXES
 from tfseg.data.order import rare_order
 from tfseg.data.pipeline import evaluation_batches, training_batches
 from tfseg.datasets.coding import indices
@@ -104,6 +105,15 @@ def test_every_epoch_shows_every_frame_once_in_a_new_order(splits):
         for image, label in zip(images, labels, strict=True):
             np.testing.assert_array_equal(image, draw(image[0, 0, 0], (24, 32)))
             np.testing.assert_array_equal(label, draw_label(image[0, 0, 0], (24, 32)))
+
+
+@pytest.mark.parametrize("mix", MIXES)
+def test_a_run_that_goes_on_mixes_as_before(mix, splits):
+    plain = take(training_batches(splits["tfrecord"], **SETTINGS), 4)
+    whole = take(training_batches(splits["tfrecord"], **SETTINGS, mix=mix), 4)
+    rest = take(training_batches(splits["tfrecord"], **SETTINGS, mix=mix, start_step=2), 2)
+    assert_equal_batches(rest, whole[2:])
+    assert any((a != b).any() for (_, a), (_, b) in zip(whole, plain, strict=True))
 
 
 def test_rare_classes_come_more_often(splits):

@@ -83,12 +83,16 @@ def test(cfg) -> dict[str, Any]:
     """Scores a network, an export or predicted masks; returns the figures, shares of 1.
 
     The figures are those of `test-<split>.json`, which it writes with pictures and, if asked for,
-    a report.
+    a report. With `tune` it compares ways to look at images instead; see `tune-<split>.json`.
 
     Example:
         >>> tfseg.test(run="runs/first", split="val")["miou"]
         0.81
     """
+    if cfg.tune:
+        from tfseg.evaluation.tune import tune
+
+        return tune(cfg)
     from tfseg.evaluation.evaluate import test
 
     return test(cfg)

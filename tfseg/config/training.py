@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
+from tfseg.config.recipes import read_recipe
 from tfseg.config.words import (
     AUGMENT,
     DATASET,
@@ -18,6 +20,7 @@ from tfseg.config.words import (
     PRECISIONS,
     SKIP_DAMAGED,
 )
+from tfseg.errors import UserError
 from tfseg.flags import (
     Config,
     count_or_all,
@@ -36,6 +39,12 @@ from tfseg.flags import (
 class TrainConfig(Config):
     """Train a network on records and keep its best checkpoint."""
 
+    recipe: Path = flag(
+        None,
+        "TOML file with flags of a training that is known to work; others given count",
+        path,
+        silent=True,
+    )
     input: Path = flag(Path("records"), INPUT, path, resumable=True)
     dataset: str = flag(None, DATASET, resumable=True)
     input_val: Path = flag(
@@ -79,6 +88,13 @@ class TrainConfig(Config):
     encoder_lr_factor: float = flag(
         1.0, "learning rate of the encoder, as a share of the others'", float, low=0
     )
+    encoder_lr_decay: float = flag(
+        1.0,
+        "learning rate of each of the encoder's five stages, as a share of the next one's",
+        float,
+        low=0,
+        high=1,
+    )
     aux: bool = flag(False, "train with the network's auxiliary head", switch)
     aux_weight: float = flag(0.4, "weight of its loss", float, low=0)
     resume: Path = flag(
@@ -116,6 +132,13 @@ class TrainConfig(Config):
         choices=("uniform", "rare"),
     )
     augment: str = flag("light", AUGMENT, table="tfseg.data.augment:PRESETS")
+    mix: str = flag(
+        "none",
+        "what half of the frames borrow from another one: cutmix a rectangle, copy_paste a class, "
+        "rare ones first",
+        choices=("none", "cutmix", "copy_paste"),
+        table="tfseg.data.mixing:MIXES",
+    )
     optimizer: str = flag(
         "adamw",
         "update rule",
@@ -191,3 +214,18 @@ class TrainConfig(Config):
     gpu: tuple = flag((0,), GPU, gpus, resumable=True, silent=True)
     mem_frac: float = flag(None, MEM_FRAC, float, low=0.01, high=1, resumable=True, silent=True)
     seed: int = flag(1, "of weights, order and crops", int, low=0, high=2**32 - 1)
+
+    @classmethod
+    def of(cls, **values: Any) -> Self:
+        """As `Config.of`, with the flags of `recipe` where they are not given."""
+        if values.get("recipe") is None:
+            return super().of(**values)
+        if values.get("resume") is not None:
+            raise UserError("--recipe beside --resume, which goes on as it began; leave one out")
+        file = path(str(values["recipe"]))
+        try:
+            return super().of(
+                **read_recipe(file) | {n: v for n, v in values.items() if v is not None}
+            )
+        except UserError as error:
+            raise UserError(f"{error.typed} (of {file}, or given beside it)") from None

@@ -40,6 +40,11 @@ class TestConfig(LookConfig):
     )
     html: Path = flag(None, "file for all of it as one page", page_file)
     compare: tuple = flag(None, "runs, tested before, to show beside it there", folders)
+    tune: bool = flag(
+        False,
+        "try flips, scales and the CRF on the val split instead, and say which are worth it",
+        switch,
+    )
     elab_names: bool = flag(False, "print e-lab's two figures by their names too", switch)
 
 

@@ -39,8 +39,12 @@ def training_frame(image, label, rng, size, scale=(1.0, 1.0), augment=(), shown=
     `shown`, a class, the crop has a pixel of it, where the frame has one.
     """
     strengths = dict(augment)
-    rotate = strengths.pop("rotate", 0.0)
+    rotate, pick = strengths.pop("rotate", 0.0), int(strengths.pop("pick", 0))
     image, label = random_crop(image, label, rng, size, scale, rotate, shown)
+    looks = [name for name in strengths if name != "flip"]
+    if 0 < pick < len(looks):
+        for name in rng.choice(looks, len(looks) - pick, replace=False):
+            del strengths[name]
     # Neighbours that share a function go through it at once: pixels are rounded once.
     for change, names in groupby(strengths, key=lambda name: AUGMENTATIONS[name].change):
         image, label = change(image, label, rng, **{name: strengths[name] for name in names})
@@ -216,7 +220,7 @@ def random_noise(image, label, rng, noise=0.0):
 class Augmentation(NamedTuple):
     """One change: its function, and what its strength can be, from 0 (nothing) up."""
 
-    change: Callable
+    change: Callable | None
     standard: float
     most: float
     unit: str
@@ -224,7 +228,8 @@ class Augmentation(NamedTuple):
 
 # Frames are changed in this order, however the names are listed: geometry first, so that no more
 # than the crop is changed, and the camera's own blur and noise last. Rotation is the crop's: turned
-# afterwards, every crop would have empty corners.
+# afterwards, every crop would have empty corners. `pick` draws which changes of its look a frame
+# gets, each at a strength of its own (RandAugment, Cubuk et al. 2019, arXiv 1909.13719).
 AUGMENTATIONS = {
     "rotate": Augmentation(random_crop, 10.0, 180, "degrees, either way"),
     "flip": Augmentation(random_flip, 0.5, 1, "probability"),
@@ -237,6 +242,7 @@ AUGMENTATIONS = {
     "channel_shuffle": Augmentation(random_channel_shuffle, 0.1, 1, "probability"),
     "blur": Augmentation(random_blur, 1.0, 20, "largest sigma, pixels"),
     "noise": Augmentation(random_noise, 0.02, 1, "largest sigma, share of white"),
+    "pick": Augmentation(None, 3, 9, "changes of the look that a frame gets; 0 is all"),
 }
 
 PRESETS = {
@@ -247,9 +253,9 @@ PRESETS = {
         for name in ("rotate", "flip", "brightness", "contrast", "saturation", "hue", "blur")
     },
     "strong": {
-        "rotate": 20.0, "flip": 0.5, "brightness": 0.3, "contrast": 0.3, "saturation": 0.5,
-        "hue": 20.0, "gray": 0.1, "sepia": 0.05, "channel_shuffle": 0.05, "blur": 2.0,
-        "noise": 0.04,
+        "rotate": 20.0, "flip": 0.5, "brightness": 0.4, "contrast": 0.5, "saturation": 0.6,
+        "hue": 20.0, "gray": 0.5, "sepia": 0.5, "channel_shuffle": 0.3, "blur": 2.0,
+        "noise": 0.04, "pick": 3,
     },
 }  # fmt: skip
 

@@ -40,6 +40,8 @@ def augment_sheet(image, label, colors, augment, *, scale=(1.0, 1.0), columns=4,
     whole, middle = (image, label), _middle(image, label)
     single, rows = [("the frame, its label in lines", _lined(*whole, colors))], []
     for name, strength in augment:
+        if AUGMENTATIONS[name].change is None:
+            continue
         unit = AUGMENTATIONS[name].unit
         caption = f"{name} {strength:g} ({unit})"
         pairs = [(name, 1.0 if unit == "probability" else strength)]

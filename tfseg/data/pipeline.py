@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tfseg.data.augment import training_frame
 from tfseg.data.cache import cached_frames
+from tfseg.data.mixing import mixed
 from tfseg.data.order import frame_order, rare_order
 from tfseg.records.example import decode
 from tfseg.records.histogram import label_counts
@@ -27,6 +28,7 @@ def training_batches(
     seed=0,
     start_step=0,
     sampling="uniform",
+    mix="none",
     cache="none",
     cache_dir=None,
     workers=None,
@@ -39,6 +41,7 @@ def training_batches(
         seed: of the order and of all changes, 0 or more.
         sampling: "uniform" shows every frame once an epoch; "rare" draws frames and crops with
             rare classes more often, see `rare_order`.
+        mix: "none", or a name of `tfseg.data.mixing.MIXES`.
         cache: "none" decodes every time; "memory" and "disk" keep decoded frames, see `cache.py`.
         cache_dir: folder for the decoded frames of cache="disk".
         workers: threads that read, decode and change frames; one a core by default.
@@ -66,8 +69,25 @@ def training_batches(
         return _shaped(*pair, crop_size)
 
     positions = tf.data.Dataset.counter(start_step * batch_size)
-    dataset = _parallel(positions, load, workers)
-    return dataset.batch(batch_size, drop_remainder=True).prefetch(2)
+    dataset = _parallel(positions, load, workers).batch(batch_size, drop_remainder=True)
+    if mix != "none":
+        dataset = _mixed(dataset, mix, seed, start_step, workers)
+    return dataset.prefetch(2)
+
+
+def _mixed(dataset, mix, seed, start_step, workers):
+    """Batches whose frames borrow from each other; (seed, step) seeds what they borrow."""
+    images, labels = dataset.element_spec
+
+    def change(images, labels, step):
+        return mixed(images, labels, mix, np.random.default_rng((seed, 4, step)))
+
+    def load(step, batch):
+        pair = _numpy(change, *batch, step)
+        return tf.ensure_shape(pair[0], images.shape), tf.ensure_shape(pair[1], labels.shape)
+
+    steps = tf.data.Dataset.counter(start_step)
+    return _parallel(tf.data.Dataset.zip(steps, dataset), load, workers)
 
 
 def _draws(split, sampling, seed):

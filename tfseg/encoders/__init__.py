@@ -14,6 +14,7 @@ from tfseg.encoders.weights import fetch
 from tfseg.errors import UserError, unknown
 from tfseg.layers.preprocess import Normalize
 
+STRIDES = (2, 4, 8, 16, 32)
 OUTPUT_STRIDES = (8, 16, 32)
 
 
@@ -40,8 +41,8 @@ def encode(name: str, x: Any, *, output_stride: int = 32, **options: Any) -> dic
             )
         options["output_stride"] = output_stride
     features = ENCODERS[name].build(x, **options)
-    for layer in _between(x, features.values()):
-        layer.is_encoder = True
+    for layer, stride in _strides(x, features).items():
+        layer.encoder_stride = stride
     return features
 
 
@@ -50,22 +51,27 @@ def skip(features: dict[str, Any], stride: int) -> Any:
     return features.get(f"skip{stride}", features[f"stride{stride}"])
 
 
-def _between(x, features):
-    """The layers that lead from `x` to the features."""
-    found, waiting = {}, list(features)
-    while waiting:
-        tensor = waiting.pop()
-        layer = tensor._keras_history.operation
-        if tensor is x or id(layer) in found:
-            continue
-        found[id(layer)] = layer
-        waiting += layer._inbound_nodes[tensor._keras_history.node_index].input_tensors
-    return found.values()
+def _strides(x, features):
+    """The layers that lead from `x` to the features -> the stride of the first they lead to."""
+    found = {}
+    for stride in (1, *STRIDES):
+        waiting = [features[key] for key in (f"stride{stride}", f"skip{stride}") if key in features]
+        while waiting:
+            tensor = waiting.pop()
+            layer = tensor._keras_history.operation
+            if tensor is not x and layer not in found:
+                found[layer] = stride
+                waiting += layer._inbound_nodes[tensor._keras_history.node_index].input_tensors
+    return found
 
 
-def encoder_layers(model: keras.Model) -> tuple[str, ...]:
-    """Names of the layers that `encode` made in a network, in its order."""
-    return tuple(layer.name for layer in model.layers if getattr(layer, "is_encoder", False))
+def encoder_layers(model: keras.Model) -> dict[str, int]:
+    """Names of the layers that `encode` made in a network, in its order -> their strides.
+
+    The stride is that of the first feature which a layer leads to, 1 to 32.
+    """
+    strides = ((layer.name, getattr(layer, "encoder_stride", None)) for layer in model.layers)
+    return {name: stride for name, stride in strides if stride}
 
 
 def normalized(pixels: Any, scheme: str | None, encoder: str | None) -> Any:

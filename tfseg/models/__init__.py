@@ -103,6 +103,9 @@ MODELS = {
         unet.KEYS,
         output_stride=16,
     ),
+    "unet_subpixel": Architecture(
+        unet.unet_subpixel, "U-Net's decoder, slim; Shi et al. 2016, arXiv 1609.05158", ANY
+    ),
     "pspnet": Architecture(
         pspnet.pspnet, "Zhao et al. 2016, arXiv 1612.01105", DILATED, STEM, output_stride=8
     ),

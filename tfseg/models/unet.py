@@ -1,15 +1,17 @@
-"""U-Net (Ronneberger et al. 2015, arXiv 1505.04597), plain or with an encoder."""
+"""U-Net (Ronneberger et al. 2015, arXiv 1505.04597): plain, with an encoder, or a slim one."""
 
 from keras import layers
 
 from tfseg.encoders import ENCODERS, encode, skip
 from tfseg.layers.blocks import bn_relu, conv, transposed_conv
-from tfseg.layers.resize import ResizeLike
+from tfseg.layers.pooling import PixelShuffle
+from tfseg.layers.resize import FitLike, ResizeLike
 
 KEYS = ((r"^encoder\.", ""),)
 
 WIDTHS = (64, 128, 256, 512, 1024)
 DECODER = (256, 128, 64, 32, 16)  # of segmentation_models.pytorch
+SLIM = (128, 96, 64, 48)  # at strides 16, 8, 4 and 2
 
 
 def unet(pixels, x, num_classes, *, encoder=None):
@@ -62,3 +64,28 @@ def _unet_on_encoder(pixels, x, num_classes, encoder):
     x = ResizeLike("nearest")(x, pixels)  # no skip at full resolution
     x = _block(x, None, DECODER[-1], "decoder.blocks.4")
     return conv(x, num_classes, 3, bias=True, init="torch", name="segmentation_head.0")
+
+
+def unet_subpixel(pixels, x, num_classes, *, encoder="efficientnet_lite0"):
+    """A slim U-Net for a light encoder: nothing but the classes' scores at full resolution.
+
+    Each level reduces its input and its skip to the same number of channels before it joins them.
+    The last one is at stride 2 and gives four scores a class, the class's four pixels (sub-pixel
+    convolution, Shi et al. 2016, arXiv 1609.05158, section 3.2).
+    """
+    f = encode(encoder, x)
+    x = skip(f, 32)
+    for filters, stride in zip(SLIM, (16, 8, 4, 2), strict=True):
+        name, joined = f"decoder.stride{stride}", skip(f, stride)
+        x, joined = (
+            bn_relu(
+                conv(part, filters, 1, init="he", name=f"{name}.{kind}"), name=f"{name}.{kind}_bn"
+            )
+            for kind, part in (("reduce", x), ("skip", joined))
+        )
+        x = layers.Concatenate()([ResizeLike("nearest")(x, joined), joined])
+        x = _two_convs(x, filters, (f"{name}.conv1", f"{name}.conv2"))
+    x = conv(x, 4 * num_classes, 3, bias=True, init="torch", name="classifier")
+    # A VGG's pools drop an odd last row, which is stretched over here; other encoders round up.
+    fit = ResizeLike("nearest") if ENCODERS[encoder].center else FitLike()
+    return fit(PixelShuffle(2)(x), pixels)

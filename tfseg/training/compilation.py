@@ -1,5 +1,7 @@
 """A network made ready for `fit`: what it starts from, what learns, its loss and its optimizer."""
 
+import math
+
 import keras
 import tensorflow as tf
 
@@ -18,7 +20,7 @@ def starting_network(config, num_classes, resuming):
     if not resuming:
         options["encoder_weights"] = config.encoder_weights
     network = build_network(config, num_classes, **options)
-    for name in ("freeze_encoder", "freeze_epochs", "encoder_lr_factor"):
+    for name in ("freeze_encoder", "freeze_epochs", "encoder_lr_factor", "encoder_lr_decay"):
         if name in config.changed() and not network.encoder_layers:
             raise UserError(f"--{name}: {config.model} has no exchangeable encoder; leave it out")
     if config.checkpoint and not resuming:
@@ -49,17 +51,25 @@ def compiled(network, config, records, steps):
     kind = AuxiliaryTraining if config.aux else keras.Model
     model = kind(network.inputs, network.output, name=network.name)
     model.aux_weight, model.encoder_layers = config.aux_weight, network.encoder_layers
-    encoder = {id(v) for name in network.encoder_layers for v in network.get_layer(name).weights}
-    slow = {i for i, v in enumerate(model.trainable_variables) if id(v) in encoder}
     metric = ConfusionMatrix(len(records.info.classes), name="confusion")
     model.compile(
-        optimizer=make_optimizer(config, steps, slow),
+        optimizer=make_optimizer(config, steps, _rate_factors(model, config)),
         loss=_loss(config, _class_weights(config, records)),
         metrics=[metric],
     )
     model.optimizer.build(model.trainable_variables)
     average_statistics(model)
     return model, metric
+
+
+def _rate_factors(model, config):
+    """Shares of the learning rate that the trainable variables have, one each."""
+    factors = {}
+    for name, stride in model.encoder_layers.items():
+        stages = int(math.log2(32 / stride))  # that come after it
+        factor = config.encoder_lr_factor * config.encoder_lr_decay**stages
+        factors |= {id(weight): factor for weight in model.get_layer(name).weights}
+    return [factors.get(id(weight), 1.0) for weight in model.trainable_variables]
 
 
 def _class_weights(config, records):

@@ -119,6 +119,8 @@ def _run(config, records, run, strategy):
             f"{len(records.splits['train'])} training frames of {records.path}"
         )
     check_sizes(config, records)
+    if config.mix != "none" and config.batch_size == 1:
+        raise UserError(f"--mix={config.mix} needs another frame in the batch; give --batch_size=2")
     if config.sampling == "rare" and config.input_weights:
         raise UserError("--input_weights beside --sampling=rare, which draws by class; drop one")
     keras.utils.set_random_seed(config.seed)
@@ -231,6 +233,7 @@ def _training_batches(config, records, start_step, cached):
         seed=config.seed,
         start_step=start_step,
         sampling=config.sampling,
+        mix=config.mix,
         **cached,
     )
 

@@ -46,14 +46,14 @@ def _sgd(config, **shared):
 OPTIMIZERS = {"rmsprop": _rmsprop, "adam": _adam, "adamw": _adamw, "sgd": _sgd}
 
 
-def make_optimizer(config, steps, encoder=frozenset()):
+def make_optimizer(config, steps, factors=()):
     """The optimizer of a `TrainConfig` whose epochs have `steps` steps.
 
-    The trainable variables numbered in `encoder` learn at `config.encoder_lr_factor` of the rate.
+    `factors` are the shares of the rate at which the trainable variables learn; none is all of it.
     """
     optimizer = _optimizer(config, steps)
-    if config.encoder_lr_factor != 1:
-        _slow_down(optimizer, config.encoder_lr_factor, encoder)
+    if any(factor != 1 for factor in factors):
+        _scale_rates(optimizer, factors)
     # At its end `fit` would put the averages in the weights' place, and a run goes on from there.
     optimizer.finalize_variable_values = lambda variables: None
     return optimizer
@@ -93,21 +93,24 @@ def _statistics(model):
     return [variable for variable in model.non_trainable_variables if variable.name in names]
 
 
-def _slow_down(optimizer, factor, slow):
-    """Scales the steps and the weight decay of some variables; Keras has no groups of them."""
+def _scale_rates(optimizer, factors):
+    """Scales the steps and the weight decay of single variables; Keras has no groups of them."""
     update_step, apply_decay = optimizer.update_step, optimizer._apply_weight_decay
 
     def scaled_step(gradient, variable, learning_rate):
-        scale = factor if optimizer._get_variable_index(variable) in slow else 1.0
-        update_step(gradient, variable, learning_rate * scale)
+        update_step(
+            gradient, variable, learning_rate * factors[optimizer._get_variable_index(variable)]
+        )
 
     def scaled_decay(variables):
-        apply_decay([v for i, v in enumerate(variables) if i not in slow])
-        kept = optimizer.weight_decay
-        if kept:
-            optimizer.weight_decay = kept * factor
-            apply_decay([v for i, v in enumerate(variables) if i in slow])
-            optimizer.weight_decay = kept
+        usual = optimizer.weight_decay
+        if not usual:
+            return
+        for variable, factor in zip(variables, factors, strict=True):
+            optimizer.weight_decay = usual * factor
+            if factor:
+                apply_decay([variable])
+        optimizer.weight_decay = usual
 
     optimizer.update_step, optimizer._apply_weight_decay = scaled_step, scaled_decay
 

@@ -1,0 +1,51 @@
+"""Frames that borrow regions from their neighbours, image and label together."""
+
+import numpy as np
+import pytest
+
+from tfseg.data.mixing import MIXES, copy_paste, cutmix, mixed
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+@pytest.mark.parametrize("mix", MIXES)
+def test_image_and_label_are_borrowed_together(mix):
+    """Every pixel is the frame's own or its neighbour's; both happen; the input stays."""
+    labels = (
+        rng(1).integers(0, 4, (4, 20, 30), np.uint8)
+        + 4 * np.arange(4, dtype=np.uint8)[:, None, None]
+    )
+    images = np.repeat(labels[..., None], 3, axis=3)
+    kept = labels.copy()
+    borrowed = 0
+    for seed in range(20):
+        new_images, new_labels = mixed(images, labels, mix, rng(seed))
+        np.testing.assert_array_equal(new_images, np.repeat(new_labels[..., None], 3, axis=3))
+        others = np.roll(labels, -1, axis=0)
+        assert ((new_labels == labels) | (new_labels == others)).all()
+        borrowed += (new_labels != labels).any(axis=(1, 2)).sum()
+    np.testing.assert_array_equal(labels, kept)
+    assert 25 < borrowed < 55  # of 80: half of them
+
+
+def test_cutmix_takes_a_rectangle():
+    shares = []
+    for seed in range(200):
+        region = cutmix(np.zeros((20, 30), np.uint8), rng(seed))
+        rows, columns = np.flatnonzero(region.any(1)), np.flatnonzero(region.any(0))
+        assert region.sum() == len(rows) * len(columns)
+        shares.append(region.mean())
+    assert min(shares) < 0.05
+    assert max(shares) > 0.6
+
+
+def test_copy_paste_takes_a_class_and_prefers_rare_ones():
+    label = np.zeros((20, 20), np.uint8)
+    label[:2, :2], label[5] = 7, 255
+    taken = [copy_paste(label, rng(seed)) for seed in range(200)]
+    rare = sum((region == (label == 7)).all() for region in taken)
+    assert all((region == (label == 7)).all() or (region == (label == 0)).all() for region in taken)
+    assert rare > 150  # 376 pixels against 4: the root of it is 9.7 to 1
+    assert not copy_paste(np.full((4, 4), 255, np.uint8), rng()).any()

@@ -1,0 +1,71 @@
+"""`test --tune`: which way to look at images labels a split best."""
+
+import time
+
+from tfseg import atomic, devices
+from tfseg.errors import UserError
+from tfseg.evaluation.score import score
+from tfseg.evaluation.target import find_target
+
+# The flags of a way, as they are typed -> what they are in a config.
+WAYS = {
+    "": {},
+    "--flip": {"flip": True},
+    "--scales=0.75,1,1.25": {"scales": (0.75, 1.0, 1.25)},
+    "--flip --scales=0.75,1,1.25": {"flip": True, "scales": (0.75, 1.0, 1.25)},
+    "--crf": {"crf": True},
+}
+WORTH = 0.001  # gain in mIoU below which a slower way is not worth its time
+
+
+def tune(config):
+    """Scores a `TestConfig`'s network in every way of `WAYS`; returns what `tune-<split>.json` has:
+    the flags of the "best" and the figures of all "ways". Prints them as a table.
+
+    Raises:
+        UserError: for the split `test`, which must not choose what it then judges, and for flags
+            that are tried here.
+    """
+    _check(config)
+    devices.select(config.gpu, config.mem_frac)
+    rows = {}
+    for flags, options in WAYS.items():
+        target = find_target(config.replace(**options))
+        start = time.monotonic()
+        results = score(target.source, target.split, config.batch_size).tally.results()
+        seconds = (time.monotonic() - start) / len(target.split)
+        kept = ("miou", "pixel_accuracy", "boundary_miou")
+        rows[flags] = {"seconds": seconds} | {name: results[name] for name in kept}
+    best = max(rows, key=lambda flags: rows[flags]["miou"])
+    gain = rows[best]["miou"] - rows[""]["miou"]
+    best = best if gain >= WORTH else ""
+    path = (config.output or target.output) / f"tune-{config.split}.json"
+    chosen = {"best": best, "ways": rows}
+    atomic.write_json(path, chosen)
+    print(_table(rows))
+    words = f"{best}: {100 * gain:+.1f} points of mIoU" if best else "plain; none is worth its time"
+    print(f"best on {config.split}: {words}\nwrote {path}")
+    return chosen
+
+
+def _check(config):
+    if config.split == "test":
+        raise UserError("--tune chooses on val, so that test stays unseen; leave out --split=test")
+    if config.export or config.predictions:
+        other = "export" if config.export else "predictions"
+        raise UserError(f"--tune is for networks; leave it out beside --{other}")
+    for name in sorted({"flip", "scales", "crf"} & config.given):
+        raise UserError(f"--{name} beside --tune, which tries it; leave it out")
+    for name in sorted({"html", "compare"} & config.given):
+        raise UserError(f"--{name} beside --tune, which writes no report; leave it out")
+
+
+def _table(rows):
+    lines = [f"{'':<28}  mIoU  pixel acc  boundary mIoU  s/frame"]
+    for flags, row in rows.items():
+        figures = [100 * row[name] for name in ("miou", "pixel_accuracy", "boundary_miou")]
+        lines.append(
+            f"{flags or 'plain':<28}  {figures[0]:4.1f}  {figures[1]:9.1f}  {figures[2]:13.1f}"
+            f"  {row['seconds']:7.2f}"
+        )
+    return "\n".join(lines)
