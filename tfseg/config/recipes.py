@@ -20,4 +20,9 @@ def read_recipe(path: Path) -> dict[str, Any]:
     for name in ("recipe", "resume"):
         if name in table:
             raise UserError(f"--recipe={path}: a recipe cannot have {name!r}")
+    for name, value in table.items():
+        if not isinstance(value, str | int | float | list):
+            raise UserError(
+                f"--recipe={path}: {name} is {value!r}; wanted text, a number or a list"
+            )
     return table
