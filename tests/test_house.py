@@ -99,6 +99,7 @@ def test_flags_offer_what_the_tables_have(command):
 def test_networks_are_written_in_keras_alone():
     allowed = {
         "batch_norm.py",
+        "depthwise.py",
         "dilation.py",
         "resize.py",
     }  # each with one check for TensorFlow's kernel

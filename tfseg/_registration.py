@@ -11,6 +11,7 @@ import sys
 REGISTERED = (
     "layers.batch_norm",
     "layers.bilinear",
+    "layers.depthwise",
     "layers.dilation",
     "layers.gate",
     "layers.gelu",

@@ -8,6 +8,7 @@ import keras
 from keras import layers
 
 from tfseg.layers.batch_norm import BatchNormalization
+from tfseg.layers.depthwise import DepthwiseConv2D
 from tfseg.layers.dilation import DilatedConv2D
 from tfseg.layers.gelu import Gelu
 from tfseg.layers.scale import Scale
@@ -46,12 +47,14 @@ def renewed(layer: Any, name: str, **changes: Any) -> list[Any]:
     kind = type(layer)
     if isinstance(layer, layers.Conv2D) and config["dilation_rate"] not in (1, (1, 1)):
         kind = DilatedConv2D
+    if kind is layers.DepthwiseConv2D:
+        kind = DepthwiseConv2D
     return [kind.from_config(config)]
 
 
 def _depthwise(layer, config, initializer):
     """Of as many groups as channels; Keras has such a convolution compiled, which is slow."""
-    return layers.DepthwiseConv2D(
+    return DepthwiseConv2D(
         layer.kernel_size,
         strides=config["strides"],
         padding=config["padding"],

@@ -8,6 +8,7 @@ import math
 from keras import initializers, layers
 
 from tfseg.layers.batch_norm import BatchNormalization
+from tfseg.layers.depthwise import DepthwiseConv2D
 from tfseg.layers.dilation import DilatedConv2D
 from tfseg.layers.grouped import GroupedConv2D
 from tfseg.layers.resize import FitLike
@@ -87,7 +88,7 @@ def depthwise(x, kernel, *, stride=1, dilation=1, name):
     XLA takes 14 to 30 times as long for it on a CPU as TensorFlow's kernel: keep it out of
     functions that it compiles.
     """
-    return layers.DepthwiseConv2D(
+    return DepthwiseConv2D(
         kernel,
         strides=stride,
         dilation_rate=dilation,
