@@ -142,6 +142,9 @@ def _run(config, records, run, strategy):
         with naming_corrupt(records.splits["train"], records.splits["val"]):
             _fit(model, metric, network, config, records, run, state, steps)
         _finish(config, records, run)
+    except UserError:
+        print(flush=True)  # Keras' progress bar has left its line open
+        raise
     except KeyboardInterrupt as stop:
         at = f"at step {run.last()['step']}, saved" if run.last() else "before its first checkpoint"
         raise type(stop)(f"{at}; go on: train --resume={run.path}") from None
