@@ -97,6 +97,7 @@ def test_a_run_folder_is_not_written_over(records, run):
         {"optimizer": "adam", "ema": 0.9, "clip_norm": 1.0, "schedule": "cosine", "keep": "all"},
         {"precision": "mixed_float16", "cache": "memory", "class_weights": "linknet", "ema": 0.5},
         {"precision": "mixed_bfloat16", "cache": "disk", "class_weights": "none"},
+        {"mix": "cutmix", "sampling": "rare", "augment": "strong", "encoder_lr_decay": 0.5},
     ],
     ids=lambda changes: "-".join(map(str, changes.values()))[:40],
 )
