@@ -46,6 +46,7 @@ def test_given_flags_count(tmp_path):
         ("epochs = 3\n", "has no table \\[train\\]"),
         ("train = 3\n", "has no table \\[train\\]"),
         ("[train\n", "is no TOML file"),
+        ("train = " + 9999 * "[", "is no TOML file"),
         ("[train]\nresume = 'x'\n", "a recipe cannot have 'resume'"),
     ],
 )

@@ -13,7 +13,7 @@ def read_recipe(path: Path) -> dict[str, Any]:
         table = tomllib.loads(path.read_text(encoding="utf-8")).get("train")
     except FileNotFoundError:
         raise UserError(f"--recipe={path}: there is no such file") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"--recipe={path} is no TOML file: {error}") from None
     if not isinstance(table, dict):
         raise UserError(f"--recipe={path} has no table [train] with flags")

@@ -41,7 +41,7 @@ class TrainConfig(Config):
 
     recipe: Path = flag(
         None,
-        "TOML file with flags of a training that is known to work; others given count",
+        "TOML file with flags, as those in recipes/; flags given beside it override them",
         path,
         silent=True,
     )

@@ -51,7 +51,9 @@ def augment_sheet(image, label, colors, augment, *, scale=(1.0, 1.0), columns=4,
             single.append((caption, distinct[0]))
         else:
             rows.append(_row(caption, distinct))
-    together = f"all together, scaled by {scale[0]:g} to {scale[1]:g}"
+    pick = dict(augment).get("pick")
+    together = f"{pick:g} changes of the look at a time" if pick else "all together"
+    together += f", scaled by {scale[0]:g} to {scale[1]:g}"
     rows.append(_row(together, examples(whole, augment, scale)))
     rows = [single[i : i + columns] for i in range(0, len(single), columns)] + rows
     return captioned(rows)

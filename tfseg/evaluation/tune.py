@@ -6,6 +6,7 @@ from tfseg import atomic, devices
 from tfseg.errors import UserError
 from tfseg.evaluation.score import score
 from tfseg.evaluation.target import find_target
+from tfseg.prediction.segmenter import make_engine
 
 # The flags of a way, as they are typed -> what they are in a config.
 WAYS = {
@@ -28,11 +29,10 @@ def tune(config):
     """
     _check(config)
     devices.select(config.gpu, config.mem_frac)
-    rows = {}
-    for flags, options in WAYS.items():
-        target = find_target(config.replace(**options))
+    target, rows = find_target(config), {}
+    for flags, engine in _engines(target, config).items():
         start = time.monotonic()
-        results = score(target.source, target.split, config.batch_size).tally.results()
+        results = score(engine, target.split, config.batch_size).tally.results()
         seconds = (time.monotonic() - start) / len(target.split)
         kept = ("miou", "pixel_accuracy", "boundary_miou")
         rows[flags] = {"seconds": seconds} | {name: results[name] for name in kept}
@@ -54,10 +54,20 @@ def _check(config):
     if config.export or config.predictions:
         other = "export" if config.export else "predictions"
         raise UserError(f"--tune is for networks; leave it out beside --{other}")
-    for name in sorted({"flip", "scales", "crf"} & config.given):
+    for name in sorted({"flip", "scales", "crf", *config.group("crf")} & config.given):
         raise UserError(f"--{name} beside --tune, which tries it; leave it out")
-    for name in sorted({"html", "compare"} & config.given):
+    for name in sorted({"html", "compare", "elab_names"} & config.given):
         raise UserError(f"--{name} beside --tune, which writes no report; leave it out")
+
+
+def _engines(target, config):
+    """An `Engine` for each way, all of which can take the frames: that is told before any work."""
+    network = target.source.network
+    engines = {flags: make_engine(network, config.replace(**way)) for flags, way in WAYS.items()}
+    for engine in engines.values():
+        for size in target.split.sizes:
+            engine.check_size(*size, f"a frame of {target.split.name}")
+    return engines
 
 
 def _table(rows):
