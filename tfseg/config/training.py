@@ -134,9 +134,9 @@ class TrainConfig(Config):
     augment: str = flag("light", AUGMENT, table="tfseg.data.augment:PRESETS")
     mix: str = flag(
         "none",
-        "what half of the frames borrow from another one: cutmix a rectangle, copy_paste a class, "
-        "rare ones first",
-        choices=("none", "cutmix", "copy_paste"),
+        "how half of the frames borrow from another: cutmix a rectangle, copy_paste a class (rare "
+        "ones first), mixup a blend of both",
+        choices=("none", "cutmix", "copy_paste", "mixup"),
         table="tfseg.data.mixing:MIXES",
     )
     optimizer: str = flag(

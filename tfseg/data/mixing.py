@@ -1,32 +1,52 @@
-"""Frames of a batch that borrow a region, image and label, from their neighbours."""
+"""Frames of a batch that borrow from their neighbours, image and label together."""
 
+import cv2
 import numpy as np
 
 from tfseg.labels import VOID
 
 SHARE = 0.5  # of the frames borrow
+MIXUP_ALPHA = 0.2  # of the beta distribution that mixup draws from, as on ImageNet
 
 
-def cutmix(label, rng):
-    """A random rectangle, its area uniform between nothing and all (Yun et al. 2019, section 3.1).
+def cutmix(frame, other, rng):
+    """Takes a rectangle, its area uniform between nothing and all (Yun et al. 2019, section 3.1)."""
+    return _pasted(frame, other, rectangle(other[1].shape, rng))
 
-    Returns where it is, bool (H, W).
+
+def copy_paste(frame, other, rng):
+    """Takes all pixels of one class, the rarer the likelier, as in `rare_order`.
+
+    Ghiasi et al. 2021 (arXiv 2012.07177) paste single objects; labels of classes know none.
     """
-    height, width = label.shape
+    return _pasted(frame, other, class_region(other[1], rng))
+
+
+def mixup(frame, other, rng):
+    """Blends both images (Zhang et al. 2018, arXiv 1710.09412, section 2).
+
+    A label holds one class a pixel, so each pixel draws one of the two: the other's with the share
+    that its image has. The expected loss is that of blended labels.
+    """
+    share = rng.beta(MIXUP_ALPHA, MIXUP_ALPHA)
+    image = cv2.addWeighted(frame[0], 1 - share, other[0], share, 0)
+    return image, np.where(rng.random(frame[1].shape) < share, other[1], frame[1])
+
+
+def rectangle(shape, rng):
+    """Where a random rectangle lies, bool (H, W)."""
+    height, width = shape
     side = np.sqrt(rng.random())
     row, column = rng.integers(height), rng.integers(width)
-    region = np.zeros(label.shape, bool)
+    region = np.zeros(shape, bool)
     top, left = (round(at - side * of / 2) for at, of in ((row, height), (column, width)))
     bottom, right = round(row + side * height / 2), round(column + side * width / 2)
     region[max(top, 0) : bottom, max(left, 0) : right] = True
     return region
 
 
-def copy_paste(label, rng):
-    """All pixels of one class that the label has, the rarer the likelier, as in `rare_order`.
-
-    Ghiasi et al. 2021 (arXiv 2012.07177) paste single objects; labels of classes know none.
-    """
+def class_region(label, rng):
+    """Where a random class of the label lies, bool (H, W)."""
     classes, counts = np.unique(label[label != VOID], return_counts=True)
     if not len(classes):
         return np.zeros(label.shape, bool)
@@ -34,8 +54,14 @@ def copy_paste(label, rng):
     return label == rng.choice(classes, p=chances / chances.sum())
 
 
-# name -> function of a neighbour's label (H, W) and `rng`: the pixels to take from it
-MIXES = {"cutmix": cutmix, "copy_paste": copy_paste}
+def _pasted(frame, other, region):
+    image, label = frame[0].copy(), frame[1].copy()
+    image[region], label[region] = other[0][region], other[1][region]
+    return image, label
+
+
+# name -> function of a frame, its neighbour (both image and label), and `rng`: the new frame
+MIXES = {"cutmix": cutmix, "copy_paste": copy_paste, "mixup": mixup}
 
 
 def mixed(images, labels, mix, rng):
@@ -44,7 +70,7 @@ def mixed(images, labels, mix, rng):
     for place in range(len(images)):
         if rng.random() < SHARE:
             other = (place + 1) % len(images)
-            region = MIXES[mix](labels[other], rng)
-            new_images[place][region] = images[other][region]
-            new_labels[place][region] = labels[other][region]
+            new_images[place], new_labels[place] = MIXES[mix](
+                (images[place], labels[place]), (images[other], labels[other]), rng
+            )
     return new_images, new_labels
