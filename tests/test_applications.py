@@ -98,7 +98,7 @@ def test_a_file_of_another_application_is_refused(tmp_path):
 
 def test_auto_finds_the_file_in_keras_home(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    monkeypatch.setattr("tfseg.encoders.weights.KERAS_SERVER", ("127.0.0.1", 9))  # nobody answers
+    monkeypatch.setattr("tfseg.fetching.KERAS_SERVER", ("127.0.0.1", 9))  # nobody answers
     assert starting_weights("unet", "mobilenet_v3_small", "auto") == "none"
     line = capsys.readouterr().out
     assert line.startswith("mobilenet_v3_small starts from scratch: weights_mobilenet_v3_small")

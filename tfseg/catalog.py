@@ -11,6 +11,7 @@ from tqdm import tqdm
 from tfseg.encoders import ENCODERS
 from tfseg.errors import UserError
 from tfseg.models import MODELS, build
+from tfseg.pretrained import PRETRAINED
 from tfseg.visualize import hourglass, write_picture
 
 
@@ -25,13 +26,40 @@ class Stage:
 
 
 def show_models(config):
-    """Prints the table of all networks, or one of them (`ModelsConfig`)."""
-    if config.name:
+    """Prints the table of all networks, of the trained ones, or one of them (`ModelsConfig`)."""
+    if config.pretrained:
+        _show_pretrained()
+    elif config.name:
         _show_one(config)
     elif config.plot or config.encoder:
         raise UserError(f"--{'plot' if config.plot else 'encoder'} needs --name=NETWORK")
     else:
         _show_all(config)
+
+
+def _show_pretrained():
+    rows = [("name", "network", "classes", "mIoU", "measured on", "licence", "weights")]
+    for name, row in PRETRAINED.items():
+        network, classes = f"{row.model}, {row.encoder}", f"{row.dataset}'s"
+        rows.append(
+            (name, network, classes, f"{row.miou}", row.scored, row.licence, row.source.where)
+        )
+    _print_table(rows, right=(3,))
+    print(
+        "\nmIoU in percent, as published. Weights are fetched once, checked and kept.\n"
+        "predict --model=NAME, export --model=NAME, serve --model=NAME, train --checkpoint=NAME"
+    )
+
+
+def _print_table(rows, right):
+    """Prints columns of words; those in `right` end at the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [
+            cell.rjust(width) if i in right else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        print("  ".join(cells).rstrip())
 
 
 def _show_all(config):
@@ -42,13 +70,7 @@ def _show_all(config):
         cost = f"{sum(map(flops, model.layers)) / 1e9:,.1f}" if fits else "–"
         stride, encoders = str(architecture.output_stride), _which(architecture.encoders)
         rows.append((name, f"{parameters(model):,}", cost, stride, encoders, architecture.paper))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = [
-            cell.rjust(width) if 1 <= i <= 3 else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        print("  ".join(cells).rstrip())
+    _print_table(rows, right=(1, 2, 3))
     height, width = config.size
     print(
         f"\n{config.num_classes} classes, each network's usual encoder; GFLOPs of its convolutions "

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from tfseg import config
-from tfseg.errors import UserError
+from tfseg.errors import UserError, unknown
 from tfseg.flags import Config
 
 if TYPE_CHECKING:
@@ -127,14 +127,28 @@ def export(cfg) -> Path:
 
 @_command(config.ServeConfig)
 def serve(cfg) -> None:
-    """Answers over HTTP with an export until Ctrl-C or SIGTERM.
+    """Answers over HTTP with an export, or a public network, until Ctrl-C or SIGTERM.
 
     Example:
         >>> tfseg.serve(export="exports/linknet", port=8501)
     """
     from tfseg.serving.server import serve
 
-    serve(cfg)
+    serve(cfg.replace(export=_exported(cfg)) if cfg.model else cfg)
+
+
+def _exported(cfg):
+    """The folder with an export of the public network that `serve` names, made where it is not."""
+    from tfseg.pretrained import PRETRAINED
+
+    if cfg.export:
+        raise UserError(f"--model={cfg.model} beside --export={cfg.export}; give one of them")
+    if cfg.model not in PRETRAINED:
+        raise unknown("trained network", cfg.model, PRETRAINED)
+    folder = Path("exports", cfg.model)
+    if not folder.exists():
+        export(model=cfg.model, output=folder / "1")
+    return folder
 
 
 @_command(config.ConvertConfig)

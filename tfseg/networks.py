@@ -11,9 +11,10 @@ import keras
 from tfseg.checkpoints import Checkpoint, read_checkpoint
 from tfseg.config import NetworkConfig, TrainConfig
 from tfseg.datasets import get_dataset
-from tfseg.errors import UserError
+from tfseg.errors import UserError, unknown
 from tfseg.labels import Labels, numbered_labels
-from tfseg.models import build
+from tfseg.models import MODELS, build
+from tfseg.pretrained import PRETRAINED, fetch_pretrained
 from tfseg.records.split import Records
 from tfseg.runs import RunFolder
 from tfseg.weights import count_classes, load_tensors
@@ -43,7 +44,7 @@ def find_network(config: NetworkConfig, labels: Labels | None = None) -> Network
     """The network that a command's flags name.
 
     Args:
-        config: its `run`, or its `model` and `checkpoint`.
+        config: its `run`, its `model` and `checkpoint`, or a row of `PRETRAINED` as `model`.
         labels: the classes of `model`, where they are known; else they are `config.dataset`'s, or
             counted in the checkpoint.
 
@@ -61,8 +62,15 @@ def find_network(config: NetworkConfig, labels: Labels | None = None) -> Network
         return load_run(config.run, config.checkpoint)
     if config.run:
         raise UserError(f"--model={config.model} beside --run={config.run}; give one of them")
+    if config.model in PRETRAINED:
+        return _pretrained(config)
+    if config.model not in MODELS:
+        raise unknown("network", config.model, [*MODELS, *PRETRAINED])
     if config.checkpoint is None:
-        raise UserError(f"--model={config.model} needs --checkpoint=FILE with its weights")
+        raise UserError(
+            f"--model={config.model} needs --checkpoint=FILE with its weights; "
+            f"`models --pretrained` lists networks that have theirs"
+        )
     if labels is None and config.dataset:
         spec = get_dataset(config.dataset)
         labels = Labels(spec.name, spec.classes, spec.colors)
@@ -75,6 +83,24 @@ def find_network(config: NetworkConfig, labels: Labels | None = None) -> Network
         model = build_network(config, len(labels.classes))
     _say(file, _fill(model, file, checkpoint))
     return Network(model, labels, config, f"{config.model} of {config.checkpoint}")
+
+
+def _pretrained(config):
+    """A public network by its name, with its own weights or those of a file."""
+    name, row = config.model, PRETRAINED[config.model]
+    for option in config.group("model"):
+        if option in config.given:
+            raise UserError(
+                f"--{option}={getattr(config, option)}: {name} is trained, and has its own; "
+                f"leave it out"
+            )
+    config = config.replace(model=row.model, encoder=row.encoder, normalization=row.normalization)
+    file = config.checkpoint or fetch_pretrained(name, "model")
+    labels = row.labels()
+    with precision("float32"):
+        model = build_network(config, len(labels.classes))
+    _say(file, load_checkpoint(model, file))
+    return Network(model, labels, config, name)
 
 
 def load_run(run: str | Path | RunFolder | None, checkpoint: Path | None = None) -> Network:

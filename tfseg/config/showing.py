@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tfseg.config.words import ENCODER
-from tfseg.flags import Config, flag, folders, path, size
+from tfseg.flags import Config, flag, folders, path, size, switch
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,7 @@ class ModelsConfig(Config):
     size: tuple = flag((360, 480), "input that GFLOPs are counted for, HxW in pixels", size)
     num_classes: int = flag(19, "classes", int, low=1)
     plot: Path = flag(None, "PNG for a diagram of --name", path)
+    pretrained: bool = flag(False, "list trained public networks instead", switch)
 
 
 @dataclass(frozen=True)

@@ -70,8 +70,8 @@ class TrainConfig(Config):
     normalization: str = flag("auto", NORMALIZATION, choices=NORMALIZATIONS)
     checkpoint: Path = flag(
         None,
-        "weights to start from: a run, or a file of Keras (.weights.h5, .keras) or PyTorch "
-        "(.safetensors, .pth, ...)",
+        "weights to start from: a run, a file of Keras (.weights.h5, .keras) or PyTorch "
+        "(.safetensors, .pth, ...), or a name that `models --pretrained` lists",
         Path,
     )
     skip_head: bool = flag(False, "start from a --checkpoint for other classes", switch)

@@ -112,6 +112,11 @@ class ServeConfig(Config):
     """Answer over HTTP with an export: TensorFlow Serving's REST API, images to masks, a page."""
 
     export: Path = flag(None, "folder with an export's versions, as exports/linknet", path)
+    model: str = flag(
+        None,
+        "in place of --export: a trained public network (`models --pretrained`), which is first "
+        "exported to exports/NAME",
+    )
     host: str = flag("127.0.0.1", "address to listen at; 0.0.0.0 is every one of this machine")
     port: int = flag(8501, "port to listen at; 0 takes a free one", int, low=0, high=65535)
     token: str = flag(None, "answer only requests with the header Authorization: Bearer TOKEN")

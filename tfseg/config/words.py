@@ -26,7 +26,7 @@ NORMALIZATIONS = (
     "auto", "imagenet", "unit", "caffe", "symmetric", "efficientnet_lite", "efficientnet_v2"
 )  # fmt: skip
 OUTPUT_STRIDE = "dilate the encoder instead of striding further; the network's own by default"
-INSTEAD = "in place of --run, with --checkpoint: "
+INSTEAD = "in place of --run: a trained network (`models --pretrained`), or with --checkpoint any "
 CHECKPOINT = (
     "weights: a run, or a file of Keras (.weights.h5, .keras) or PyTorch (.safetensors, .pth, "
     "...); the run's best by default"

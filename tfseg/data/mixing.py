@@ -10,7 +10,7 @@ MIXUP_ALPHA = 0.2  # of the beta distribution that mixup draws from, as on Image
 
 
 def cutmix(frame, other, rng):
-    """Takes a rectangle, its area uniform between nothing and all (Yun et al. 2019, section 3.1)."""
+    """Takes a rectangle, its area uniform between nothing and all (Yun et al. 2019, 3.1)."""
     return _pasted(frame, other, rectangle(other[1].shape, rng))
 
 

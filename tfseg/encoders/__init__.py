@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from tfseg.encoders.table import ENCODERS
-from tfseg.encoders.weights import fetch
+from tfseg.encoders.weights import fetch_imagenet
 from tfseg.errors import UserError, unknown
 from tfseg.layers.preprocess import Normalize
 
@@ -130,5 +130,5 @@ def load_encoder_weights(
             raise UserError(
                 f"--encoder_weights=imagenet: there are none of {encoder}; leave it out"
             )
-        source = fetch(row.weights)
+        source = fetch_imagenet(row.weights)
     row.load(model, encoder, source, (*keys, *row.keys))

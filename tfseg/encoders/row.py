@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tfseg.encoders.weights import Keras, Package, Weights, load_weights
+from tfseg.encoders.weights import load_weights
+from tfseg.fetching import Source
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Encoder:
     channels: tuple[int, ...]
     dilates: bool = False
     normalization: str = "imagenet"
-    weights: Weights | Package | Keras | None = None
+    weights: Source | None = None
     load: Callable[..., None] = load_weights
     keys: tuple = ()
     center: bool = False

@@ -7,7 +7,7 @@ from functools import partial
 
 from tfseg.encoders.applications import application, load_application
 from tfseg.encoders.row import Encoder
-from tfseg.encoders.weights import Keras
+from tfseg.fetching import Keras
 
 # Sums of residual branches that only the next block normalises and rectifies.
 PREACTIVATED = ("xception", "resnet_v2", "convnext")

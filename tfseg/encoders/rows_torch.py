@@ -9,13 +9,13 @@ from tfseg.encoders.resnet import KEYS as RESNET_KEYS
 from tfseg.encoders.resnet import basic_block, bottleneck, resnet
 from tfseg.encoders.row import Encoder
 from tfseg.encoders.vgg import vgg
-from tfseg.encoders.weights import Package, Weights
+from tfseg.fetching import Hub, Package
 
 
 def _resnet(block, depths, *weights, family="resnet", keys=(), **options):
     widths = (64, *(width * (1 if block is basic_block else 4) for width in (64, 128, 256, 512)))
     build = partial(resnet, block=block, depths=depths, **options)
-    weights = Weights(*weights) if weights else None
+    weights = Hub(*weights) if weights else None
     return Encoder(build, family, widths, dilates=True, weights=weights, keys=keys)
 
 
@@ -46,12 +46,12 @@ def _regnet(depths, widths, group, gated):
 
 def _vgg(depths, norm, *weights):
     build = partial(vgg, depths=depths, norm=norm)
-    return Encoder(build, "vgg", (128, 256, 512, 512, 512), weights=Weights(*weights), center=True)
+    return Encoder(build, "vgg", (128, 256, 512, 512, 512), weights=Hub(*weights), center=True)
 
 
 def _densenet(depths, channels, *weights):
     build = partial(densenet, depths=depths)
-    return Encoder(build, "densenet", channels, weights=Weights(*weights), preactivated=True)
+    return Encoder(build, "densenet", channels, weights=Hub(*weights), preactivated=True)
 
 
 def _lite(width, depth, weights):
@@ -232,7 +232,7 @@ TORCH = {
     "efficientnet_lite3": _lite(
         1.2,
         1.4,
-        Weights(
+        Hub(
             "smp-hub/timm-tf_efficientnet_lite3.imagenet",
             "ab29c8402991591d66f813bbb1f061565d9b0cd0",
         ),
@@ -240,7 +240,7 @@ TORCH = {
     "efficientnet_lite4": _lite(
         1.4,
         1.8,
-        Weights(
+        Hub(
             "smp-hub/timm-tf_efficientnet_lite4.imagenet",
             "91a822e0f03c255b34dfb7846d3858397e50ba39",
         ),

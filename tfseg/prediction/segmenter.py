@@ -7,12 +7,13 @@ import keras
 import numpy as np
 from PIL import Image
 
-from tfseg.config import LookConfig, PredictConfig
+from tfseg.config import LookConfig, NetworkConfig, PredictConfig
 from tfseg.errors import UserError
 from tfseg.images import MOST_PIXELS, ImageData, open_image, pillow_pixels
-from tfseg.networks import Network, load_run
+from tfseg.networks import Network, find_network, load_run
 from tfseg.prediction.crf import CRF
 from tfseg.prediction.engine import Engine
+from tfseg.pretrained import is_pretrained
 
 Images = str | Path | Image.Image | np.ndarray
 DEEP = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")  # modes of PIL images of more than 8 bits
@@ -118,10 +119,11 @@ def _extent(pixels):
 
 
 def load(run: str | Path, checkpoint: str | Path | None = None, **looks: Any) -> Segmenter:
-    """A run's best network, in float32, ready to predict.
+    """A trained network, a run's best or a public one, in float32, ready to predict.
 
     Args:
-        run: folder of a training run.
+        run: folder of a training run, or the name of a trained public network, as
+            "fcn_resnet50_coco"; `python train.py models --pretrained` lists them.
         checkpoint: other weights of the same network.
         looks: how it looks at images, as `tfseg.prediction.engine.Engine` has it: `scales`,
             `flip`, `tile`, `overlap`, `size`, `mc_samples`, `crf`.
@@ -133,7 +135,10 @@ def load(run: str | Path, checkpoint: str | Path | None = None, **looks: Any) ->
     Example:
         >>> mask = tfseg.load("runs/camvid-linknet-20260101-120000").predict("photo.jpg")
     """
-    network = load_run(run, checkpoint)
+    if is_pretrained(run):
+        network = find_network(NetworkConfig(model=str(run), checkpoint=checkpoint))
+    else:
+        network = load_run(run, checkpoint)
     return _segmenter(network, Engine(network.model, **looks), None)
 
 

@@ -17,6 +17,7 @@ from tfseg.labels import Labels
 from tfseg.models import starting_weights
 from tfseg.networks import check_labels, load_checkpoint, load_run, logits_alone, precision
 from tfseg.prediction.engine import Engine
+from tfseg.pretrained import PRETRAINED, fetch_pretrained, is_pretrained
 from tfseg.records import truth
 from tfseg.records.corrupt import naming_corrupt, without_corrupt
 from tfseg.records.reader import open_input
@@ -32,6 +33,8 @@ def train(config):
     """Trains as `config` (a `TrainConfig`) says; returns the run's folder."""
     # Written out, so that a run is read and continued as it was where presets have changed.
     config = config.replace(augment=spell_augment(parse_augment(config.augment)))
+    if is_pretrained(config.checkpoint):
+        config = _from_pretrained(config, str(config.checkpoint))
     strategy = devices.select(config.gpu, config.mem_frac)
     records = _open(config)
     for split in ("train", "val"):
@@ -64,6 +67,23 @@ def resume(config):
     check_labels(records, run.labels(), str(run.path))
     with run.held():
         return _run(config, records, run, strategy)
+
+
+def _from_pretrained(config, name):
+    """The config of a training that starts from a public network: its own, and its weights."""
+    row = PRETRAINED[name]
+    for option in ("model", "encoder"):
+        given, known = getattr(config, option), getattr(row, option)
+        if option in config.given and given != known:
+            raise UserError(
+                f"--{option}={given} beside --checkpoint={name}, which has {known}; leave it out"
+            )
+    return config.replace(
+        model=row.model,
+        encoder=row.encoder,
+        checkpoint=fetch_pretrained(name, "checkpoint"),
+        skip_head=True,
+    )
 
 
 def _open(config):
