@@ -26,6 +26,9 @@ NORMALIZATIONS = (
     "auto", "imagenet", "unit", "caffe", "symmetric", "efficientnet_lite", "efficientnet_v2"
 )  # fmt: skip
 OUTPUT_STRIDE = "dilate the encoder instead of striding further; the network's own by default"
+ENCODER_DEPTH = "of unet: how many times its encoder halves an image, 3 to 5; 5 by default"
+DECODER_CHANNELS = "of unet with an encoder: its decoder's, as 256,128,64,32,16, one a level"
+DECODER_ATTENTION = "of unet with an encoder and unetplusplus: scse gates channels and places"
 INSTEAD = "in place of --run, with --checkpoint: "
 CHECKPOINT = (
     "weights: a run, or a file of Keras (.weights.h5, .keras) or PyTorch (.safetensors, .pth, "
