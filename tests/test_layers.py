@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfseg.layers.pooling import BinAverage, MaxPoolWithIndices, MaxUnpool, PixelShuffle
+from tfseg.layers.pooling import (
+    BinAverage,
+    HalvingMaxPool,
+    MaxPoolWithIndices,
+    MaxUnpool,
+    PixelShuffle,
+)
 from tfseg.layers.resize import FitLike, ResizeLike, _resize
 
 
@@ -49,6 +55,22 @@ def test_the_gradient_goes_to_the_maximum_alone():
         maxima, indices = MaxPoolWithIndices()(x)
         loss = tf.reduce_sum(MaxUnpool()(3 * maxima, indices))
     np.testing.assert_array_equal(tape.gradient(loss, x)[0, ..., 0], [[3, 0], [0, 0]])
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_halving_never_leaves_nothing(known):
+    def halved(*size):
+        x = noise(2, *size, 3) - 10  # below zero: padding must never win
+        signature = tf.TensorSpec(x.shape if known else (None, None, None, 3))
+        return x, np.asarray(tf.function(HalvingMaxPool(), input_signature=[signature])(x))
+
+    for size in ((8, 6), (7, 9), (2, 3)):
+        x, got = halved(*size)
+        np.testing.assert_array_equal(got, tf.nn.max_pool2d(x, 2, 2, "VALID"))
+    for size, seen in (((1, 1), 1), ((1, 5), 4)):
+        x, got = halved(*size)
+        wanted = x[:, :, :seen].reshape(2, 1, -1, min(2, seen), 3).max(3)
+        np.testing.assert_array_equal(got, wanted)
 
 
 @pytest.mark.parametrize("size", [(12, 12), (7, 10), (5, 3)])

@@ -255,7 +255,8 @@ def test_a_config_of_an_earlier_version_says_no_weights_by_null(whole, tmp_path)
 def test_a_config_survives_its_file(whole, tmp_path):
     changed = config(
         tmp_path, None, crop_size=(48, 64), gpu=(), input_weights=(2.0, 1.0), keep="all", ema=0.5,
-        pixel_range=(0.0, 4095.0), aux=True, logdir=tmp_path,
+        pixel_range=(0.0, 4095.0), aux=True, logdir=tmp_path, encoder_depth=3,
+        decoder_channels=(64, 32, 16), decoder_attention="scse",
     )  # fmt: skip
     changed.save(tmp_path / "config.json")
     assert TrainConfig.load(tmp_path / "config.json") == changed

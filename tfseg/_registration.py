@@ -9,6 +9,7 @@ import importlib.util
 import sys
 
 REGISTERED = (
+    "layers.attention",
     "layers.batch_norm",
     "layers.bilinear",
     "layers.depthwise",

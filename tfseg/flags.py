@@ -98,6 +98,14 @@ def numbers(text):
     return every
 
 
+def widths(text):
+    """Text like "128,64,32" -> (128, 64, 32): channels."""
+    every = text.split(",")
+    if not all(re.fullmatch("[1-9][0-9]*", number) for number in every):
+        raise ValueError("whole numbers above zero like 128,64,32")
+    return tuple(map(int, every))
+
+
 def count_or_all(text):
     """Text like "3" -> 3; "all" stays."""
     if text != "all" and not (text.isdecimal() and int(text) >= 1):

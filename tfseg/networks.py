@@ -19,6 +19,9 @@ from tfseg.records.split import Records
 from tfseg.runs import RunFolder
 from tfseg.weights import count_classes, load_tensors
 
+# Flags that some networks take; `tfseg.build` refuses them for the others.
+OPTIONS = ("output_stride", "encoder_depth", "decoder_channels", "decoder_attention")
+
 
 @dataclass(frozen=True)
 class Network:
@@ -161,8 +164,8 @@ def precision(policy: str) -> Iterator[None]:
 
 def build_network(config: TrainConfig | NetworkConfig, num_classes: int, **options: Any):
     """The network that a config describes, at any input size; `options` as in `tfseg.build`."""
-    if config.output_stride:
-        options["output_stride"] = config.output_stride
+    given = {name: getattr(config, name) for name in OPTIONS}
+    options |= {name: value for name, value in given.items() if value}
     return build(
         config.model,
         num_classes,

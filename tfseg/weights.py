@@ -8,7 +8,7 @@ import numpy as np
 
 from tfseg.checkpoints import Checkpoint
 from tfseg.checkpoints.prefixes import find_prefix
-from tfseg.encoders import ENCODERS
+from tfseg.encoders import ENCODERS, unused_layers
 from tfseg.layers.state_dict import KERAS, TORCH, fill, named_variables, rename
 from tfseg.models import MODELS
 
@@ -28,7 +28,8 @@ def load_state_dict(
             all the network's keys share (Lightning's `model.`, DataParallel's `module.`) is taken
             off and said; `num_batches_tracked`, DenseNet's old spelling and the spelling of the
             reference's own project are understood. What serves training alone is left out where the
-            network lacks it: an auxiliary head, an encoder's classifier, a loss's weights.
+            network lacks it: an auxiliary head, an encoder's classifier or deeper stages, a loss's
+            weights.
         strict: whether missing and unexpected keys are errors.
         skip_head: whether tensors of another shape are left as they are: a head for other classes.
             An auxiliary head may be missing then.
@@ -57,7 +58,12 @@ def load_tensors(
     """`load_state_dict` for a checkpoint of any kind; `source` is what messages call it."""
     found, wanted, beside = _matched(model, checkpoint, source, say=print)
     spare = ("fc.", "classifier.", "pre_logits.", "head.") if model.name in ENCODERS else ("aux",)
-    found = {k: v for k, v in found.items() if k in wanted or not k.startswith(spare)}
+    unused = unused_layers(model)
+    found = {
+        k: v
+        for k, v in found.items()
+        if k in wanted or not (k.startswith(spare) or k.rpartition(".")[0] in unused)
+    }
     left = [f"missing {k}" for k in wanted if k.startswith(spare) and k not in found]
     if skip_head and left:
         wanted = {k: v for k, v in wanted.items() if k in found or not k.startswith(spare)}

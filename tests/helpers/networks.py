@@ -32,6 +32,15 @@ NETWORKS = {
     "deeplabv3": ({}, (39_636_299, 39_638_355, 39_638_869)),
     "deeplabv3plus": ({}, (39_759_275, 39_761_331, 39_761_845)),
     "refinenet": ({"encoder": "resnet50"}, None),
+    "unetplusplus": ({"encoder": "resnet18"}, (15_971_899, 15_973_059, 15_973_349)),
+    "manet": ({"encoder": "resnet18"}, (21_676_923, 21_678_083, 21_678_373)),
+    "linknet_smp": ({"encoder": "resnet18"}, (11_664_107, 11_664_371, 11_664_437)),
+    "fpn": ({"encoder": "resnet18"}, (13_048_523, 13_049_555, 13_049_813)),
+    "pan": ({"encoder": "resnet18"}, (11_370_546, 11_372_858, 11_373_436)),
+    "upernet": ({"encoder": "resnet18"}, (19_494_091, 19_496_147, 19_496_661)),
+    "pspnet_smp": ({"encoder": "resnet18"}, (882_475, 919_347, 928_565)),
+    "deeplabv3_smp": ({"encoder": "resnet18"}, (15_901_515, 15_903_571, 15_904_085)),
+    "deeplabv3plus_smp": ({"encoder": "resnet18"}, (12_331_867, 12_333_923, 12_334_437)),
 }
 
 # What is counted beyond the smallest forms: (name, options, classes, parameters).
@@ -51,6 +60,13 @@ COUNTS = [
     ("deeplabv3plus", {"encoder": "resnet101"}, 19, 58_753_459),
     ("refinenet", {"encoder": "resnet101"}, 21, 118_052_437),
     ("fcn_autoencoder", {}, 151, 9_380_037),
+    ("fpn", {}, 11, 23_156_683),
+    ("unetplusplus", {"encoder": "resnet50"}, 19, 48_988_355),
+    ("manet", {}, 11, 31_785_083),
+    ("pan", {"encoder": "resnet50"}, 19, 24_265_018),
+    ("upernet", {"encoder": "resnet50"}, 19, 37_289_299),
+    ("deeplabv3_smp", {"encoder": "resnet50"}, 19, 39_638_355),
+    ("deeplabv3plus_smp", {"encoder": "resnet50"}, 19, 26_682_211),
 ]
 
 ENCODERS = {
@@ -93,6 +109,15 @@ COVER = {
     "wide_resnet50_2": "pspnet",
     "resnext50_32x4d": "deeplabv3",
     "se_resnet50": "refinenet",
+    "resnet34": "fpn",
+    "vgg16": "unetplusplus",
+    "densenet169": "manet",
+    "se_resnext50_32x4d": "linknet_smp",
+    "regnet_y_400mf": "upernet",
+    "mobilenet_v3_large": "pspnet_smp",
+    "efficientnet_lite1": "pan",
+    "regnet_x_800mf": "deeplabv3_smp",
+    "efficientnet_v2_b1": "deeplabv3plus_smp",
 }
 
 
@@ -100,6 +125,10 @@ def _refinenet():
     """The reference's figure is the score map at stride 4."""
     model = tfseg.build("refinenet", 11, encoder="resnet101")
     return keras.Model(model.inputs, model.get_layer("clf_conv").output, name="refinenet")
+
+
+def _smp(name, **options):
+    return lambda: tfseg.build(name, 11, encoder="resnet18", **options)
 
 
 PARITY = {
@@ -128,6 +157,22 @@ PARITY = {
     "fcn_resnet50": lambda: tfseg.build("fcn", 21, aux=True),
     "deeplabv3_resnet50": lambda: tfseg.build("deeplabv3", 21, aux=True),
     "deeplabv3plus_resnet50": lambda: tfseg.build("deeplabv3plus", 21),
+    "unet_scse_resnet18": _smp(
+        "unet",
+        encoder_depth=4,
+        decoder_channels=(128, 64, 32, 16),
+        decoder_attention="scse",
+    ),
+    "unetplusplus_resnet18": _smp("unetplusplus"),
+    "unetplusplus_scse_resnet18": _smp("unetplusplus", decoder_attention="scse"),
+    "manet_resnet18": _smp("manet"),
+    "linknet_smp_resnet18": _smp("linknet_smp"),
+    "fpn_resnet18": _smp("fpn"),
+    "pan_resnet18": _smp("pan"),
+    "upernet_resnet18": _smp("upernet"),
+    "pspnet_smp_resnet18": _smp("pspnet_smp"),
+    "deeplabv3_smp_resnet18": _smp("deeplabv3_smp"),
+    "deeplabv3plus_smp_resnet18": _smp("deeplabv3plus_smp"),
 }
 PARITY_LARGE = {
     "fcn8s_vgg16": lambda: tfseg.build("fcn8s", 11),

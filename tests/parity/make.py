@@ -33,6 +33,7 @@ class Case:
         note: where the reference comes from.
         strides: output -> every how many rows and columns of it are kept, 1 where not said.
         gain: of the convolutions' weights; larger where activations are to reach a limit.
+        size: of the image.
     """
 
     make: object
@@ -41,6 +42,7 @@ class Case:
     normalization: str = "imagenet"
     seed: int = 0
     gain: float = 1.0
+    size: tuple = SIZE
 
 
 def _same_padding(module):
@@ -134,6 +136,20 @@ def regnet(name):
     return make
 
 
+def smp(name, **options):
+    """A network of segmentation_models.pytorch on a ResNet-18, 11 classes."""
+
+    def make():
+        import segmentation_models_pytorch
+
+        network = getattr(segmentation_models_pytorch, name)
+        module = network("resnet18", encoder_weights=None, classes=11, **options)
+        return module, lambda module, x: {"logits": module(x)}
+
+    note = ", ".join([name, *(f"{key}={value}" for key, value in options.items())])
+    return make, f"segmentation_models_pytorch 0.6.0, {note}", {"logits": 4}
+
+
 KEPT = {"stride2": 4, "stride4": 4, "stride8": 2}
 CASES = {
     "encoder_resnext50_32x4d": Case(
@@ -174,6 +190,24 @@ CASES = {
         "efficientnet_lite",
         gain=2.0,
     ),
+    "unet_scse_resnet18": Case(
+        *smp(
+            "Unet",
+            encoder_depth=4,
+            decoder_channels=(128, 64, 32, 16),
+            decoder_attention_type="scse",
+        )
+    ),
+    "unetplusplus_resnet18": Case(*smp("UnetPlusPlus")),
+    "unetplusplus_scse_resnet18": Case(*smp("UnetPlusPlus", decoder_attention_type="scse")),
+    "manet_resnet18": Case(*smp("MAnet")),
+    "linknet_smp_resnet18": Case(*smp("Linknet")),
+    "fpn_resnet18": Case(*smp("FPN")),
+    "pan_resnet18": Case(*smp("PAN"), size=(128, 160)),  # it takes no smaller one
+    "upernet_resnet18": Case(*smp("UPerNet")),
+    "pspnet_smp_resnet18": Case(*smp("PSPNet")),
+    "deeplabv3_smp_resnet18": Case(*smp("DeepLabV3")),
+    "deeplabv3plus_smp_resnet18": Case(*smp("DeepLabV3Plus")),
 }
 
 
@@ -184,9 +218,8 @@ def make(name, folder=Path(__file__).parent):
     module, answer = row.make()
     state = module.state_dict()
     case = {
-        "name": name, "seed": row.seed, "gain": row.gain, "size": SIZE,
+        "name": name, "seed": row.seed, "gain": row.gain, "size": row.size,
         "normalization": row.normalization, "classes": 11, "note": row.note,
-        "parameters": sum(p.numel() for p in module.parameters()),
         "keys": [[key, list(value.shape)] for key, value in state.items()],
     }  # fmt: skip
     weights = {key: torch.from_numpy(np.array(v)) for key, v in rule.state_dict(case).items()}
@@ -194,9 +227,11 @@ def make(name, folder=Path(__file__).parent):
     module.eval()
     mean, deviation = (np.array(v, np.float32) for v in PIXELS[row.normalization])
     pixels = (rule.image(case).astype(np.float32) - mean) / deviation
-    with torch.no_grad():
-        outputs = answer(module, torch.from_numpy(pixels.transpose(0, 3, 1, 2)))
-    arrays = {key: value.numpy().transpose(0, 2, 3, 1) for key, value in outputs.items()}
+    outputs = answer(module, torch.from_numpy(pixels.transpose(0, 3, 1, 2)))
+    sum(value.sum() for value in outputs.values()).backward()
+    # Of what is never called, which smp's networks have, a port has nothing.
+    case["parameters"] = sum(p.numel() for p in module.parameters() if p.grad is not None)
+    arrays = {key: value.detach().numpy().transpose(0, 2, 3, 1) for key, value in outputs.items()}
     steps = {key: row.strides.get(key, 1) for key in arrays}
     case["outputs"] = {k: {"shape": a.shape, "stride": steps[k]} for k, a in arrays.items()}
     kept = {key: array[:, :: steps[key], :: steps[key]] for key, array in arrays.items()}

@@ -5,7 +5,10 @@ from pathlib import Path
 
 from tfseg.config.words import (
     CHECKPOINT,
+    DECODER_ATTENTION,
+    DECODER_CHANNELS,
     ENCODER,
+    ENCODER_DEPTH,
     GPU,
     INSTEAD,
     MEM_FRAC,
@@ -15,7 +18,7 @@ from tfseg.config.words import (
     OUTPUT_STRIDE,
     RUN,
 )
-from tfseg.flags import Config, flag, gpus, numbers, path, size, switch
+from tfseg.flags import Config, flag, gpus, numbers, path, size, switch, widths
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,9 @@ class NetworkConfig(Config):
     model: str = flag(None, INSTEAD + MODEL)
     encoder: str = flag(None, ENCODER, group="model")
     output_stride: int = flag(None, OUTPUT_STRIDE, int, choices=(8, 16, 32), group="model")
+    encoder_depth: int = flag(None, ENCODER_DEPTH, int, choices=(3, 4, 5), group="model")
+    decoder_channels: tuple = flag(None, DECODER_CHANNELS, widths, group="model")
+    decoder_attention: str = flag(None, DECODER_ATTENTION, choices=("scse",), group="model")
     normalization: str = flag("auto", NORMALIZATION, choices=NORMALIZATIONS, group="model")
     checkpoint: Path = flag(None, CHECKPOINT, path)
 

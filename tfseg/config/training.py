@@ -8,7 +8,10 @@ from tfseg.config.recipes import read_recipe
 from tfseg.config.words import (
     AUGMENT,
     DATASET,
+    DECODER_ATTENTION,
+    DECODER_CHANNELS,
     ENCODER,
+    ENCODER_DEPTH,
     GPU,
     INPUT,
     MEM_FRAC,
@@ -32,6 +35,7 @@ from tfseg.flags import (
     span,
     switch,
     value_range,
+    widths,
 )
 
 
@@ -67,6 +71,9 @@ class TrainConfig(Config):
         null="none",
     )
     output_stride: int = flag(None, OUTPUT_STRIDE, int, choices=(8, 16, 32))
+    encoder_depth: int = flag(None, ENCODER_DEPTH, int, choices=(3, 4, 5))
+    decoder_channels: tuple = flag(None, DECODER_CHANNELS, widths)
+    decoder_attention: str = flag(None, DECODER_ATTENTION, choices=("scse",))
     normalization: str = flag("auto", NORMALIZATION, choices=NORMALIZATIONS)
     checkpoint: Path = flag(
         None,

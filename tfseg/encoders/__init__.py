@@ -74,6 +74,22 @@ def encoder_layers(model: keras.Model) -> dict[str, int]:
     return {name: stride for name, stride in strides if stride}
 
 
+def unused_layers(model: keras.Model) -> set[str]:
+    """Names of layers that `encode` made and a network has no use for: stages below its deepest.
+
+    A network that was loaded from a file does not have them any more.
+    """
+    used, found = set(model.layers), set()
+    waiting = [*model.layers]
+    while waiting:
+        for node in waiting.pop()._outbound_nodes:
+            layer = node.operation
+            if layer not in used | found and getattr(layer, "encoder_stride", None):
+                found.add(layer)
+                waiting.append(layer)
+    return {layer.name for layer in found}
+
+
 def normalized(pixels: Any, scheme: str | None, encoder: str | None) -> Any:
     """Pixels as an encoder wants them; "auto" is what it was trained on, or "imagenet"."""
     if scheme == "auto":

@@ -83,10 +83,12 @@ def _separated(layer, config):
 
 def put_in(source: keras.Model, network: keras.Model, without: tuple) -> None:
     """The weights of a Keras application's layers -> a network's that were made of them."""
-    names = names_of(source)
+    names, made = names_of(source), {layer.name for layer in network.layers}
     for layer in source._flatten_layers(include_self=False, recursive=True):
         name, values = names[id(layer)], layer.get_weights()
         if isinstance(layer, (*without, keras.Sequential)) or not values:
+            continue
+        if not made & {name, f"{name}.depthwise"}:  # of a stage that the network does not have
             continue
         if isinstance(layer, layers.SeparableConv2D):
             network.get_layer(f"{name}.depthwise").set_weights(values[:1])

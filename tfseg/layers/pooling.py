@@ -73,6 +73,27 @@ class MaxUnpool(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("tfseg")
+class HalvingMaxPool(keras.layers.Layer):
+    """2×2 max-pooling with stride 2 that leaves a last odd row or column out, unless it is alone.
+
+    PyTorch's, but for a side of one pixel, which stays.
+    """
+
+    def call(self, x):
+        batch, height, width, channels = ops.shape(x)
+        x = ops.max_pool(x, 2, 2, "same")
+        size = (batch, self._half(height), self._half(width), channels)
+        return ops.slice(x, (0, 0, 0, 0), size)
+
+    def _half(self, side):
+        return max(side // 2, 1) if isinstance(side, int) else ops.maximum(side // 2, 1)
+
+    def compute_output_spec(self, x):
+        height, width = (side and self._half(side) for side in x.shape[1:3])
+        return keras.KerasTensor((x.shape[0], height, width, x.shape[3]), x.dtype)
+
+
+@keras.saving.register_keras_serializable("tfseg")
 class BinAverage(keras.layers.Layer):
     """Mean of a map in each of bins × bins cells, as PyTorch's `AdaptiveAvgPool2d`.
 

@@ -18,13 +18,19 @@ from tfseg.models import (
     duc,
     enet,
     fcn,
+    fpn,
     gcn,
     learn_segmentation,
     linknet,
+    manet,
+    pan,
     pspnet,
     refinenet,
     segnet,
+    smp,
     unet,
+    unetplusplus,
+    upernet,
 )
 
 
@@ -66,6 +72,7 @@ MODELS = {
     "linknet": Architecture(linknet.linknet, _LINKNET, ANY, linknet.KEYS),
     "linknet_residual": Architecture(linknet.linknet_residual, _LINKNET, ANY, linknet.KEYS),
     "linknet_nobypass": Architecture(linknet.linknet_nobypass, _LINKNET, ANY, linknet.KEYS),
+    "linknet_smp": Architecture(linknet.linknet_smp, f"{_LINKNET}, smp's", ANY, smp.KEYS),
     "fcn32s": Architecture(fcn.fcn32s, _FCN, ANY, fcn.KEYS),
     "fcn16s": Architecture(fcn.fcn16s, _FCN, ANY, fcn.KEYS),
     "fcn8s": Architecture(fcn.fcn8s, _FCN, ANY, fcn.KEYS),
@@ -106,8 +113,24 @@ MODELS = {
     "unet_subpixel": Architecture(
         unet.unet_subpixel, "U-Net's decoder, slim; Shi et al. 2016, arXiv 1609.05158", ANY
     ),
+    "unetplusplus": Architecture(
+        unetplusplus.unetplusplus, "Zhou et al. 2018, arXiv 1807.10165", ANY, unetplusplus.KEYS
+    ),
+    "manet": Architecture(manet.manet, "Fan et al. 2020, IEEE Access 8, 179656", ANY, smp.KEYS),
+    "fpn": Architecture(fpn.fpn, "Kirillov et al. 2019, arXiv 1901.02446", ANY, smp.KEYS),
+    "pan": Architecture(
+        pan.pan, "Li et al. 2018, arXiv 1805.10180", DILATED, smp.KEYS, output_stride=16
+    ),
+    "upernet": Architecture(upernet.upernet, "Xiao et al. 2018, arXiv 1807.10221", ANY, smp.KEYS),
     "pspnet": Architecture(
         pspnet.pspnet, "Zhao et al. 2016, arXiv 1612.01105", DILATED, STEM, output_stride=8
+    ),
+    "pspnet_smp": Architecture(
+        pspnet.pspnet_smp,
+        "Zhao et al. 2016, arXiv 1612.01105, smp's",
+        ANY,
+        smp.KEYS,
+        output_stride=8,
     ),
     "gcn": Architecture(gcn.gcn, "Peng et al. 2017, arXiv 1703.02719", ANY, gcn.KEYS),
     "duc": Architecture(
@@ -128,6 +151,20 @@ MODELS = {
         "Chen et al. 2018, arXiv 1802.02611",
         DILATED,
         deeplab.KEYS,
+        output_stride=16,
+    ),
+    "deeplabv3_smp": Architecture(
+        deeplab.deeplabv3_smp,
+        "Chen et al. 2017, arXiv 1706.05587, smp's",
+        DILATED,
+        deeplab.SMP_KEYS,
+        output_stride=8,
+    ),
+    "deeplabv3plus_smp": Architecture(
+        deeplab.deeplabv3plus_smp,
+        "Chen et al. 2018, arXiv 1802.02611, smp's",
+        DILATED,
+        smp.KEYS,
         output_stride=16,
     ),
     "refinenet": Architecture(refinenet.refinenet, "Lin et al. 2016, arXiv 1611.06612", ANY),
@@ -157,8 +194,9 @@ def build(
         normalization: what pixels become: "auto" (what the encoder was trained on, or
             "imagenet"), "imagenet", "unit", "caffe", "symmetric", "efficientnet_lite",
             "efficientnet_v2"; None for pixels normalised already.
-        options: the network's own: `output_stride` (8, 16, 32), `k`. `aux=True`, where a network
-            has it, makes the outputs {"logits", "aux"}, for training.
+        options: the network's own: `output_stride` (8, 16, 32), `k`, `encoder_depth` (3 to 5),
+            `decoder_channels`, `decoder_attention` ("scse"). `aux=True`, where a network has it,
+            makes the outputs {"logits", "aux"}, for training.
 
     Raises:
         UserError: for an unknown name or option, with the nearest ones there are.

@@ -4,11 +4,19 @@ from keras import layers
 
 from tfseg.encoders import encode
 from tfseg.errors import UserError
-from tfseg.layers.blocks import bn_relu, conv
+from tfseg.layers.blocks import bn_relu, conv, depthwise
 from tfseg.layers.resize import ResizeLike
+from tfseg.models import smp
 from tfseg.models.fcn import fcn_head
 
 KEYS = ((r"^backbone\.", ""),)
+# smp's decoder was one Sequential once.
+SMP_KEYS = (
+    *smp.KEYS,
+    (r"^decoder\.0\.", "decoder.aspp."),
+    (r"^decoder\.1\.", "decoder.conv."),
+    (r"^decoder\.2\.", "decoder.bn."),
+)
 
 RATES = {8: (12, 24, 36), 16: (6, 12, 18)}  # section 3.3: doubled where the map is twice as fine
 
@@ -17,12 +25,18 @@ def _conv_bn_relu(x, filters, kernel, name, norm, **options):
     return bn_relu(conv(x, filters, kernel, init="torch", name=name, **options), name=norm)
 
 
-def _aspp(x, rates, dropout, name):
+def _separable(x, filters, kernel, name, norm, **options):
+    """Depthwise and 1×1 convolution, nothing between them (V3+, section 3.1)."""
+    x = depthwise(x, kernel, **options, name=f"{name}.0")
+    return _conv_bn_relu(x, filters, 1, f"{name}.1", norm)
+
+
+def _aspp(x, rates, dropout, name, convolution=_conv_bn_relu):
     """Atrous spatial pyramid pooling with the image's mean (figure 5)."""
     branches = [_conv_bn_relu(x, 256, 1, f"{name}.convs.0.0", f"{name}.convs.0.1")]
     for i, rate in enumerate(rates, 1):
         where = f"{name}.convs.{i}"
-        branches.append(_conv_bn_relu(x, 256, 3, f"{where}.0", f"{where}.1", dilation=rate))
+        branches.append(convolution(x, 256, 3, f"{where}.0", f"{where}.1", dilation=rate))
     mean = layers.GlobalAveragePooling2D(keepdims=True)(x)
     mean = _conv_bn_relu(mean, 256, 1, f"{name}.convs.4.1", f"{name}.convs.4.2")
     branches.append(ResizeLike()(mean, x))
@@ -64,3 +78,22 @@ def deeplabv3plus(pixels, x, num_classes, *, encoder="resnet50", output_stride=1
     x = layers.Concatenate()([low, ResizeLike()(x, low)])
     x = _conv_bn_relu(x, 256, 3, "classifier.classifier.0", "classifier.classifier.1")
     return _outputs(x, f, pixels, num_classes, "classifier.classifier.3", aux)
+
+
+def deeplabv3_smp(pixels, x, num_classes, *, encoder="resnet34", output_stride=8):
+    """smp's `DeepLabV3`: the rates are those of stride 8 throughout."""
+    f = smp.dilated(encoder, x, output_stride, (8, 16))
+    x = _aspp(f["stride32"], RATES[8], 0.5, "decoder.aspp")
+    x = _conv_bn_relu(x, 256, 3, "decoder.conv", "decoder.bn")
+    return smp.enlarged_head(x, pixels, num_classes, 1)
+
+
+def deeplabv3plus_smp(pixels, x, num_classes, *, encoder="resnet34", output_stride=16):
+    """smp's `DeepLabV3Plus`: separable convolutions, rates of stride 8, scores at stride 4."""
+    f = smp.dilated(encoder, x, output_stride, (8, 16))
+    x = _aspp(f["stride32"], RATES[8], 0.5, "decoder.aspp.0", _separable)
+    x = _separable(x, 256, 3, "decoder.aspp.1", "decoder.aspp.2")
+    low = _conv_bn_relu(f["stride4"], 48, 1, "decoder.block1.0", "decoder.block1.1")
+    x = layers.Concatenate()([ResizeLike("aligned")(x, low), low])
+    x = _separable(x, 256, 3, "decoder.block2.0", "decoder.block2.1")
+    return smp.enlarged_head(x, pixels, num_classes, 1)

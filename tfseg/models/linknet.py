@@ -1,10 +1,11 @@
-"""LinkNet (Chaurasia and Culurciello 2017, arXiv 1707.03718) and its two variants."""
+"""LinkNet (Chaurasia and Culurciello 2017, arXiv 1707.03718), its two variants and smp's."""
 
 from keras import layers
 
 from tfseg.encoders import encode, skip
 from tfseg.layers.blocks import batch_norm, bn_relu, conv, transposed_conv
 from tfseg.layers.resize import ResizeLike
+from tfseg.models.smp import conv_bn_relu, head
 
 # Spellings of the authors' two PyTorch classes -> layer names here.
 KEYS = (
@@ -46,6 +47,15 @@ def _residual_decoder(x, like, filters, stride, name):
     x = conv(x, filters, 1, **how, name=f"{name}.conv2.0")
     x = batch_norm(x, epsilon=1e-3, name=f"{name}.conv2.1")
     return layers.ReLU()(layers.Add()([x, shortcut]))
+
+
+def _smp_decoder(x, like, filters, name):
+    """1×1 down to a quarter, 4×4 transposed to the size of `like`, 1×1 up."""
+    quarter = max(1, x.shape[-1] // 4)
+    x = conv_bn_relu(x, quarter, 1, f"{name}.0")
+    x = transposed_conv(x, quarter, 4, padding=1, like=like, bias=True, name=f"{name}.1.0")
+    x = bn_relu(x, name=f"{name}.1.1")
+    return conv_bn_relu(x, filters, 1, f"{name}.2")
 
 
 def _decode(f, decoder, join, output_stride):
@@ -102,3 +112,15 @@ def linknet_nobypass(pixels, x, num_classes, *, encoder="resnet18", output_strid
     f = encode(encoder, x, output_stride=output_stride)
     x = _decode(f, _lua_decoder, lambda x, skip: x, output_stride)
     return _head(x, f, pixels, num_classes, epsilon=1e-3)
+
+
+def linknet_smp(pixels, x, num_classes, *, encoder="resnet34"):
+    """smp's `Linknet`: five blocks to full resolution, the stem's feature joined, too."""
+    f = encode(encoder, x)
+    x = skip(f, 32)
+    for i, stride in enumerate((16, 8, 4, 2)):
+        passed = skip(f, stride)
+        x = _smp_decoder(x, passed, passed.shape[-1], f"decoder.blocks.{i}.block")
+        x = _sum(x, passed)
+    x = _smp_decoder(x, pixels, 32, "decoder.blocks.4.block")
+    return head(x, num_classes, 1)

@@ -1,11 +1,12 @@
-"""PSPNet (Zhao et al. 2016, arXiv 1612.01105), zijundeng's graph."""
+"""PSPNet (Zhao et al. 2016, arXiv 1612.01105), zijundeng's graph and smp's."""
 
 from keras import layers
 
-from tfseg.encoders import encode
+from tfseg.encoders import encode, skip
 from tfseg.layers.blocks import bn_relu, conv
 from tfseg.layers.pooling import BinAverage
 from tfseg.layers.resize import ResizeLike
+from tfseg.models import smp
 
 # zijundeng names the stem as one Sequential; so do GCN, DUC and this network of his.
 KEYS = ((r"^layer0\.0\.", "conv1."), (r"^layer0\.1\.", "bn1."))
@@ -23,6 +24,19 @@ def _pyramid(x):
     return layers.Concatenate()(branches)
 
 
+def _smp_pyramid(x):
+    """As `_pyramid`, in a quarter of the map's channels each, the map last."""
+    branches, filters = [], x.shape[-1] // len(BINS)
+    for i, bins in enumerate(BINS):
+        name, y = f"decoder.psp.blocks.{i}.pool.1", BinAverage(bins)(x)
+        if bins == 1:  # one place a frame: too few for batch normalisation
+            y = layers.ReLU()(conv(y, filters, 1, bias=True, init="he", name=f"{name}.0"))
+        else:
+            y = smp.conv_bn_relu(y, filters, 1, name)
+        branches.append(ResizeLike("aligned")(y, x))
+    return layers.Concatenate()([*branches, x])
+
+
 def pspnet(pixels, x, num_classes, *, encoder="resnet50", aux=False):
     """Figure 3 of the paper; every block of the dilated stages takes the full dilation."""
     f = encode(encoder, x, output_stride=8, dilations={3: (2,), 4: (4,)})
@@ -35,3 +49,11 @@ def pspnet(pixels, x, num_classes, *, encoder="resnet50", aux=False):
         return logits
     y = conv(f["stride16"], num_classes, 1, bias=True, init="he", name="aux_logits")
     return {"logits": logits, "aux": ResizeLike("aligned", dtype="float32")(y, pixels)}
+
+
+def pspnet_smp(pixels, x, num_classes, *, encoder="resnet34"):
+    """smp's `PSPNet`: on the encoder's stride 8, whose further stages it leaves out."""
+    x = _smp_pyramid(skip(encode(encoder, x), 8))
+    x = smp.conv_bn_relu(x, 512, 1, "decoder.conv")
+    x = layers.SpatialDropout2D(0.2)(x)
+    return smp.enlarged_head(x, pixels, num_classes, 3)

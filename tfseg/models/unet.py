@@ -1,23 +1,55 @@
 """U-Net (Ronneberger et al. 2015, arXiv 1505.04597): plain, with an encoder, or a slim one."""
 
+import re
+
 from keras import layers
 
 from tfseg.encoders import ENCODERS, encode, skip
+from tfseg.errors import UserError
 from tfseg.layers.blocks import bn_relu, conv, transposed_conv
 from tfseg.layers.pooling import PixelShuffle
 from tfseg.layers.resize import FitLike, ResizeLike
-
-KEYS = ((r"^encoder\.", ""),)
+from tfseg.models.smp import DECODER, block, center, check_attention, head, two_convs, without
+from tfseg.models.smp import KEYS as SMP_KEYS
 
 WIDTHS = (64, 128, 256, 512, 1024)
-DECODER = (256, 128, 64, 32, 16)  # of segmentation_models.pytorch
+DEPTHS = (3, 4, 5)
 SLIM = (128, 96, 64, 48)  # at strides 16, 8, 4 and 2
 
 
-def unet(pixels, x, num_classes, *, encoder=None):
-    """Figure 1 of the paper, same-padded and batch-normalised; with `encoder`, smp's `Unet`."""
+def _without_idle(state):
+    """Leaves out the last block's first attention, which smp makes and never calls."""
+    blocks = [int(match[1]) for key in state if (match := BLOCK.match(key))]
+    return without(rf"decoder\.blocks\.{max(blocks, default=0)}\.attention1\.")(state)
+
+
+BLOCK = re.compile(r"decoder\.blocks\.(\d+)\.")
+KEYS = (*SMP_KEYS, _without_idle)
+
+
+def unet(
+    pixels,
+    x,
+    num_classes,
+    *,
+    encoder=None,
+    encoder_depth=5,
+    decoder_channels=None,
+    decoder_attention=None,
+):
+    """Figure 1 of the paper, same-padded and batch-normalised; with `encoder`, smp's `Unet`.
+
+    Args:
+        encoder_depth: how many times the encoder halves the image's sides, 3 to 5.
+        decoder_channels: of the decoder's blocks, as many; the first of smp's where None.
+        decoder_attention: "scse" or None.
+    """
+    _check_decoder(encoder, encoder_depth, decoder_channels, decoder_attention)
     if encoder:
-        return _unet_on_encoder(pixels, x, num_classes, encoder)
+        channels = decoder_channels or DECODER[:encoder_depth]
+        return _unet_on_encoder(
+            pixels, x, num_classes, encoder, encoder_depth, channels, decoder_attention
+        )
     return _plain_unet(x, num_classes)
 
 
@@ -41,29 +73,34 @@ def _plain_unet(x, num_classes):
     return conv(x, num_classes, 1, bias=True, init="torch", name="score")
 
 
-def _block(x, skip, filters, name):
-    """smp's: nearest upsampling to the skip's size, the skip joined, two 3×3 convolutions."""
-    if skip is not None:
-        x = layers.Concatenate()([ResizeLike("nearest")(x, skip), skip])
-    return _two_convs(x, filters, (f"{name}.conv1", f"{name}.conv2"))
+def _check_decoder(encoder, encoder_depth, decoder_channels, decoder_attention):
+    """Raises `UserError` for options of smp's decoder that are off."""
+    given = (encoder_depth != 5, decoder_channels, decoder_attention)
+    if not encoder and any(given):
+        names = ("encoder_depth", "decoder_channels", "decoder_attention")
+        name = next(name for name, value in zip(names, given, strict=True) if value)
+        raise UserError(f"--{name}: unet needs an encoder for that; give --encoder, too")
+    check_attention(decoder_attention)
+    if encoder_depth not in DEPTHS:
+        raise UserError(f"--encoder_depth={encoder_depth}: choose one of 3, 4, 5")
+    if decoder_channels is None:
+        return
+    if min(decoder_channels, default=0) < 1 or len(decoder_channels) != encoder_depth:
+        raise UserError(
+            f"--decoder_channels={','.join(map(str, decoder_channels))}: wanted {encoder_depth} "
+            f"numbers above zero, as many as --encoder_depth"
+        )
 
 
-def _two_convs(x, filters, names):
-    for name in names:
-        x = bn_relu(conv(x, filters, 3, init="he", name=f"{name}.0"), name=f"{name}.1")
-    return x
-
-
-def _unet_on_encoder(pixels, x, num_classes, encoder):
+def _unet_on_encoder(pixels, x, num_classes, encoder, depth, channels, attention):
     f = encode(encoder, x)
-    x = skip(f, 32)
-    if ENCODERS[encoder].center:
-        x = _two_convs(x, x.shape[-1], ("decoder.center.0", "decoder.center.1"))
-    for i, (filters, stride) in enumerate(zip(DECODER, (16, 8, 4, 2), strict=False)):
-        x = _block(x, skip(f, stride), filters, f"decoder.blocks.{i}")
+    x = center(skip(f, 1 << depth), encoder)
+    for i, filters in enumerate(channels[:-1]):
+        joined = skip(f, 1 << (depth - 1 - i))
+        x = block(x, [joined], filters, f"decoder.blocks.{i}", attention)
     x = ResizeLike("nearest")(x, pixels)  # no skip at full resolution
-    x = _block(x, None, DECODER[-1], "decoder.blocks.4")
-    return conv(x, num_classes, 3, bias=True, init="torch", name="segmentation_head.0")
+    x = block(x, [], channels[-1], f"decoder.blocks.{depth - 1}", attention)
+    return head(x, num_classes, 3)
 
 
 def unet_subpixel(pixels, x, num_classes, *, encoder="efficientnet_lite0"):
@@ -84,7 +121,7 @@ def unet_subpixel(pixels, x, num_classes, *, encoder="efficientnet_lite0"):
             for kind, part in (("reduce", x), ("skip", joined))
         )
         x = layers.Concatenate()([ResizeLike("nearest")(x, joined), joined])
-        x = _two_convs(x, filters, (f"{name}.conv1", f"{name}.conv2"))
+        x = two_convs(x, filters, (f"{name}.conv1", f"{name}.conv2"))
     x = conv(x, 4 * num_classes, 3, bias=True, init="torch", name="classifier")
     # A VGG's pools drop an odd last row, which is stretched over here; other encoders round up.
     fit = ResizeLike("nearest") if ENCODERS[encoder].center else FitLike()

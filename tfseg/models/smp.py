@@ -1,0 +1,94 @@
+"""What the decoders of segmentation_models.pytorch (smp, 0.6.0) share: keys, blocks, attention."""
+
+import re
+
+from keras import layers
+
+from tfseg.encoders import ENCODERS, encode
+from tfseg.encoders.resnet import KEYS as SE_RESNET
+from tfseg.errors import UserError
+from tfseg.layers.blocks import bn_relu, conv
+from tfseg.layers.resize import ResizeLike
+
+KEYS = ((r"^encoder\.", ""), *SE_RESNET)
+
+DECODER = (256, 128, 64, 32, 16)  # channels of U-Net's kind of decoder, from stride 16 to 1
+ATTENTIONS = (None, "scse")
+
+
+def without(pattern):
+    """An entry of `KEYS` that leaves out keys: of modules that smp makes and never calls."""
+    return lambda state: {k: v for k, v in state.items() if not re.match(pattern, k)}
+
+
+def check_attention(attention):
+    if attention not in ATTENTIONS:
+        raise UserError(f"--decoder_attention={attention}: choose scse, or leave it out")
+
+
+def dilated(encoder, x, output_stride, strides):
+    """The encoder's features; every convolution of a stage that keeps its size is dilated."""
+    if output_stride not in strides:
+        names = ", ".join(map(str, strides))
+        raise UserError(f"output_stride={output_stride}: choose one of {names}")
+    rates = {stage: (stride // output_stride,) for stage, stride in ((3, 16), (4, 32))}
+    rates = {stage: rate for stage, rate in rates.items() if rate[0] > 1}
+    options = {"dilations": rates} if rates else {}
+    return encode(encoder, x, output_stride=output_stride, **options)
+
+
+def conv_bn_relu(x, filters, kernel, name):
+    """smp's `Conv2dReLU`: "0" is the convolution, "1" its batch normalisation."""
+    return bn_relu(conv(x, filters, kernel, init="he", name=f"{name}.0"), name=f"{name}.1")
+
+
+def two_convs(x, filters, names):
+    for name in names:
+        x = conv_bn_relu(x, filters, 3, name)
+    return x
+
+
+def center(x, encoder):
+    """Two convolutions behind an encoder that ends in a pool; otherwise `x`."""
+    if not ENCODERS[encoder].center:
+        return x
+    return two_convs(x, x.shape[-1], ("decoder.center.0", "decoder.center.1"))
+
+
+def channel_gate(x, narrow, name):
+    """What two 1×1 convolutions make of the channels' means: 0 to 1 for each channel."""
+    y = layers.GlobalAveragePooling2D(keepdims=True)(x)
+    y = layers.ReLU()(conv(y, narrow, 1, bias=True, init="he", name=f"{name}.1"))
+    y = conv(y, x.shape[-1], 1, bias=True, init="torch", name=f"{name}.3")
+    return layers.Activation("sigmoid")(y)
+
+
+def scse(x, name):
+    """Channels and places, each excited by its gate (Roy et al. 2018, arXiv 1803.02579)."""
+    places = conv(x, 1, 1, bias=True, init="torch", name=f"{name}.sSE.0")
+    channels = channel_gate(x, max(1, x.shape[-1] // 16), f"{name}.cSE")
+    gates = (channels, layers.Activation("sigmoid")(places))
+    return layers.Add()([layers.Multiply()([x, gate]) for gate in gates])
+
+
+def block(x, skips, filters, name, attention=None):
+    """Nearest upsampling to the skips' size, these joined, two 3×3 convolutions (U-Net's block).
+
+    With `attention` "scse" what is joined and what comes out are gated; without skips `x` has its
+    size already, and the first gate has nothing to see.
+    """
+    if skips:
+        x = layers.Concatenate()([ResizeLike("nearest")(x, skips[0]), *skips])
+        x = scse(x, f"{name}.attention1.attention") if attention else x
+    x = two_convs(x, filters, (f"{name}.conv1", f"{name}.conv2"))
+    return scse(x, f"{name}.attention2.attention") if attention else x
+
+
+def head(x, num_classes, kernel):
+    """The classes' scores at the decoder's size."""
+    return conv(x, num_classes, kernel, bias=True, init="torch", name="segmentation_head.0")
+
+
+def enlarged_head(x, pixels, num_classes, kernel):
+    """The classes' scores, enlarged to the image's size."""
+    return ResizeLike("aligned", dtype="float32")(head(x, num_classes, kernel), pixels)
