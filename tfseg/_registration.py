@@ -17,6 +17,7 @@ REGISTERED = (
     "layers.gelu",
     "layers.grouped",
     "layers.local_response",
+    "layers.multi_head",
     "layers.padding",
     "layers.pooling",
     "layers.preprocess",

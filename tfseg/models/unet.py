@@ -3,11 +3,12 @@
 from keras import layers
 
 from tfseg.encoders import ENCODERS, encode, skip
+from tfseg.encoders.mit import KEYS as MIT
 from tfseg.layers.blocks import bn_relu, conv, transposed_conv
 from tfseg.layers.pooling import PixelShuffle
 from tfseg.layers.resize import FitLike, ResizeLike
 
-KEYS = ((r"^encoder\.", ""),)
+KEYS = ((r"^encoder\.", ""), *MIT)
 
 WIDTHS = (64, 128, 256, 512, 1024)
 DECODER = (256, 128, 64, 32, 16)  # of segmentation_models.pytorch
@@ -60,7 +61,9 @@ def _unet_on_encoder(pixels, x, num_classes, encoder):
     if ENCODERS[encoder].center:
         x = _two_convs(x, x.shape[-1], ("decoder.center.0", "decoder.center.1"))
     for i, (filters, stride) in enumerate(zip(DECODER, (16, 8, 4, 2), strict=False)):
-        x = _block(x, skip(f, stride), filters, f"decoder.blocks.{i}")
+        joined = skip(f, stride) if f"stride{stride}" in f else None
+        x = layers.UpSampling2D(2)(x) if joined is None else x
+        x = _block(x, joined, filters, f"decoder.blocks.{i}")
     x = ResizeLike("nearest")(x, pixels)  # no skip at full resolution
     x = _block(x, None, DECODER[-1], "decoder.blocks.4")
     return conv(x, num_classes, 3, bias=True, init="torch", name="segmentation_head.0")
