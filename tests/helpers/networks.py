@@ -32,6 +32,8 @@ NETWORKS = {
     "deeplabv3": ({}, (39_636_299, 39_638_355, 39_638_869)),
     "deeplabv3plus": ({}, (39_759_275, 39_761_331, 39_761_845)),
     "refinenet": ({"encoder": "resnet50"}, None),
+    "segformer": ({}, (3_716_971, 3_719_027, 3_719_541)),
+    "segformer_smp": ({"encoder": "mit_b0"}, (3_716_971, 3_719_027, 3_719_541)),
 }
 
 # What is counted beyond the smallest forms: (name, options, classes, parameters).
@@ -51,6 +53,14 @@ COUNTS = [
     ("deeplabv3plus", {"encoder": "resnet101"}, 19, 58_753_459),
     ("refinenet", {"encoder": "resnet101"}, 21, 118_052_437),
     ("fcn_autoencoder", {}, 151, 9_380_037),
+    ("segformer", {"encoder": "mit_b1"}, 2, 13_677_762),
+    ("segformer", {"encoder": "mit_b2"}, 19, 27_361_235),
+    ("segformer", {"encoder": "mit_b3"}, 2, 47_224_002),
+    ("segformer", {"encoder": "mit_b5"}, 2, 84_594_882),
+    ("segformer_smp", {"encoder": "mit_b2"}, 2, 24_722_626),
+    ("segformer_smp", {"encoder": "mit_b4"}, 2, 61_369_026),
+    ("segformer_smp", {"encoder": "densenet121"}, 2, 8_021_122),
+    ("unet", {"encoder": "mit_b0"}, 19, 5_552_099),
 ]
 
 ENCODERS = {
@@ -71,6 +81,12 @@ ENCODERS = {
     "efficientnet_lite2": 4_357_952,
     "efficientnet_lite3": 6_422_016,
     "efficientnet_lite4": 11_149_568,
+    "mit_b0": 3_319_392,
+    "mit_b1": 13_151_424,
+    "mit_b2": 24_196_288,
+    "mit_b3": 44_072_128,
+    "mit_b4": 60_842_688,
+    "mit_b5": 81_443_008,
 }
 
 
@@ -93,6 +109,8 @@ COVER = {
     "wide_resnet50_2": "pspnet",
     "resnext50_32x4d": "deeplabv3",
     "se_resnet50": "refinenet",
+    "mit_b0": "segformer",
+    "resnet34": "segformer_smp",
 }
 
 
@@ -128,6 +146,10 @@ PARITY = {
     "fcn_resnet50": lambda: tfseg.build("fcn", 21, aux=True),
     "deeplabv3_resnet50": lambda: tfseg.build("deeplabv3", 21, aux=True),
     "deeplabv3plus_resnet50": lambda: tfseg.build("deeplabv3plus", 21),
+    "segformer_mit_b0": lambda: tfseg.build("segformer", 11),
+    "segformer_smp_mit_b1": lambda: tfseg.build("segformer_smp", 11, encoder="mit_b1"),
+    "segformer_smp_resnet34": lambda: tfseg.build("segformer_smp", 11),
+    "unet_mit_b0": lambda: tfseg.build("unet", 11, encoder="mit_b0"),
 }
 PARITY_LARGE = {
     "fcn8s_vgg16": lambda: tfseg.build("fcn8s", 11),

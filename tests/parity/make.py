@@ -134,6 +134,34 @@ def regnet(name):
     return make
 
 
+def smp(kind, encoder):
+    def make():
+        import segmentation_models_pytorch
+
+        module = getattr(segmentation_models_pytorch, kind)(
+            encoder, encoder_weights=None, classes=11
+        )
+        return module, lambda module, x: {"logits": module(x)}
+
+    return make
+
+
+def segformer(depths, widths):
+    """transformers' SegFormer, its scores resized to the image's size."""
+
+    def make():
+        from transformers import SegformerConfig, SegformerForSemanticSegmentation
+
+        config = SegformerConfig(depths=depths, hidden_sizes=widths, num_labels=11)
+        return SegformerForSemanticSegmentation(config), scores
+
+    def scores(module, x):
+        x, size = module(x).logits, x.shape[-2:]
+        return {"logits": torch.nn.functional.interpolate(x, size, mode="bilinear")}
+
+    return make
+
+
 KEPT = {"stride2": 4, "stride4": 4, "stride8": 2}
 CASES = {
     "encoder_resnext50_32x4d": Case(
@@ -173,6 +201,20 @@ CASES = {
         {"stride2": 4, "stride4": 2},
         "efficientnet_lite",
         gain=2.0,
+    ),
+    "segformer_mit_b0": Case(
+        segformer((2, 2, 2, 2), (32, 64, 160, 256)),
+        "transformers 5.24.0, SegformerForSemanticSegmentation; resized, align_corners=False",
+        {"logits": 2},
+    ),
+    "segformer_smp_mit_b1": Case(
+        smp("Segformer", "mit_b1"), "segmentation_models.pytorch 0.6.0, Segformer", {"logits": 2}
+    ),
+    "segformer_smp_resnet34": Case(
+        smp("Segformer", "resnet34"), "segmentation_models.pytorch 0.6.0, Segformer", {"logits": 2}
+    ),
+    "unet_mit_b0": Case(
+        smp("Unet", "mit_b0"), "segmentation_models.pytorch 0.6.0, Unet", {"logits": 2}
     ),
 }
 
