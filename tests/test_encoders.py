@@ -128,9 +128,10 @@ def symbolic(encoder, **options):
 def test_a_row_says_its_channels(encoder):
     keras.backend.clear_session()
     shapes = {key: tensor.shape for key, tensor in symbolic(encoder).items()}
-    strides = [2, 4, 8, 16, 32]
-    assert tuple(shapes[f"stride{s}"][-1] for s in strides) == ENCODERS[encoder].channels
-    assert [shapes[f"stride{s}"][1] for s in strides] == [64 // s for s in strides]
+    channels = dict(zip((2, 4, 8, 16, 32), ENCODERS[encoder].channels, strict=True))
+    for stride, number in channels.items():
+        wanted = (None, 64 // stride, 64 // stride, number) if number else None
+        assert shapes.get(f"stride{stride}") == wanted
 
 
 @pytest.mark.parametrize("stride", [8, 16])

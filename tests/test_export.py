@@ -250,6 +250,7 @@ def test_enet_with_its_indices_is_the_same_in_every_runtime(tmp_path):
         ("unet", {}),
         ("deeplabv3plus", {}),
         ("fcn8s", {"encoder": "densenet121"}),
+        ("segformer", {}),
     ],
 )
 def test_small_networks_are_the_same_in_every_runtime(name, options, tmp_path, monkeypatch):

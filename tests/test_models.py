@@ -93,7 +93,8 @@ def test_encoders(name, count):
     model = tfseg.build_encoder(name)
     assert parameters(model) == count
     strides = {int(key.removeprefix("stride")) for key in model.output}
-    assert strides == {1, 2, 4, 8, 16, 32} if "vgg" in name else {2, 4, 8, 16, 32}
+    finest = {"vgg": {1, 2}, "mit": set()}.get(tfseg.encoders.ENCODERS[name].family, {2})
+    assert strides == finest | {4, 8, 16, 32}
 
 
 @pytest.mark.parametrize("name", light(NETWORKS, SMALLER))
@@ -248,6 +249,7 @@ def test_batch_norm_is_keras_arithmetic_and_tracks_the_unbiased_variance():
         (lambda: tfseg.build("linknet", 3, aux=True), "unknown option of linknet 'aux'"),
         (lambda: tfseg.build("linknet", 3, encoder="resnet19"), "did you mean resnet18"),
         (lambda: tfseg.build("duc", 3, encoder="vgg16"), "duc dilates its encoder, and vgg16"),
+        (lambda: tfseg.build("linknet", 3, encoder="mit_b0"), "at stride 2, and mit_b0 has none"),
         (lambda: tfseg.build("enet", 3, encoder="resnet18"), "enet has an encoder of its own"),
         (lambda: tfseg.build("enet", 3, encoder_weights="imagenet"), "enet has no encoder"),
         (lambda: tfseg.build("unet", 3, encoder_weights="imagenet"), "unet needs an encoder"),

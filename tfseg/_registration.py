@@ -18,6 +18,7 @@ REGISTERED = (
     "layers.gelu",
     "layers.grouped",
     "layers.local_response",
+    "layers.multi_head",
     "layers.padding",
     "layers.pooling",
     "layers.preprocess",

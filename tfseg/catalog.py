@@ -84,8 +84,10 @@ SIZELESS = (None, None, 3)
 
 
 def _which(encoders):
-    """All of them, or those that dilate."""
-    return "" if not encoders else "any" if len(encoders) == len(ENCODERS) else "any that dilates"
+    """All of them, those that have a map at stride 2, or those that dilate."""
+    if len(encoders) in (0, len(ENCODERS)):
+        return "any" if encoders else ""
+    return f"any that {'dilates' if all(ENCODERS[e].dilates for e in encoders) else 'halves'}"
 
 
 def _dilates(family):

@@ -41,6 +41,8 @@ NETWORKS = {
     "pspnet_smp": ({"encoder": "resnet18"}, (882_475, 919_347, 928_565)),
     "deeplabv3_smp": ({"encoder": "resnet18"}, (15_901_515, 15_903_571, 15_904_085)),
     "deeplabv3plus_smp": ({"encoder": "resnet18"}, (12_331_867, 12_333_923, 12_334_437)),
+    "segformer": ({}, (3_716_971, 3_719_027, 3_719_541)),
+    "segformer_smp": ({"encoder": "mit_b0"}, (3_716_971, 3_719_027, 3_719_541)),
 }
 
 # What is counted beyond the smallest forms: (name, options, classes, parameters).
@@ -67,6 +69,14 @@ COUNTS = [
     ("upernet", {"encoder": "resnet50"}, 19, 37_289_299),
     ("deeplabv3_smp", {"encoder": "resnet50"}, 19, 39_638_355),
     ("deeplabv3plus_smp", {"encoder": "resnet50"}, 19, 26_682_211),
+    ("segformer", {"encoder": "mit_b1"}, 2, 13_677_762),
+    ("segformer", {"encoder": "mit_b2"}, 19, 27_361_235),
+    ("segformer", {"encoder": "mit_b3"}, 2, 47_224_002),
+    ("segformer", {"encoder": "mit_b5"}, 2, 84_594_882),
+    ("segformer_smp", {"encoder": "mit_b2"}, 2, 24_722_626),
+    ("segformer_smp", {"encoder": "mit_b4"}, 2, 61_369_026),
+    ("segformer_smp", {"encoder": "densenet121"}, 2, 8_021_122),
+    ("unet", {"encoder": "mit_b0"}, 19, 5_552_099),
 ]
 
 ENCODERS = {
@@ -87,6 +97,12 @@ ENCODERS = {
     "efficientnet_lite2": 4_357_952,
     "efficientnet_lite3": 6_422_016,
     "efficientnet_lite4": 11_149_568,
+    "mit_b0": 3_319_392,
+    "mit_b1": 13_151_424,
+    "mit_b2": 24_196_288,
+    "mit_b3": 44_072_128,
+    "mit_b4": 60_842_688,
+    "mit_b5": 81_443_008,
 }
 
 
@@ -118,6 +134,8 @@ COVER = {
     "efficientnet_lite1": "pan",
     "regnet_x_800mf": "deeplabv3_smp",
     "efficientnet_v2_b1": "deeplabv3plus_smp",
+    "mit_b0": "segformer",
+    "efficientnet_lite2": "segformer_smp",
 }
 
 
@@ -173,6 +191,10 @@ PARITY = {
     "pspnet_smp_resnet18": _smp("pspnet_smp"),
     "deeplabv3_smp_resnet18": _smp("deeplabv3_smp"),
     "deeplabv3plus_smp_resnet18": _smp("deeplabv3plus_smp"),
+    "segformer_mit_b0": lambda: tfseg.build("segformer", 11),
+    "segformer_smp_mit_b1": lambda: tfseg.build("segformer_smp", 11, encoder="mit_b1"),
+    "segformer_smp_resnet34": lambda: tfseg.build("segformer_smp", 11),
+    "unet_mit_b0": lambda: tfseg.build("unet", 11, encoder="mit_b0"),
 }
 PARITY_LARGE = {
     "fcn8s_vgg16": lambda: tfseg.build("fcn8s", 11),

@@ -136,18 +136,36 @@ def regnet(name):
     return make
 
 
-def smp(name, **options):
-    """A network of segmentation_models.pytorch on a ResNet-18, 11 classes."""
+def smp(name, encoder="resnet18", **options):
+    """A network of segmentation_models.pytorch, 11 classes."""
 
     def make():
         import segmentation_models_pytorch
 
         network = getattr(segmentation_models_pytorch, name)
-        module = network("resnet18", encoder_weights=None, classes=11, **options)
+        module = network(encoder, encoder_weights=None, classes=11, **options)
         return module, lambda module, x: {"logits": module(x)}
 
-    note = ", ".join([name, *(f"{key}={value}" for key, value in options.items())])
+    note = ", ".join(
+        [f"{name} on {encoder}", *(f"{key}={value}" for key, value in options.items())]
+    )
     return make, f"segmentation_models_pytorch 0.6.0, {note}", {"logits": 4}
+
+
+def segformer(depths, widths):
+    """transformers' SegFormer, its scores resized to the image's size."""
+
+    def make():
+        from transformers import SegformerConfig, SegformerForSemanticSegmentation
+
+        config = SegformerConfig(depths=depths, hidden_sizes=widths, num_labels=11)
+        return SegformerForSemanticSegmentation(config), scores
+
+    def scores(module, x):
+        x, size = module(x).logits, x.shape[-2:]
+        return {"logits": torch.nn.functional.interpolate(x, size, mode="bilinear")}
+
+    return make
 
 
 KEPT = {"stride2": 4, "stride4": 4, "stride8": 2}
@@ -208,6 +226,14 @@ CASES = {
     "pspnet_smp_resnet18": Case(*smp("PSPNet")),
     "deeplabv3_smp_resnet18": Case(*smp("DeepLabV3")),
     "deeplabv3plus_smp_resnet18": Case(*smp("DeepLabV3Plus")),
+    "segformer_mit_b0": Case(
+        segformer((2, 2, 2, 2), (32, 64, 160, 256)),
+        "transformers 5.24.0, SegformerForSemanticSegmentation; resized, align_corners=False",
+        {"logits": 2},
+    ),
+    "segformer_smp_mit_b1": Case(*smp("Segformer", "mit_b1")),
+    "segformer_smp_resnet34": Case(*smp("Segformer", "resnet34")),
+    "unet_mit_b0": Case(*smp("Unet", "mit_b0")),
 }
 
 

@@ -15,7 +15,7 @@ class Encoder:
     Attributes:
         build: (x, **options) -> features by name: "stride2", ..., "stride32", what else it has.
         family: what it is one of; families share their options and layout.
-        channels: of "stride2" to "stride32".
+        channels: of "stride2" to "stride32"; 0 where it has no such map.
         dilates: whether it takes `output_stride` 8 and 16.
         normalization: what its ImageNet weights were trained on: what pixels become where nobody
             says otherwise.

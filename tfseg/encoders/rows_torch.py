@@ -4,6 +4,8 @@ from functools import partial
 
 from tfseg.encoders import efficientnet_lite as lite
 from tfseg.encoders.densenet import densenet
+from tfseg.encoders.mit import KEYS as MIT_KEYS
+from tfseg.encoders.mit import mit
 from tfseg.encoders.regnet import regnet
 from tfseg.encoders.resnet import KEYS as RESNET_KEYS
 from tfseg.encoders.resnet import basic_block, bottleneck, resnet
@@ -42,6 +44,11 @@ def _cadene(depths, *weights, **options):
 def _regnet(depths, widths, group, gated):
     build = partial(regnet, depths=depths, widths=widths, group=group, gated=gated)
     return Encoder(build, "regnet", (32, *widths), dilates=True)
+
+
+def _mit(depths, widths, *weights):
+    build = partial(mit, depths=depths, widths=widths)
+    return Encoder(build, "mit", (0, *widths), weights=Hub(*weights), keys=MIT_KEYS)
 
 
 def _vgg(depths, norm, *weights):
@@ -261,3 +268,18 @@ REGNETS = {
     "regnet_y_8gf": ((2, 4, 10, 1), (224, 448, 896, 2016), 56, True),
 }
 TORCH |= {name: _regnet(*row) for name, row in REGNETS.items()}
+
+# name -> blocks, channels, commit of the authors' ImageNet weights in smp's repositories
+MIT_WIDTHS = (64, 128, 320, 512)
+MITS = {
+    "mit_b0": ((2, 2, 2, 2), (32, 64, 160, 256), "9ce53d104d92d75aabb00aae70677aaab67e7c84"),
+    "mit_b1": ((2, 2, 2, 2), MIT_WIDTHS, "a04bf4f13a549bce677cf79b04852e7510782817"),
+    "mit_b2": ((3, 4, 6, 3), MIT_WIDTHS, "868ab6f13871dcf8c3d9f90ee4519403475b65ef"),
+    "mit_b3": ((3, 4, 18, 3), MIT_WIDTHS, "32558d12a65f1daa0ebcf4f4053c4285e2c1cbda"),
+    "mit_b4": ((3, 8, 27, 3), MIT_WIDTHS, "3a3454e900a4b4f11dd60eeb59101a9a1a36b017"),
+    "mit_b5": ((3, 6, 40, 3), MIT_WIDTHS, "ced04d96c586b6297fd59a7a1e244fc78fdb6531"),
+}
+TORCH |= {
+    name: _mit(depths, widths, f"smp-hub/{name}.imagenet", revision)
+    for name, (depths, widths, revision) in MITS.items()
+}

@@ -26,6 +26,7 @@ from tfseg.models import (
     pan,
     pspnet,
     refinenet,
+    segformer,
     segnet,
     smp,
     unet,
@@ -60,19 +61,21 @@ class Architecture:
 
 
 ANY = tuple(ENCODERS)
+HALVING = tuple(name for name, row in ENCODERS.items() if row.channels[0])  # a map at stride 2
 DILATED = tuple(name for name, row in ENCODERS.items() if row.dilates)
 STEM = pspnet.KEYS  # zijundeng's spelling of a ResNet's first layers
 
 _LINKNET = "Chaurasia and Culurciello 2017, arXiv 1707.03718"
 _FCN = "Long et al. 2015, arXiv 1411.4038"
 _SEGNET = "Badrinarayanan et al. 2015, arXiv 1511.00561"
+_SEGFORMER = "Xie et al. 2021, arXiv 2105.15203"
 _LEARN = "LearnSegmentation (TensorFlow 1)"
 
 MODELS = {
-    "linknet": Architecture(linknet.linknet, _LINKNET, ANY, linknet.KEYS),
-    "linknet_residual": Architecture(linknet.linknet_residual, _LINKNET, ANY, linknet.KEYS),
-    "linknet_nobypass": Architecture(linknet.linknet_nobypass, _LINKNET, ANY, linknet.KEYS),
-    "linknet_smp": Architecture(linknet.linknet_smp, f"{_LINKNET}, smp's", ANY, smp.KEYS),
+    "linknet": Architecture(linknet.linknet, _LINKNET, HALVING, linknet.KEYS),
+    "linknet_residual": Architecture(linknet.linknet_residual, _LINKNET, HALVING, linknet.KEYS),
+    "linknet_nobypass": Architecture(linknet.linknet_nobypass, _LINKNET, HALVING, linknet.KEYS),
+    "linknet_smp": Architecture(linknet.linknet_smp, f"{_LINKNET}, smp's", HALVING, smp.KEYS),
     "fcn32s": Architecture(fcn.fcn32s, _FCN, ANY, fcn.KEYS),
     "fcn16s": Architecture(fcn.fcn16s, _FCN, ANY, fcn.KEYS),
     "fcn8s": Architecture(fcn.fcn8s, _FCN, ANY, fcn.KEYS),
@@ -111,12 +114,12 @@ MODELS = {
         output_stride=16,
     ),
     "unet_subpixel": Architecture(
-        unet.unet_subpixel, "U-Net's decoder, slim; Shi et al. 2016, arXiv 1609.05158", ANY
+        unet.unet_subpixel, "U-Net's decoder, slim; Shi et al. 2016, arXiv 1609.05158", HALVING
     ),
     "unetplusplus": Architecture(
-        unetplusplus.unetplusplus, "Zhou et al. 2018, arXiv 1807.10165", ANY, unetplusplus.KEYS
+        unetplusplus.unetplusplus, "Zhou et al. 2018, arXiv 1807.10165", HALVING, unetplusplus.KEYS
     ),
-    "manet": Architecture(manet.manet, "Fan et al. 2020, IEEE Access 8, 179656", ANY, smp.KEYS),
+    "manet": Architecture(manet.manet, "Fan et al. 2020, IEEE Access 8, 179656", HALVING, smp.KEYS),
     "fpn": Architecture(fpn.fpn, "Kirillov et al. 2019, arXiv 1901.02446", ANY, smp.KEYS),
     "pan": Architecture(
         pan.pan, "Li et al. 2018, arXiv 1805.10180", DILATED, smp.KEYS, output_stride=16
@@ -132,7 +135,7 @@ MODELS = {
         smp.KEYS,
         output_stride=8,
     ),
-    "gcn": Architecture(gcn.gcn, "Peng et al. 2017, arXiv 1703.02719", ANY, gcn.KEYS),
+    "gcn": Architecture(gcn.gcn, "Peng et al. 2017, arXiv 1703.02719", HALVING, gcn.KEYS),
     "duc": Architecture(
         duc.duc, "Wang et al. 2017, arXiv 1702.08502", DILATED, STEM, output_stride=8
     ),
@@ -168,6 +171,10 @@ MODELS = {
         output_stride=16,
     ),
     "refinenet": Architecture(refinenet.refinenet, "Lin et al. 2016, arXiv 1611.06612", ANY),
+    "segformer": Architecture(segformer.segformer, _SEGFORMER, ANY, segformer.KEYS),
+    "segformer_smp": Architecture(
+        segformer.segformer_smp, f"{_SEGFORMER}, smp's", ANY, segformer.KEYS
+    ),
 }
 
 
@@ -263,9 +270,10 @@ def _check_encoder(name, encoder, encoder_weights):
             raise UserError(f"{name} has an encoder of its own; leave out --encoder={encoder}")
         if encoder in ENCODERS:
             families = ", ".join(sorted({ENCODERS[other].family for other in encoders}))
-            raise UserError(
-                f"{name} dilates its encoder, and {encoder} cannot be; take a {families}"
-            )
+            why = f"dilates its encoder, and {encoder} cannot be"
+            if set(encoders) - set(DILATED):
+                why = f"joins a map at stride 2, and {encoder} has none"
+            raise UserError(f"{name} {why}; take a {families}")
         raise unknown("encoder", encoder, encoders)
     if encoder_weights not in (None, "auto", "none") and not encoder:
         raise UserError(

@@ -5,12 +5,13 @@ import re
 from keras import layers
 
 from tfseg.encoders import ENCODERS, encode
+from tfseg.encoders.mit import KEYS as MIT
 from tfseg.encoders.resnet import KEYS as SE_RESNET
 from tfseg.errors import UserError
 from tfseg.layers.blocks import bn_relu, conv
 from tfseg.layers.resize import ResizeLike
 
-KEYS = ((r"^encoder\.", ""), *SE_RESNET)
+KEYS = ((r"^encoder\.", ""), *MIT, *SE_RESNET)
 
 DECODER = (256, 128, 64, 32, 16)  # channels of U-Net's kind of decoder, from stride 16 to 1
 ATTENTIONS = (None, "scse")

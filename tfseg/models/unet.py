@@ -9,7 +9,7 @@ from tfseg.errors import UserError
 from tfseg.layers.blocks import bn_relu, conv, transposed_conv
 from tfseg.layers.pooling import PixelShuffle
 from tfseg.layers.resize import FitLike, ResizeLike
-from tfseg.models.smp import DECODER, block, center, check_attention, head, two_convs, without
+from tfseg.models.smp import DECODER, block, center, check_attention, head, scse, two_convs, without
 from tfseg.models.smp import KEYS as SMP_KEYS
 
 WIDTHS = (64, 128, 256, 512, 1024)
@@ -96,8 +96,12 @@ def _unet_on_encoder(pixels, x, num_classes, encoder, depth, channels, attention
     f = encode(encoder, x)
     x = center(skip(f, 1 << depth), encoder)
     for i, filters in enumerate(channels[:-1]):
-        joined = skip(f, 1 << (depth - 1 - i))
-        x = block(x, [joined], filters, f"decoder.blocks.{i}", attention)
+        stride, name = 1 << (depth - 1 - i), f"decoder.blocks.{i}"
+        joined = [skip(f, stride)] if f"stride{stride}" in f else []
+        if not joined:  # a MiT has no map at stride 2
+            x = layers.UpSampling2D(2)(x)
+            x = scse(x, f"{name}.attention1.attention") if attention else x
+        x = block(x, joined, filters, name, attention)
     x = ResizeLike("nearest")(x, pixels)  # no skip at full resolution
     x = block(x, [], channels[-1], f"decoder.blocks.{depth - 1}", attention)
     return head(x, num_classes, 3)
