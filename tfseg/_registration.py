@@ -17,11 +17,13 @@ REGISTERED = (
     "layers.gelu",
     "layers.grouped",
     "layers.local_response",
+    "layers.object_context",
     "layers.padding",
     "layers.pooling",
     "layers.preprocess",
     "layers.resize",
     "layers.scale",
+    "layers.similarity",
     "metrics",
     "schedules",
 )

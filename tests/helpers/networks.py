@@ -32,6 +32,15 @@ NETWORKS = {
     "deeplabv3": ({}, (39_636_299, 39_638_355, 39_638_869)),
     "deeplabv3plus": ({}, (39_759_275, 39_761_331, 39_761_845)),
     "refinenet": ({"encoder": "resnet50"}, None),
+    "fast_scnn": ({}, (1_398_907, 1_399_939, 1_400_197)),
+    "bisenetv2": ({}, (3_350_683, 3_358_883, 3_360_933)),
+    "ddrnet23_slim": ({}, (5_695_403, 5_695_923, 5_696_053)),
+    "ddrnet23": ({}, (20_147_787, 20_148_819, 20_149_077)),
+    "pidnet_s": ({}, (7_624_619, 7_625_651, 7_625_909)),
+    "pidnet_m": ({}, (28_537_355, 28_538_387, 28_538_645)),
+    "pidnet_l": ({}, (36_937_387, 36_939_443, 36_939_957)),
+    "hrnet_w18": ({}, (12_073_764, 12_080_036, 12_081_604)),
+    "hrnet_w48": ({}, (70_361_574, 70_371_446, 70_373_914)),
 }
 
 # What is counted beyond the smallest forms: (name, options, classes, parameters).
@@ -51,6 +60,10 @@ COUNTS = [
     ("deeplabv3plus", {"encoder": "resnet101"}, 19, 58_753_459),
     ("refinenet", {"encoder": "resnet101"}, 21, 118_052_437),
     ("fcn_autoencoder", {}, 151, 9_380_037),
+    ("ddrnet23", {"aux": True}, 19, 20_299_238),
+    ("pidnet_m", {"aux": True}, 19, 28_762_983),
+    ("bisenetv2", {"aux": True}, 19, 14_804_255),
+    ("fast_scnn", {"aux": True}, 21, 1_457_007),
 ]
 
 ENCODERS = {
@@ -128,6 +141,11 @@ PARITY = {
     "fcn_resnet50": lambda: tfseg.build("fcn", 21, aux=True),
     "deeplabv3_resnet50": lambda: tfseg.build("deeplabv3", 21, aux=True),
     "deeplabv3plus_resnet50": lambda: tfseg.build("deeplabv3plus", 21),
+    "ddrnet23_slim": lambda: tfseg.build("ddrnet23_slim", 11, aux=True),
+    "fast_scnn": lambda: tfseg.build("fast_scnn", 11, aux=True),
+    "bisenetv2": lambda: tfseg.build("bisenetv2", 11, aux=True),
+    "hrnet_w18": lambda: tfseg.build("hrnet_w18", 11, aux=True),
+    "pidnet_s": lambda: tfseg.build("pidnet_s", 11, aux=True),
 }
 PARITY_LARGE = {
     "fcn8s_vgg16": lambda: tfseg.build("fcn8s", 11),
@@ -136,4 +154,5 @@ PARITY_LARGE = {
     "gcn_resnet152": lambda: tfseg.build("gcn", 11, encoder="resnet152"),
     "duc_hdc_resnet152": lambda: tfseg.build("duc_hdc", 11, encoder="resnet152"),
     "refinenet_resnet101": _refinenet,
+    "pidnet_l": lambda: tfseg.build("pidnet_l", 11, aux=True),
 }
