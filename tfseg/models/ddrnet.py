@@ -6,9 +6,69 @@ from tfseg.layers.blocks import batch_norm, bn_relu, conv
 from tfseg.layers.conv_module import conv_module, preactivated
 from tfseg.layers.resize import ResizeLike
 
-KEYS = ((r"^backbone\.", ""), (r"^decode_head\.(?=aux_)", ""))
-
 POOLS = ((5, 2), (9, 4), (17, 8))  # side of the window and stride, on the map at stride 64
+
+
+def without_stem_biases(mapping):
+    """The mapping without the biases of the authors' stem, taken off its normalisations' means."""
+    state = dict(mapping)
+    for i in (0, 1):
+        bias, mean = state.pop(f"stem.{i}.conv.bias", None), f"stem.{i}.bn.running_mean"
+        if bias is not None and mean in state:
+            state[mean] = state[mean] - bias
+    return state
+
+
+def numbered(before, start, after):
+    """A replacement for a pattern: its number, counted from `start` on, between two texts."""
+    return lambda match: f"{before}{int(match[1]) - start}{after}"
+
+
+def authors_head(theirs, first, norm, score):
+    """Pairs for a head of the authors."""
+    pairs = {"bn1": f"{first}.bn", "conv1": f"{first}.conv", "bn2": norm, "conv2": score}
+    return tuple((rf"^{theirs}\.{part}\.", f"{ours}.") for part, ours in pairs.items())
+
+
+# How DDRNet's authors, and PIDNet's after them, spell what both networks have. Behind ":" stands a
+# place in their Sequential of a convolution and its normalisation, behind "|" of the reverse.
+AUTHORS_FIRST = (
+    (r"^layer1\.", "stem.2."),
+    (r"^layer2\.", "stem.4."),
+    (r"^conv1\.(?=[01]\.)", "stem.0:"),
+    (r"^conv1\.3\.", "stem.1:0."),
+    (r"^conv1\.4\.", "stem.1:1."),
+    (r"^compression([34])\.", numbered("compression_", 2, ":")),
+    (r"^spp\.scale0\.", "spp.scales.0|"),
+    (r"^spp\.scale([1-4])\.", r"spp.scales.\1.1|"),
+    (r"^spp\.process([1-4])\.", numbered("spp.processes.", 1, "|")),
+    (r"^spp\.(compression|shortcut)\.(?=\d)", r"spp.\1|"),
+)
+AUTHORS_LAST = (
+    (r":0\.", ".conv."),
+    (r":1\.", ".bn."),
+    (r"\|[01]\.", ".bn."),
+    (r"\|[23]\.", ".conv."),
+    (r"\.conv([123])\.weight$", r".conv\1.conv.weight"),
+    (r"\.bn([123])\.", r".conv\1.bn."),
+    without_stem_biases,
+)
+KEYS = (
+    (r"^backbone\.", ""),
+    (r"^decode_head\.(?=aux_)", ""),
+    *authors_head(
+        "final_layer", "decode_head.head.0", "decode_head.head.1", "decode_head.conv_seg"
+    ),
+    *authors_head("seghead_extra", "aux_head.0", "aux_head.1", "aux_cls_seg"),
+    *AUTHORS_FIRST,
+    (r"^layer([345])\.", numbered("context_branch_layers.", 3, ".")),
+    (r"^layer([345])_\.", numbered("spatial_branch_layers.", 3, ".")),
+    (r"^down3\.", "down_1:"),
+    (r"^down4\.(?=[01]\.)", "down_2.0:"),
+    (r"^down4\.3\.", "down_2.1:0."),
+    (r"^down4\.4\.", "down_2.1:1."),
+    *AUTHORS_LAST,
+)
 
 
 def rectified(x):

@@ -6,9 +6,46 @@ from tfseg.layers.blocks import bn_relu, conv
 from tfseg.layers.conv_module import conv_module, preactivated
 from tfseg.layers.resize import ResizeLike
 from tfseg.layers.similarity import Similarity
-from tfseg.models.ddrnet import added, dappm, rectified, residual, scales, stage, stem
+from tfseg.models.ddrnet import (
+    AUTHORS_FIRST,
+    AUTHORS_LAST,
+    added,
+    authors_head,
+    dappm,
+    numbered,
+    rectified,
+    residual,
+    scales,
+    stage,
+    stem,
+)
 
-KEYS = ((r"^backbone\.", ""), (r"^decode_head\.(?=[pd]_)", "aux."))
+KEYS = (
+    (r"^backbone\.", ""),
+    (r"^decode_head\.(?=[pd]_)", "aux."),
+    # from here on the authors' spelling
+    *authors_head(
+        "final_layer",
+        "decode_head.i_head.conv",
+        "decode_head.i_head.norm",
+        "decode_head.conv_seg",
+    ),
+    *authors_head("seghead_p", "aux.p_head.conv", "aux.p_head.norm", "aux.p_cls_seg"),
+    *authors_head("seghead_d", "aux.d_head.conv", "aux.d_head.norm", "aux.d_cls_seg"),
+    *AUTHORS_FIRST,
+    (r"^layer([345])\.", numbered("i_branch_layers.", 3, ".")),
+    (r"^layer([345])_\.", numbered("p_branch_layers.", 3, ".")),
+    (r"^layer([345])_d\.", numbered("d_branch_layers.", 3, ".")),
+    (r"\.downsample\.0\.", ".downsample.conv."),
+    (r"\.downsample\.1\.", ".downsample.bn."),
+    (r"^diff([34])\.", numbered("diff_", 2, ":")),
+    (r"^pag([34])\.f_x\.", numbered("pag_", 2, ".f_p:")),
+    (r"^pag([34])\.f_y\.", numbered("pag_", 2, ".f_i:")),
+    (r"^spp\.scale_process\.", "spp.processes|"),
+    (r"^dfm\.conv_([pi])\.", r"dfm.f_\1:"),
+    (r"^dfm\.conv\.(?=\d)", "dfm.conv|"),
+    *AUTHORS_LAST,
+)
 
 SHORTCUT = (".conv", ".bn")
 
