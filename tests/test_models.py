@@ -194,13 +194,21 @@ def test_mixed_precision_gives_float32_logits(name, policy):
     assert convolution.compute_dtype == policy.removeprefix("mixed_")
 
 
-@pytest.mark.parametrize("name", ["fcn", "pspnet", "deeplabv3plus"])
-def test_an_auxiliary_head_has_logits_too(name):
+@pytest.mark.parametrize(
+    ("name", "heads"),
+    [
+        ("fcn", {"aux"}),
+        ("pspnet", {"aux"}),
+        ("deeplabv3plus", {"aux"}),
+        ("fast_scnn", {"aux", "aux2"}),
+        ("bisenetv2", {"aux", "aux2", "aux3", "aux4"}),
+        ("hrnet_w18", {"aux"}),
+    ],
+)
+def test_auxiliary_heads_have_logits_too(name, heads):
     outputs = small(name, aux=True)(pictures(65, 70))
-    assert {key: tuple(value.shape) for key, value in outputs.items()} == {
-        "logits": (1, 65, 70, 3),
-        "aux": (1, 65, 70, 3),
-    }
+    shapes = {key: tuple(value.shape) for key, value in outputs.items()}
+    assert shapes == dict.fromkeys({"logits"} | heads, (1, 65, 70, 3))
 
 
 def test_dilation_takes_the_place_of_stride():

@@ -4,6 +4,7 @@ import collections
 import io
 import os
 import pickle
+import re
 import sys
 import types
 import zipfile
@@ -164,6 +165,26 @@ def test_what_is_left_out_is_told():
 def test_an_auxiliary_head_is_left_out_where_there_is_none():
     model = tfseg.build("fcn", 21)
     assert not load_state_dict(model, state_of("fcn_resnet50"))
+
+
+def test_the_authors_of_ddrnet_spell_it_otherwise():
+    """Their stem's biases, too, which mmsegmentation's lacks, are taken in."""
+    model, state = tfseg.build("ddrnet23_slim", 11, aux=True), state_of("ddrnet23_slim")
+    load_state_dict(model, state)
+    mean = np.array(model.get_layer("stem.0.bn").moving_mean)
+    spelt = {}
+    for key, array in state.items():
+        key = re.sub(r"^backbone\.stem\.0\.conv", "conv1.0", key)
+        key = re.sub(r"^backbone\.stem\.0\.bn", "conv1.1", key)
+        key = re.sub(r"^backbone\.spatial_branch_layers\.0", "layer3_", key)
+        key = re.sub(r"^backbone\.spp\.scales\.2\.1\.bn", "spp.scale2.1", key)
+        key = re.sub(r"^backbone\.spp\.processes\.0\.conv", "spp.process1.2", key)
+        key = re.sub(r"^decode_head\.aux_cls_seg", "seghead_extra.conv2", key)
+        spelt[re.sub(r"^(layer3_.*\.)conv(\d)\.bn", r"\1bn\2", key)] = array
+    spelt["conv1.0.bias"] = np.ones_like(mean)
+    assert len(spelt.keys() & state.keys()) < len(state) - 20
+    assert not load_state_dict(model, spelt)
+    np.testing.assert_allclose(model.get_layer("stem.0.bn").moving_mean, mean - 1)
 
 
 @pytest.mark.parametrize("name", ["linknet", "fcn_resnet50", "unet"])

@@ -19,11 +19,13 @@ REGISTERED = (
     "layers.grouped",
     "layers.local_response",
     "layers.multi_head",
+    "layers.object_context",
     "layers.padding",
     "layers.pooling",
     "layers.preprocess",
     "layers.resize",
     "layers.scale",
+    "layers.similarity",
     "metrics",
     "schedules",
 )

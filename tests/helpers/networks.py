@@ -43,6 +43,15 @@ NETWORKS = {
     "deeplabv3plus_smp": ({"encoder": "resnet18"}, (12_331_867, 12_333_923, 12_334_437)),
     "segformer": ({}, (3_716_971, 3_719_027, 3_719_541)),
     "segformer_smp": ({"encoder": "mit_b0"}, (3_716_971, 3_719_027, 3_719_541)),
+    "fast_scnn": ({}, (1_398_907, 1_399_939, 1_400_197)),
+    "bisenetv2": ({}, (3_350_683, 3_358_883, 3_360_933)),
+    "ddrnet23_slim": ({}, (5_695_403, 5_695_923, 5_696_053)),
+    "ddrnet23": ({}, (20_147_787, 20_148_819, 20_149_077)),
+    "pidnet_s": ({}, (7_624_619, 7_625_651, 7_625_909)),
+    "pidnet_m": ({}, (28_537_355, 28_538_387, 28_538_645)),
+    "pidnet_l": ({}, (36_937_387, 36_939_443, 36_939_957)),
+    "hrnet_w18": ({}, (12_073_764, 12_080_036, 12_081_604)),
+    "hrnet_w48": ({}, (70_361_574, 70_371_446, 70_373_914)),
 }
 
 # What is counted beyond the smallest forms: (name, options, classes, parameters).
@@ -77,6 +86,10 @@ COUNTS = [
     ("segformer_smp", {"encoder": "mit_b4"}, 2, 61_369_026),
     ("segformer_smp", {"encoder": "densenet121"}, 2, 8_021_122),
     ("unet", {"encoder": "mit_b0"}, 19, 5_552_099),
+    ("ddrnet23", {"aux": True}, 19, 20_299_238),
+    ("pidnet_m", {"aux": True}, 19, 28_762_983),
+    ("bisenetv2", {"aux": True}, 19, 14_804_255),
+    ("fast_scnn", {"aux": True}, 21, 1_457_007),
 ]
 
 ENCODERS = {
@@ -195,6 +208,11 @@ PARITY = {
     "segformer_smp_mit_b1": lambda: tfseg.build("segformer_smp", 11, encoder="mit_b1"),
     "segformer_smp_resnet34": lambda: tfseg.build("segformer_smp", 11),
     "unet_mit_b0": lambda: tfseg.build("unet", 11, encoder="mit_b0"),
+    "ddrnet23_slim": lambda: tfseg.build("ddrnet23_slim", 11, aux=True),
+    "fast_scnn": lambda: tfseg.build("fast_scnn", 11, aux=True),
+    "bisenetv2": lambda: tfseg.build("bisenetv2", 11, aux=True),
+    "hrnet_w18": lambda: tfseg.build("hrnet_w18", 11, aux=True),
+    "pidnet_s": lambda: tfseg.build("pidnet_s", 11, aux=True),
 }
 PARITY_LARGE = {
     "fcn8s_vgg16": lambda: tfseg.build("fcn8s", 11),
@@ -203,4 +221,5 @@ PARITY_LARGE = {
     "gcn_resnet152": lambda: tfseg.build("gcn", 11, encoder="resnet152"),
     "duc_hdc_resnet152": lambda: tfseg.build("duc_hdc", 11, encoder="resnet152"),
     "refinenet_resnet101": _refinenet,
+    "pidnet_l": lambda: tfseg.build("pidnet_l", 11, aux=True),
 }

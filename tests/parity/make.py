@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import rule
 import torch
+from openmmlab import mmsegmentation
 
 SIZE = (64, 96)
 PIXELS = {  # mean and deviation on pixels in 0..255
@@ -32,7 +33,8 @@ class Case:
         make: -> a PyTorch module, and a function of it and an image -> outputs by name, NCHW.
         note: where the reference comes from.
         strides: output -> every how many rows and columns of it are kept, 1 where not said.
-        gain: of the convolutions' weights; larger where activations are to reach a limit.
+        gain: of the convolutions' weights; larger where activations are to reach a limit, smaller
+            where they would grow from block to block.
         size: of the image.
     """
 
@@ -234,6 +236,52 @@ CASES = {
     "segformer_smp_mit_b1": Case(*smp("Segformer", "mit_b1")),
     "segformer_smp_resnet34": Case(*smp("Segformer", "resnet34")),
     "unet_mit_b0": Case(*smp("Unet", "mit_b0")),
+    "ddrnet23_slim": Case(
+        mmsegmentation(
+            "ddrnet/ddrnet_23-slim_in1k-pre_2xb6-120k_cityscapes-1024x1024.py", ("logits", "aux")
+        ),
+        "mmsegmentation 1.2.2",
+        {"logits": 4, "aux": 8},
+    ),
+    "pidnet_s": Case(
+        mmsegmentation(
+            "pidnet/pidnet-s_2xb6-120k_1024x1024-cityscapes.py",
+            ("aux", "logits", "boundary"),
+            aligned=True,
+        ),
+        "mmsegmentation 1.2.2",
+        {"logits": 4, "aux": 8, "boundary": 4},
+    ),
+    "pidnet_l": Case(
+        mmsegmentation(
+            "pidnet/pidnet-l_2xb6-120k_1024x1024-cityscapes.py",
+            ("aux", "logits", "boundary"),
+            aligned=True,
+        ),
+        "mmsegmentation 1.2.2",
+        {"logits": 4, "aux": 8, "boundary": 4},
+    ),
+    "bisenetv2": Case(
+        mmsegmentation(
+            "bisenetv2/bisenetv2_fcn_4xb4-160k_cityscapes-1024x1024.py",
+            ("logits", "aux", "aux2", "aux3", "aux4"),
+        ),
+        "mmsegmentation 1.2.2",
+        dict.fromkeys(("logits", "aux", "aux2", "aux3", "aux4"), 8),
+    ),
+    "fast_scnn": Case(
+        mmsegmentation(
+            "fastscnn/fast_scnn_8xb4-160k_cityscapes-512x1024.py", ("logits", "aux", "aux2")
+        ),
+        "mmsegmentation 1.2.2",
+        {"logits": 4, "aux": 8, "aux2": 8},
+    ),
+    "hrnet_w18": Case(
+        mmsegmentation("ocrnet/ocrnet_hr18_4xb2-160k_cityscapes-512x1024.py", ("logits", "aux")),
+        "mmsegmentation 1.2.2",
+        {"logits": 4, "aux": 8},
+        gain=0.25,
+    ),
 }
 
 

@@ -13,17 +13,22 @@ from tfseg.encoders.weights import found
 from tfseg.errors import UserError, unknown
 from tfseg.layers.preprocess import AtLeast
 from tfseg.models import (
+    bisenetv2,
+    ddrnet,
     deconvnet,
     deeplab,
     duc,
     enet,
+    fast_scnn,
     fcn,
     fpn,
     gcn,
+    hrnet,
     learn_segmentation,
     linknet,
     manet,
     pan,
+    pidnet,
     pspnet,
     refinenet,
     segformer,
@@ -69,6 +74,9 @@ _LINKNET = "Chaurasia and Culurciello 2017, arXiv 1707.03718"
 _FCN = "Long et al. 2015, arXiv 1411.4038"
 _SEGNET = "Badrinarayanan et al. 2015, arXiv 1511.00561"
 _SEGFORMER = "Xie et al. 2021, arXiv 2105.15203"
+_DDRNET = "Hong et al. 2021, arXiv 2101.06085"
+_PIDNET = "Xu et al. 2022, arXiv 2206.02066"
+_HRNET = "Sun et al. 2019, arXiv 1904.04514; OCR: Yuan et al. 2019, arXiv 1909.11065"
 _LEARN = "LearnSegmentation (TensorFlow 1)"
 
 MODELS = {
@@ -175,6 +183,21 @@ MODELS = {
     "segformer_smp": Architecture(
         segformer.segformer_smp, f"{_SEGFORMER}, smp's", ANY, segformer.KEYS
     ),
+    "fast_scnn": Architecture(
+        fast_scnn.fast_scnn, "Poudel et al. 2019, arXiv 1902.04502", keys=fast_scnn.KEYS
+    ),
+    "bisenetv2": Architecture(
+        bisenetv2.bisenetv2, "Yu et al. 2020, arXiv 2004.02147", keys=bisenetv2.KEYS
+    ),
+    "ddrnet23_slim": Architecture(
+        ddrnet.ddrnet23_slim, _DDRNET, keys=ddrnet.KEYS, output_stride=64
+    ),
+    "ddrnet23": Architecture(ddrnet.ddrnet23, _DDRNET, keys=ddrnet.KEYS, output_stride=64),
+    "pidnet_s": Architecture(pidnet.pidnet_s, _PIDNET, keys=pidnet.KEYS, output_stride=64),
+    "pidnet_m": Architecture(pidnet.pidnet_m, _PIDNET, keys=pidnet.KEYS, output_stride=64),
+    "pidnet_l": Architecture(pidnet.pidnet_l, _PIDNET, keys=pidnet.KEYS, output_stride=64),
+    "hrnet_w18": Architecture(hrnet.hrnet_w18, _HRNET, keys=hrnet.KEYS),
+    "hrnet_w48": Architecture(hrnet.hrnet_w48, _HRNET, keys=hrnet.KEYS),
 }
 
 

@@ -1,0 +1,115 @@
+"""HRNet (Sun et al. 2019, arXiv 1904.04514) with OCR (Yuan et al. 2019, arXiv 1909.11065).
+
+mmsegmentation's graph and names (its `ocrnet_hr18` and `ocrnet_hr48`).
+"""
+
+from keras import layers
+
+from tfseg.encoders.resnet import basic_block, bottleneck
+from tfseg.layers.blocks import batch_norm, bn_relu, conv
+from tfseg.layers.conv_module import conv_module, score
+from tfseg.layers.object_context import ObjectAttention, ObjectRegions
+from tfseg.layers.resize import ResizeLike
+
+KEYS = ((r"^backbone\.", ""),)
+
+STAGES = ((2, 1), (3, 4), (4, 3))  # each with one branch more than the one before; its modules
+
+
+def _down(x, filters, names):
+    """Strided 3×3 convolutions; the last one gives `filters` channels, and has no ReLU."""
+    for i, name in enumerate(names, 1):
+        last = i == len(names)
+        x = conv(x, filters if last else x.shape[-1], 3, stride=2, name=f"{name}.0")
+        x = batch_norm(x, name=f"{name}.1") if last else bn_relu(x, name=f"{name}.1")
+    return x
+
+
+def _up(x, like, factor, name):
+    """1×1 to the channels of `like`, and its size: twice or more as large, and cut where odd."""
+    x = batch_norm(conv(x, like.shape[-1], 1, name=f"{name}.0"), name=f"{name}.1")
+    return ResizeLike()(layers.UpSampling2D(factor, interpolation="bilinear")(x), like)
+
+
+def _exchange(maps, name):
+    """Every branch becomes the sum of all of them (figure 3)."""
+    exchanged = []
+    for i, own in enumerate(maps):
+        parts = []
+        for j, other in enumerate(maps):
+            where = f"{name}.{i}.{j}"
+            if j > i:
+                other = _up(other, own, 2 ** (j - i), where)
+            elif j < i:
+                other = _down(other, own.shape[-1], [f"{where}.{k}" for k in range(i - j)])
+            parts.append(other)
+        exchanged.append(layers.ReLU()(layers.Add()(parts)))
+    return exchanged
+
+
+def _module(maps, name):
+    """Four residual blocks on each branch, and the exchange."""
+    maps = list(maps)
+    for i, x in enumerate(maps):
+        for j in range(4):
+            x = basic_block(x, x.shape[-1], 1, (1, 1), f"{name}.branches.{i}.{j}")
+        maps[i] = x
+    return _exchange(maps, f"{name}.fuse_layers")
+
+
+def _backbone(x, width):
+    """Figure 2 of the paper -> maps at strides 4, 8, 16 and 32 of one, two, four, eight widths."""
+    for i in (1, 2):
+        x = bn_relu(conv(x, 64, 3, stride=2, name=f"conv{i}"), name=f"bn{i}")
+    for i in range(4):
+        x = bottleneck(x, 64, 1, (1,), f"layer1.{i}")
+    first = bn_relu(conv(x, width, 3, name="transition1.0.0"), name="transition1.0.1")
+    maps, coarsest = [first], x
+    for stage, modules in STAGES:
+        name = f"transition{stage - 1}.{stage - 1}.0"
+        filters = width << (stage - 1)
+        new = conv(coarsest, filters, 3, stride=2, name=f"{name}.0")
+        maps = [*maps, bn_relu(new, name=f"{name}.1")]
+        for i in range(modules):
+            maps = _module(maps, f"stage{stage}.{i}")
+        coarsest = maps[-1]
+    return maps
+
+
+def _project(x, filters, count, name):
+    for i in range(count):
+        x = conv_module(x, filters, 1, name=f"{name}.{i}" if count > 1 else name)
+    return x
+
+
+def _object_context(x, scores, name="decode_head.1"):
+    """Each pixel attends to the classes' regions in the image (figure 3 of OCR's paper)."""
+    x = conv_module(x, 512, 3, name=f"{name}.bottleneck")
+    block, regions = f"{name}.object_context_block", ObjectRegions()(scores, x)
+    query = _project(x, 256, 2, f"{block}.query_project")
+    key = _project(regions, 256, 2, f"{block}.key_project")
+    value = _project(regions, 256, 1, f"{block}.value_project")
+    y = _project(ObjectAttention()(query, key, value), 512, 1, f"{block}.out_project")
+    return conv_module(layers.Concatenate()([y, x]), 512, 1, name=f"{block}.bottleneck")
+
+
+def _hrnet(pixels, x, num_classes, aux, width):
+    maps = _backbone(x, width)
+    x = layers.Concatenate()([maps[0], *(ResizeLike()(y, maps[0]) for y in maps[1:])])
+    y = conv_module(x, x.shape[-1], 1, name="decode_head.0.convs.0")
+    early = score(y, num_classes, "decode_head.0.conv_seg")
+    x = score(_object_context(x, early), num_classes, "decode_head.1.conv_seg")
+    logits = ResizeLike(dtype="float32")(x, pixels)
+    if not aux:
+        return logits
+    return {"logits": logits, "aux": ResizeLike(dtype="float32")(early, pixels)}
+
+
+def hrnet_w18(pixels, x, num_classes, *, aux=False):
+    """HRNetV2-W18 with OCR; the auxiliary output is what the classes' regions are made of."""
+    return _hrnet(pixels, x, num_classes, aux, 18)
+
+
+def hrnet_w48(pixels, x, num_classes, *, aux=False):
+    """HRNetV2-W48 with OCR."""
+    return _hrnet(pixels, x, num_classes, aux, 48)
