@@ -14,7 +14,7 @@ from keras import layers
 from helpers.small import ROOT, SMALL
 from tfseg.cli import main
 from tfseg.config import TrainConfig
-from tfseg.models import MODELS, Architecture
+from tfseg.models.table import MODELS, Architecture
 
 
 def tiny(pixels, x, num_classes):

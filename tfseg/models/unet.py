@@ -98,8 +98,8 @@ def _unet_on_encoder(pixels, x, num_classes, encoder, depth, channels, attention
     for i, filters in enumerate(channels[:-1]):
         stride, name = 1 << (depth - 1 - i), f"decoder.blocks.{i}"
         joined = [skip(f, stride)] if f"stride{stride}" in f else []
-        if not joined:  # a MiT has no map at stride 2
-            x = layers.UpSampling2D(2)(x)
+        if not joined:  # at stride 2 alone, of which a Mix Transformer has no map
+            x = ResizeLike("nearest")(x, layers.AveragePooling2D(2, padding="same")(pixels))
             x = scse(x, f"{name}.attention1.attention") if attention else x
         x = block(x, joined, filters, name, attention)
     x = ResizeLike("nearest")(x, pixels)  # no skip at full resolution
