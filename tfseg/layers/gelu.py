@@ -8,11 +8,12 @@ from keras import ops
 class Gelu(keras.layers.Layer):
     """x times the normal distribution's share below x (Hendrycks and Gimpel 2016, 1606.08415).
 
-    Keras' own is made of an operation that ONNX lacks.
+    Keras' own is made of an operation that ONNX lacks. LiteRT lacks erf, but knows these products
+    in this order as its GELU.
     """
 
     def call(self, x):
-        return x * (1 + ops.erf(x * 0.5**0.5)) / 2
+        return 0.5 * x * (1 + ops.erf(x * 0.5**0.5))
 
     def compute_output_spec(self, x):
         return keras.KerasTensor(x.shape, self.compute_dtype)

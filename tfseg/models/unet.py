@@ -62,7 +62,8 @@ def _unet_on_encoder(pixels, x, num_classes, encoder):
         x = _two_convs(x, x.shape[-1], ("decoder.center.0", "decoder.center.1"))
     for i, (filters, stride) in enumerate(zip(DECODER, (16, 8, 4, 2), strict=False)):
         joined = skip(f, stride) if f"stride{stride}" in f else None
-        x = layers.UpSampling2D(2)(x) if joined is None else x
+        if joined is None:  # at stride 2 alone, of which a Mix Transformer has no map
+            x = ResizeLike("nearest")(x, layers.AveragePooling2D(2, padding="same")(pixels))
         x = _block(x, joined, filters, f"decoder.blocks.{i}")
     x = ResizeLike("nearest")(x, pixels)  # no skip at full resolution
     x = _block(x, None, DECODER[-1], "decoder.blocks.4")
