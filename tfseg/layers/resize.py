@@ -1,4 +1,4 @@
-"""Layers that give one tensor the height and width of another."""
+"""Layers that give a tensor another height and width, mostly those of another tensor."""
 
 import keras
 from keras import ops
@@ -49,15 +49,41 @@ class ResizeLike(keras.layers.Layer):
     def call(self, x, like):
         if None not in x.shape[1:3] and x.shape[1:3] == like.shape[1:3]:
             return x
-        size = ops.shape(like)[1:3]
-        resize = _resize_tensorflow if keras.backend.backend() == "tensorflow" else _resize
-        return ops.cast(resize(x, size, self.mode), x.dtype)
+        return _resized(x, ops.shape(like)[1:3], self.mode)
 
     def compute_output_spec(self, x, like):
         return keras.KerasTensor((x.shape[0], *like.shape[1:3], x.shape[3]), x.dtype)
 
     def get_config(self):
         return {**super().get_config(), "mode": self.mode}
+
+
+@keras.saving.register_keras_serializable("tfseg")
+class Upsample(keras.layers.Layer):
+    """Bilinear upsampling by a whole factor, as PyTorch's with align_corners=False.
+
+    Keras' own needs to know the size beforehand.
+    """
+
+    def __init__(self, factor, **kwargs):
+        super().__init__(**kwargs)
+        self.factor = factor
+
+    def call(self, x):
+        _, height, width, _ = ops.shape(x)
+        return _resized(x, (self.factor * height, self.factor * width), "bilinear")
+
+    def compute_output_spec(self, x):
+        height, width = (side and self.factor * side for side in x.shape[1:3])
+        return keras.KerasTensor((x.shape[0], height, width, x.shape[3]), x.dtype)
+
+    def get_config(self):
+        return {**super().get_config(), "factor": self.factor}
+
+
+def _resized(x, size, mode):
+    resize = _resize_tensorflow if keras.backend.backend() == "tensorflow" else _resize
+    return ops.cast(resize(x, size, mode), x.dtype)
 
 
 def _resize_tensorflow(x, size, mode):

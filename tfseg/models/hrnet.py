@@ -3,32 +3,44 @@
 mmsegmentation's graph and names (its `ocrnet_hr18` and `ocrnet_hr48`).
 """
 
-from keras import layers
+from keras import initializers, layers
 
-from tfseg.encoders.resnet import basic_block, bottleneck
+from tfseg.encoders.resnet import bottleneck
 from tfseg.layers.blocks import batch_norm, bn_relu, conv
 from tfseg.layers.conv_module import conv_module, score
 from tfseg.layers.object_context import ObjectAttention, ObjectRegions
-from tfseg.layers.resize import ResizeLike
+from tfseg.layers.resize import ResizeLike, Upsample
 
 KEYS = ((r"^backbone\.", ""),)
 
 STAGES = ((2, 1), (3, 4), (4, 3))  # each with one branch more than the one before; its modules
 
 
+def _conv(x, filters, kernel, name, *, stride=1):
+    """The authors start from small weights, with which eight modules in a row do not overflow."""
+    init = initializers.RandomNormal(stddev=0.001)
+    return conv(x, filters, kernel, stride=stride, init=init, name=name)
+
+
+def _residual(x, name):
+    y = bn_relu(_conv(x, x.shape[-1], 3, f"{name}.conv1"), name=f"{name}.bn1")
+    y = batch_norm(_conv(y, x.shape[-1], 3, f"{name}.conv2"), name=f"{name}.bn2")
+    return layers.ReLU()(layers.Add()([y, x]))
+
+
 def _down(x, filters, names):
     """Strided 3×3 convolutions; the last one gives `filters` channels, and has no ReLU."""
     for i, name in enumerate(names, 1):
         last = i == len(names)
-        x = conv(x, filters if last else x.shape[-1], 3, stride=2, name=f"{name}.0")
+        x = _conv(x, filters if last else x.shape[-1], 3, f"{name}.0", stride=2)
         x = batch_norm(x, name=f"{name}.1") if last else bn_relu(x, name=f"{name}.1")
     return x
 
 
 def _up(x, like, factor, name):
     """1×1 to the channels of `like`, and its size: twice or more as large, and cut where odd."""
-    x = batch_norm(conv(x, like.shape[-1], 1, name=f"{name}.0"), name=f"{name}.1")
-    return ResizeLike()(layers.UpSampling2D(factor, interpolation="bilinear")(x), like)
+    x = batch_norm(_conv(x, like.shape[-1], 1, f"{name}.0"), name=f"{name}.1")
+    return ResizeLike()(Upsample(factor)(x), like)
 
 
 def _exchange(maps, name):
@@ -52,7 +64,7 @@ def _module(maps, name):
     maps = list(maps)
     for i, x in enumerate(maps):
         for j in range(4):
-            x = basic_block(x, x.shape[-1], 1, (1, 1), f"{name}.branches.{i}.{j}")
+            x = _residual(x, f"{name}.branches.{i}.{j}")
         maps[i] = x
     return _exchange(maps, f"{name}.fuse_layers")
 
@@ -60,15 +72,15 @@ def _module(maps, name):
 def _backbone(x, width):
     """Figure 2 of the paper -> maps at strides 4, 8, 16 and 32 of one, two, four, eight widths."""
     for i in (1, 2):
-        x = bn_relu(conv(x, 64, 3, stride=2, name=f"conv{i}"), name=f"bn{i}")
+        x = bn_relu(_conv(x, 64, 3, f"conv{i}", stride=2), name=f"bn{i}")
     for i in range(4):
         x = bottleneck(x, 64, 1, (1,), f"layer1.{i}")
-    first = bn_relu(conv(x, width, 3, name="transition1.0.0"), name="transition1.0.1")
+    first = bn_relu(_conv(x, width, 3, "transition1.0.0"), name="transition1.0.1")
     maps, coarsest = [first], x
     for stage, modules in STAGES:
         name = f"transition{stage - 1}.{stage - 1}.0"
         filters = width << (stage - 1)
-        new = conv(coarsest, filters, 3, stride=2, name=f"{name}.0")
+        new = _conv(coarsest, filters, 3, f"{name}.0", stride=2)
         maps = [*maps, bn_relu(new, name=f"{name}.1")]
         for i in range(modules):
             maps = _module(maps, f"stage{stage}.{i}")
