@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from helpers import tiny
-from helpers.networks import COUNTS, ENCODERS, NETWORKS, PARITY, PARITY_LARGE
+from helpers.networks import COUNTS, ENCODERS, NETWORKS, PARITY, PARITY_LARGE, TWINS
 from helpers.small import ROOT
 from keras import ops
 
@@ -57,8 +57,7 @@ def light(names, everyday=LIGHT):
     ]
 
 
-# Those that are left out have the layers of a smaller one: SegNet, HRNet-W18, the small PIDNet, ...
-SMALLER = set(NETWORKS) - {"deconvnet", "ddrnet23", "pidnet_m", "pidnet_l", "hrnet_w48"}
+SMALLER = set(NETWORKS) - {"deconvnet"} - TWINS  # 250 million parameters; its layers are SegNet's
 
 
 EVERYDAY_PARITY = [

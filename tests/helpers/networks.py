@@ -54,6 +54,9 @@ NETWORKS = {
     "hrnet_w48": ({}, (70_361_574, 70_371_446, 70_373_914)),
 }
 
+# Larger forms of a network that is there already: the same layers, more of them.
+TWINS = {"ddrnet23", "pidnet_m", "pidnet_l", "hrnet_w48"}
+
 # What is counted beyond the smallest forms: (name, options, classes, parameters).
 COUNTS = [
     ("fcn32s", {"encoder": "vgg16"}, 19, 135_817_043),
