@@ -38,12 +38,10 @@ def show_models(config):
 
 
 def _show_pretrained():
-    rows = [("name", "network", "classes", "mIoU", "measured on", "licence", "weights")]
+    rows = [("name", "network", "classes of", "mIoU", "measured on", "licence", "weights")]
     for name, row in PRETRAINED.items():
-        network, classes = f"{row.model}, {row.encoder}", f"{row.dataset}'s"
-        rows.append(
-            (name, network, classes, f"{row.miou}", row.scored, row.licence, row.source.where)
-        )
+        network, figure = f"{row.model}, {row.encoder}", f"{row.miou}"
+        rows.append((name, network, row.dataset, figure, row.scored, row.licence, row.source.where))
     _print_table(rows, right=(3,))
     print(
         "\nmIoU in percent, as published. Weights are fetched once, checked and kept.\n"

@@ -124,6 +124,8 @@ class Torch:
             if done and error.code == 416:
                 return  # nothing is missing
             raise
+        except urllib.error.URLError as error:
+            raise OSError(str(error.reason)) from None  # as text it has brackets around
         if answer.status != 206:
             done = 0  # the server sends the whole file
         length = answer.headers["Content-Length"]
