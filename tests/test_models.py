@@ -69,6 +69,13 @@ def test_the_table_is_complete():
     assert set(NETWORKS) == set(MODELS) - {tiny.NAME}
 
 
+# Cases whose values grow from block to block, and rounding with them: their references, too, are so
+# far from what they answer in float64, where they and ours agree (the Lites to 1e-12).
+ROUNDED = dict.fromkeys(
+    ("pidnet_l", "encoder_efficientnet_lite0", "encoder_efficientnet_lite4"), 2e-4
+)
+
+
 @pytest.mark.parametrize("name", light([*PARITY, *PARITY_LARGE], EVERYDAY_PARITY))
 def test_parity(name):
     case, outputs = rule.load(name)
@@ -80,7 +87,7 @@ def test_parity(name):
     for key, wanted in outputs.items():
         stride = case["outputs"][key]["stride"]
         ours = ops.convert_to_numpy(found[key])[:, ::stride, ::stride]
-        assert np.abs(ours - wanted).max() <= 1e-4 * np.abs(wanted).max(), key
+        assert np.abs(ours - wanted).max() <= ROUNDED.get(name, 1e-5) * np.abs(wanted).max(), key
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,8 @@ def _which(encoders):
     """All of them, those that have a map at stride 2, or those that dilate."""
     if len(encoders) in (0, len(ENCODERS)):
         return "any" if encoders else ""
-    return f"any that {'dilates' if all(ENCODERS[e].dilates for e in encoders) else 'halves'}"
+    dilated = all(ENCODERS[encoder].dilates for encoder in encoders)
+    return "any that dilates" if dilated else "any with a stride-2 map"
 
 
 def _dilates(family):

@@ -146,7 +146,7 @@ def _exported(cfg):
     if cfg.model not in PRETRAINED:
         raise unknown("trained network", cfg.model, PRETRAINED)
     folder = Path("exports", cfg.model)
-    if not folder.exists():
+    if not (folder / "1").exists():
         export(model=cfg.model, output=folder / "1")
     return folder
 

@@ -72,7 +72,7 @@ def resume(config):
 def _from_pretrained(config, name):
     """The config of a training that starts from a public network: its own, and its weights."""
     row = PRETRAINED[name]
-    for option in ("model", "encoder"):
+    for option in ("model", "encoder", "normalization"):
         given, known = getattr(config, option), getattr(row, option)
         if option in config.given and given != known:
             raise UserError(
@@ -81,6 +81,7 @@ def _from_pretrained(config, name):
     return config.replace(
         model=row.model,
         encoder=row.encoder,
+        normalization=row.normalization,
         checkpoint=fetch_pretrained(name, "checkpoint"),
         skip_head=True,
     )
