@@ -1,7 +1,8 @@
 """Losses on logits that leave void pixels out: no loss, no gradient.
 
 Every loss takes labels (B, H, W), logits (B, H, W, K), `ignore` (the void label) and optional class
-weights (K,), and gives a float32 scalar, exactly 0 where every pixel is void.
+weights (K,), and gives a float32 scalar, exactly 0 where every pixel is void. The one logit z of a
+binary network, (B, H, W, 1), counts as the two logits 0 and z: the cross-entropy is the sigmoid's.
 """
 
 import math
@@ -13,6 +14,7 @@ from keras import ops
 
 from tfseg.errors import UserError, unknown
 from tfseg.labels import VOID
+from tfseg.metrics import class_logits
 
 
 def cross_entropy(
@@ -240,10 +242,14 @@ def class_weights(pixels: Any, scheme: str, *, void: int = 0, present: Any = Non
 
 
 def _masked(labels, logits, ignore):
-    """Valid mask in float32, labels with void made class 0, logits in float32."""
+    """Valid mask in float32, labels with void made class 0, logits of all classes in float32."""
     labels = ops.cast(labels, "int32")
     valid = labels != ignore
-    return ops.cast(valid, "float32"), ops.where(valid, labels, 0), ops.cast(logits, "float32")
+    logits = ops.cast(logits, "float32")
+    if len(logits.shape) == len(labels.shape):  # Keras' `fit` drops a last axis of length 1
+        logits = logits[..., None]
+    logits = class_logits(logits)
+    return ops.cast(valid, "float32"), ops.where(valid, labels, 0), logits
 
 
 def _pixel_weights(valid, safe, weights):

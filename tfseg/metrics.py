@@ -1,5 +1,6 @@
 """Confusion counts, and every figure that follows from them."""
 
+import math
 from typing import Any
 
 import keras
@@ -71,11 +72,26 @@ def pair_counts(truth: np.ndarray, prediction: np.ndarray, classes: int) -> np.n
     return counts.reshape(-1, 256).astype(np.int64)
 
 
-def class_indices(logits: Any) -> Any:
+def class_logits(logits: Any) -> Any:
+    """Logits of every class, (..., K), whose softmax are the probabilities.
+
+    A binary network has one logit z, of its second class: the sigmoid of z is the softmax of 0 and
+    z, so the first class, the background, has the logit 0.
+    """
+    if logits.shape[-1] > 1:
+        return logits
+    return ops.concatenate([ops.zeros_like(logits), logits], axis=-1)
+
+
+def class_indices(logits: Any, threshold: float = 0.5) -> Any:
     """The class of every pixel, int32 (B, H, W), from logits (B, H, W, K).
 
-    Keras' own argmax spends as long again on telling -0.0 from 0.0.
+    Where K is 1, the network is binary, and a pixel has class 1 if its probability is above
+    `threshold`.
     """
+    if logits.shape[-1] == 1:
+        logits = class_logits(logits - math.log(threshold / (1 - threshold)))
+    # Keras' own argmax spends as long again on telling -0.0 from 0.0.
     if keras.backend.backend() != "tensorflow":
         return ops.argmax(logits, axis=-1)
     import tensorflow as tf  # only where it is the backend
@@ -133,7 +149,7 @@ class ConfusionMatrix(keras.metrics.Metric):
     up in the logs as "miou" and "pixel_accuracy".
 
     Args:
-        num_classes: K.
+        num_classes: K; 2 for a binary network, which has one logit.
         ignore: the label of pixels that count nowhere.
 
     Example:

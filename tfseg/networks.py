@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ class Network:
         settings: how it is built, as `build_network` takes it.
         name: what it is called in reports: the run's folder, or the network and its file.
         run: the `RunFolder` that it is from, or None.
+        threshold: the probability above which a pixel has class 1, where the network is binary.
     """
 
     model: keras.Model
@@ -41,6 +42,7 @@ class Network:
     settings: TrainConfig | NetworkConfig
     name: str
     run: RunFolder | None = None
+    threshold: float = 0.5
 
 
 def find_network(config: NetworkConfig, labels: Labels | None = None) -> Network:
@@ -62,11 +64,11 @@ def find_network(config: NetworkConfig, labels: Labels | None = None) -> Network
                     f"--{name}={getattr(config, name)} goes with --model; a run has its own: "
                     f"leave it out"
                 )
-        return load_run(config.run, config.checkpoint)
+        return _with_threshold(load_run(config.run, config.checkpoint), config.threshold)
     if config.run:
         raise UserError(f"--model={config.model} beside --run={config.run}; give one of them")
     if config.model in PRETRAINED:
-        return _pretrained(config)
+        return _with_threshold(_pretrained(config), config.threshold)
     if config.model not in MODELS:
         raise unknown("network", config.model, [*MODELS, *PRETRAINED])
     if config.checkpoint is None:
@@ -82,10 +84,21 @@ def find_network(config: NetworkConfig, labels: Labels | None = None) -> Network
     with precision("float32"):
         if labels is None:
             classes = count_classes(build_network(config, 1), checkpoint)
-            labels = numbered_labels(config.model, classes)
+            config = config.replace(task="binary") if classes == 1 else config
+            labels = numbered_labels(config.model, max(2, classes))
         model = build_network(config, len(labels.classes))
     _say(file, _fill(model, file, checkpoint))
-    return Network(model, labels, config, f"{config.model} of {config.checkpoint}")
+    network = Network(model, labels, config, f"{config.model} of {config.checkpoint}")
+    return _with_threshold(network, config.threshold)
+
+
+def _with_threshold(network, given):
+    """A network whose threshold is the one that a command gives, where it gives one."""
+    if given is None:
+        return network
+    if network.settings.task != "binary":
+        raise UserError(f"--threshold={given}: {network.name} is not binary; leave it out")
+    return replace(network, threshold=given)
 
 
 def _pretrained(config):
@@ -119,7 +132,7 @@ def load_run(run: str | Path | RunFolder | None, checkpoint: Path | None = None)
         model = build_network(config, len(labels.classes))
     file = checkpoint or run.best
     _say(file, load_checkpoint(model, file))
-    return Network(model, labels, config, str(run.path), run)
+    return Network(model, labels, config, str(run.path), run, run.threshold())
 
 
 def _run_around(file):
@@ -163,7 +176,16 @@ def precision(policy: str) -> Iterator[None]:
 
 
 def build_network(config: TrainConfig | NetworkConfig, num_classes: int, **options: Any):
-    """The network that a config describes, at any input size; `options` as in `tfseg.build`."""
+    """The network that a config describes, at any input size; `options` as in `tfseg.build`.
+
+    Raises `UserError` for a binary one of more than two classes.
+    """
+    if config.task == "binary":
+        if num_classes > 2:
+            raise UserError(
+                f"--task=binary: background and one class; there are {num_classes} classes"
+            )
+        num_classes = 1
     given = {name: getattr(config, name) for name in OPTIONS}
     options |= {name: value for name, value in given.items() if value}
     return build(

@@ -103,6 +103,19 @@ class RunFolder:
         colors = tuple(map(tuple, values["colors"]))
         return Labels(values["dataset"], tuple(values["classes"]), colors)
 
+    def threshold(self):
+        """The probability above which a pixel has class 1, as tuned on val; 0.5 without that."""
+        path = self.path / "results.json"
+        if not path.exists():
+            return 0.5
+        try:
+            threshold = json.loads(path.read_text(encoding="utf-8")).get("threshold", 0.5)
+        except (OSError, ValueError, RecursionError, AttributeError) as error:
+            raise UserError(f"{path} is damaged ({error}); delete it") from None
+        if type(threshold) is not float or not 0 < threshold < 1:
+            raise UserError(f"{path}: threshold is {threshold!r}; wanted a number between 0 and 1")
+        return threshold
+
     def save_best(self, network):
         """`network` must not be compiled, or the optimizer's state would come along."""
         self._save(network, self.best)

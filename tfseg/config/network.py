@@ -17,6 +17,8 @@ from tfseg.config.words import (
     NORMALIZATIONS,
     OUTPUT_STRIDE,
     RUN,
+    TASK,
+    TASKS,
 )
 from tfseg.flags import Config, flag, gpus, numbers, path, size, switch, widths
 
@@ -33,7 +35,15 @@ class NetworkConfig(Config):
     decoder_channels: tuple = flag(None, DECODER_CHANNELS, widths, group="model")
     decoder_attention: str = flag(None, DECODER_ATTENTION, choices=("scse",), group="model")
     normalization: str = flag("auto", NORMALIZATION, choices=NORMALIZATIONS, group="model")
+    task: str = flag("multiclass", TASK, choices=TASKS, group="model")
     checkpoint: Path = flag(None, CHECKPOINT, path)
+    threshold: float = flag(
+        None,
+        "probability above which a pixel has the class of a binary network; the run's, else 0.5",
+        float,
+        low=0.001,
+        high=0.999,
+    )
 
 
 @dataclass(frozen=True)

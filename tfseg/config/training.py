@@ -22,6 +22,8 @@ from tfseg.config.words import (
     PIXEL_RANGE,
     PRECISIONS,
     SKIP_DAMAGED,
+    TASK,
+    TASKS,
 )
 from tfseg.errors import UserError
 from tfseg.flags import (
@@ -75,6 +77,7 @@ class TrainConfig(Config):
     decoder_channels: tuple = flag(None, DECODER_CHANNELS, widths)
     decoder_attention: str = flag(None, DECODER_ATTENTION, choices=("scse",))
     normalization: str = flag("auto", NORMALIZATION, choices=NORMALIZATIONS)
+    task: str = flag("multiclass", TASK, choices=TASKS)
     checkpoint: Path = flag(
         None,
         "weights to start from: a run, a file of Keras (.weights.h5, .keras) or PyTorch "

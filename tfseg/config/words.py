@@ -1,5 +1,7 @@
 """Help that several commands share."""
 
+TASKS = ("multiclass", "binary")
+TASK = "multiclass: one of the classes a pixel; binary: background and one class, a single sigmoid"
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 
 INPUT = (

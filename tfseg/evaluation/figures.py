@@ -7,6 +7,7 @@ import numpy as np
 from tfseg.evaluation.boundary import Boundaries
 from tfseg.evaluation.instances import CLASSES as CITYSCAPES
 from tfseg.evaluation.instances import Instances, category_results, cityscapes_prediction
+from tfseg.evaluation.ranking import Ranking
 from tfseg.labels import VOID
 from tfseg.metrics import pair_counts, ratio, scores
 
@@ -26,6 +27,7 @@ class Tally:
         matrix: int64 (K, K + 1), rows truth, columns prediction, the last one no class. For
             Cityscapes' 19 classes (19, 21): there a column of caravan and trailer comes before the
             last, as of `cityscapes_prediction`.
+        ranking: of two classes, a `Ranking` of the pixels whose confidence is given.
 
     Example:
         >>> tally = Tally(("road", "sky"))
@@ -40,7 +42,7 @@ class Tally:
         rows = len(self.classes)
         self.matrix = np.zeros((rows, rows + 2 if self._official else rows + 1), np.int64)
         self._boundaries = Boundaries(rows) if boundaries else None
-        self._calibration = Calibration()
+        self._calibration, self.ranking = Calibration(), Ranking()
         self._instances, self._frames, self._frames_with_instances = Instances(), 0, 0
 
     def add(self, truth, prediction, instance=None, confidence=None):
@@ -67,7 +69,10 @@ class Tally:
             self._instances.add(prediction, np.asarray(instance))
             self._frames_with_instances += 1
         if confidence is not None:
-            self._calibration.add(truth, prediction, np.asarray(confidence))
+            confidence = np.asarray(confidence)
+            self._calibration.add(truth, prediction, confidence)
+            if len(self.classes) == 2:
+                self.ranking.add(truth, np.where(prediction == 1, confidence, 1 - confidence))
         return scores(frame)["miou"]
 
     def results(self):
@@ -76,11 +81,14 @@ class Tally:
         `miou`, `pixel_accuracy`, `class_accuracy`, `fw_iou` and `iou` by class as of
         `tfseg.metrics.scores`; `boundary_iou` and `bf` by class, `boundary_miou`, `mean_bf`; for
         Cityscapes' classes `category_iou` by category and `category_miou`, and where every frame
-        had its instances `iiou`, `category_iiou`, `iiou_mean`, `category_iiou_mean`; where
-        confidence was given `ece` and `calibration`.
+        had its instances `iiou`, `category_iiou`, `iiou_mean`, `category_iiou_mean`; of two classes
+        `dice` by class; where confidence was given `ece` and `calibration`, and of two classes
+        `average_precision` of the second.
         """
         found = scores(self.matrix) | (self._boundaries.results() if self._boundaries else {})
-        for name in {"iou", "boundary_iou", "bf"} & found.keys():
+        if len(self.classes) == 2:
+            found["dice"] = 2 * found["iou"] / (1 + found["iou"])
+        for name in {"iou", "dice", "boundary_iou", "bf"} & found.keys():
             found[name] = dict(zip(self.classes, found[name], strict=True))
         if self._official:
             found |= category_results(self.matrix)
@@ -89,6 +97,8 @@ class Tally:
                 found |= self._instances.results(self.matrix)
         if self._calibration.seen:
             found |= self._calibration.results()
+            if len(self.classes) == 2:
+                found["average_precision"] = self.ranking.average_precision()
         return _plain(found)
 
 
@@ -149,13 +159,13 @@ def elab_names(results):
     return {"IoU": results["class_accuracy"], "iIoU": results["miou"]}
 
 
-COLUMNS = {"iou": "IoU", "iiou": "iIoU", "boundary_iou": "Boundary IoU", "bf": "BF"}
+COLUMNS = {"iou": "IoU", "dice": "Dice", "iiou": "iIoU", "boundary_iou": "Boundary IoU", "bf": "BF"}
 CATEGORY_COLUMNS = {"category_iou": "IoU", "category_iiou": "iIoU"}
 SUMMARY = {
     "miou": "mIoU", "pixel_accuracy": "pixel accuracy", "class_accuracy": "class accuracy",
     "fw_iou": "frequency-weighted IoU", "boundary_miou": "Boundary mIoU", "mean_bf": "mean BF",
     "category_miou": "category mIoU", "iiou_mean": "iIoU", "category_iiou_mean": "category iIoU",
-    "ece": "expected calibration error",
+    "average_precision": "average precision", "ece": "expected calibration error",
 }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from tfseg.evaluation.instances import CLASSES as CITYSCAPES
 from tfseg.evaluation.instances import cityscapes_prediction
 from tfseg.evaluation.sources import Export, MaskFolder
 from tfseg.labels import Labels
-from tfseg.networks import check_labels, find_network
+from tfseg.networks import Network, check_labels, find_network
 from tfseg.prediction.segmenter import make_engine
 from tfseg.records.corrupt import without_corrupt
 from tfseg.records.reader import open_input, open_records
@@ -32,6 +32,7 @@ class Target:
     labels: Labels
     output: Path
     looks: str = ""
+    network: Network | None = None
 
     def frame(self, index):
         """(image, truth, prediction) of a frame of the split."""
@@ -52,10 +53,10 @@ def find_target(config: TestConfig) -> Target:
     network = find_network(config, _labels(records))
     check_labels(records, network.labels, network.name)
     output = network.run.path if network.run else Path("runs") / f"{records.name}-{config.model}"
-    split, engine = _split(config, records), make_engine(network.model, config)
+    split, engine = _split(config, records), make_engine(network, config)
     for size in split.sizes:
         engine.check_size(*size, f"a frame of {split.name}")
-    return Target(network.name, engine, split, network.labels, output, _looks(config))
+    return Target(network.name, engine, split, network.labels, output, _looks(config), network)
 
 
 def _looks(config):
@@ -70,7 +71,8 @@ def _looks(config):
 
 def _without_network(config, kind):
     """The target of `--export` or `--predictions`."""
-    for name in (*config.group("looks"), *config.group("crf"), *config.group("model"), "crf"):
+    others = ("crf", "threshold")
+    for name in (*config.group("looks"), *config.group("crf"), *config.group("model"), *others):
         if name in config.given:
             raise UserError(f"--{name} is for networks; leave it out beside --{kind}")
     if config.checkpoint:

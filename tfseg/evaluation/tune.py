@@ -62,8 +62,9 @@ def _check(config):
 
 def _engines(target, config):
     """An `Engine` for each way, all of which can take the frames: that is told before any work."""
-    network = target.source.network
-    engines = {flags: make_engine(network, config.replace(**way)) for flags, way in WAYS.items()}
+    engines = {
+        flags: make_engine(target.network, config.replace(**way)) for flags, way in WAYS.items()
+    }
     for engine in engines.values():
         for size in target.split.sizes:
             engine.check_size(*size, f"a frame of {target.split.name}")

@@ -34,7 +34,9 @@ def export(config: ExportConfig) -> Path:
     network = find_network(config)
     model = network.model
     own = getattr(network.settings, "pixel_range", None)
-    config = dataclasses.replace(config, pixel_range=config.pixel_range or own)
+    config = dataclasses.replace(
+        config, pixel_range=config.pixel_range or own, threshold=network.threshold
+    )
     _check_size(model, config.size)
     frames = calibration_frames(config, network.settings) if config.precision == "int8" else []
     if MODELS[model.name].samples:
@@ -80,6 +82,8 @@ def _write_labels(folder, network, pixel_range):
     values = {"model": model, "smallest": MODELS[model].smallest, **asdict(network.labels)}
     if pixel_range:
         values["pixel_range"] = pixel_range
+    if network.settings.task == "binary":
+        values["threshold"] = network.threshold
     for place in (folder, extra):
         atomic.write_json(place / "labels.json", values)
     network.settings.save(extra / "config.json")

@@ -19,12 +19,12 @@ def write(network, folder, config, frames=None):
         encoded_rest: the same with `mask_png_bytes`: TensorFlow Serving's REST API writes strings
             as base64 only under names that end so, and others as they are, which is no JSON.
     """
-    module = make_module(network, config.outputs, config.batch)
+    module = make_module(network, config.outputs, config.batch, config.threshold)
 
     files = tf.TensorSpec((None,), tf.string, name="image_bytes")
 
     def one(file):
-        return _segment_file(network, file, config.pixel_range)
+        return _segment_file(network, file, config)
 
     @tf.function(input_signature=[files])
     def encoded(image_bytes):
@@ -54,9 +54,9 @@ def read(folder):
     return run
 
 
-def _segment_file(network, file, pixel_range):
+def _segment_file(network, file, config):
     """One encoded image -> the PNG of its mask."""
-    pixels = _decode(file, pixel_range)
+    pixels = _decode(file, config.pixel_range)
     shape, size = tf.shape(pixels)[:2], network.input_shape[1:3]
     if None in size:
         smallest = network.get_layer("size").smallest
@@ -66,7 +66,7 @@ def _segment_file(network, file, pixel_range):
     else:
         seen = tf.image.resize(pixels[None], size)
         logits = tf.image.resize(network(seen, training=False), shape)
-    mask = tf.reshape(class_indices(logits), (*tf.unstack(shape), 1))
+    mask = tf.reshape(class_indices(logits, config.threshold), (*tf.unstack(shape), 1))
     return tf.io.encode_png(tf.cast(mask, tf.uint8))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfseg.errors import UserError
-from tfseg.metrics import class_indices
+from tfseg.metrics import class_indices, class_logits
 from tfseg.models import MODELS
 from tfseg.prediction.tiles import blended
 
@@ -16,7 +16,8 @@ class Engine:
     """Masks and class probabilities of pictures; the same for `predict`, `test` and Python.
 
     Args:
-        network: Keras model, RGB pixels (N, H, W, 3) in 0..255 -> logits (N, H, W, K).
+        network: Keras model, RGB pixels (N, H, W, 3) in 0..255 -> logits (N, H, W, K). Where K is
+            1, it is binary: background and one class.
         scales: sizes that a picture is looked at, as shares of its own; the mean counts.
         flip: look at its mirror image too.
         tile: side of the windows that a picture is cut into, pixels; None takes it whole.
@@ -26,6 +27,7 @@ class Engine:
             once without. None is 8 for Bayesian SegNet, which is meant so, and 0 for others.
             Sampling freezes the network's batch normalisation: it trains no more.
         crf: a `tfseg.prediction.crf.CRF` that refines the mean; it needs the whole picture.
+        threshold: the probability above which a pixel has the class of a binary network.
 
     Raises:
         UserError: for options that exclude each other, and samples of a network without dropout.
@@ -42,6 +44,7 @@ class Engine:
         size=None,
         mc_samples=None,
         crf=None,
+        threshold=0.5,
     ):
         if size and tile:
             raise UserError(f"--size={size[0]}x{size[1]} beside --tile={tile}; give one of them")
@@ -50,6 +53,7 @@ class Engine:
         self.network = _sampling(network) if mc_samples else network
         self.scales, self.flip, self.samples = scales, flip, mc_samples
         self.tile, self.overlap, self.size, self.crf = tile, overlap, size, crf
+        self.threshold, self.is_binary = threshold, network.output_shape[-1] == 1
         self._plain = (tuple(scales), flip, size, mc_samples) == ((1.0,), False, None, 0)
         self._labels = tf.function(self._most_likely, reduce_retracing=True)
         self._mean = tf.function(self._mean_of_looks, reduce_retracing=True)
@@ -85,6 +89,12 @@ class Engine:
             whole[rows, columns] = block
         return whole if self.crf is None else self.crf(image, whole)
 
+    def choose(self, probabilities):
+        """Classes uint8 (H, W) that probabilities (H, W, K) stand for."""
+        if self.is_binary:
+            return (probabilities[..., 1] > self.threshold).astype(np.uint8)
+        return probabilities.argmax(axis=-1).astype(np.uint8)
+
     def check_size(self, height, width, what):
         """Raises `UserError` where a picture is smaller than the network can take."""
         smallest = self.network.get_layer("size").smallest
@@ -108,9 +118,10 @@ class Engine:
         if self.crf is not None:
             blocks = [(slice(None), slice(None), self.probabilities(image))]
         for rows, columns, block in blocks:
-            classes[rows, columns] = block.argmax(axis=-1)
+            chosen = classes[rows, columns] = self.choose(block)
             if confidence is not None:
-                confidence[rows, columns] = block.max(axis=-1)
+                chosen = chosen[..., None].astype(np.intp)
+                confidence[rows, columns] = np.take_along_axis(block, chosen, axis=-1)[..., 0]
 
     def _blocks(self, image):
         """(rows, columns, probabilities) of slices that cover a picture once."""
@@ -126,10 +137,15 @@ class Engine:
     def _most_likely(self, images):
         if self._plain:  # from the logits: probabilities near 1 round to the same number
             logits = self.network(tf.cast(images, tf.float32), training=False)
+            classes = tf.cast(class_indices(logits, self.threshold), tf.uint8)
+            if self.is_binary:
+                return classes, tf.sigmoid(tf.where(classes == 1, logits[..., 0], -logits[..., 0]))
             highest = tf.reduce_max(logits, axis=-1)
-            confidence = tf.exp(highest - tf.reduce_logsumexp(logits, axis=-1))
-            return tf.cast(class_indices(logits), tf.uint8), confidence
+            return classes, tf.exp(highest - tf.reduce_logsumexp(logits, axis=-1))
         mean = self._mean_of_looks(images)
+        if self.is_binary:
+            chosen = mean[..., 1] > self.threshold
+            return tf.cast(chosen, tf.uint8), tf.where(chosen, mean[..., 1], mean[..., 0])
         return tf.cast(class_indices(mean), tf.uint8), tf.reduce_max(mean, axis=-1)
 
     def _mean_of_looks(self, images):
@@ -148,9 +164,9 @@ class Engine:
 
     def _softmax(self, images):
         if not self.samples:
-            return tf.nn.softmax(self.network(images, training=False))
+            return tf.nn.softmax(class_logits(self.network(images, training=False)))
         batch = tf.repeat(images, self.samples, axis=0)  # all samples in one call
-        probabilities = tf.nn.softmax(self.network(batch, training=True))
+        probabilities = tf.nn.softmax(class_logits(self.network(batch, training=True)))
         shape = tf.shape(probabilities)
         samples = tf.concat([[shape[0] // self.samples, self.samples], shape[1:]], 0)
         return tf.reduce_mean(tf.reshape(probabilities, samples), axis=1)

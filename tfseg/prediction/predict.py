@@ -101,7 +101,7 @@ def _answers(segmenter, pixels, save):
         return {"mask": segmenter.predict(pixels)}
     probabilities = segmenter.probabilities(pixels)
     return {
-        "mask": probabilities.argmax(axis=-1).astype(np.uint8),
+        "mask": segmenter.engine.choose(probabilities),
         "probabilities": probabilities.astype(np.float16),
         "uncertainty": uncertainty(probabilities) if "uncertainty" in save else None,
     }

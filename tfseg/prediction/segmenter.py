@@ -126,7 +126,7 @@ def load(run: str | Path, checkpoint: str | Path | None = None, **looks: Any) ->
             "fcn_resnet50_coco"; `python train.py models --pretrained` lists them.
         checkpoint: other weights of the same network.
         looks: how it looks at images, as `tfseg.prediction.engine.Engine` has it: `scales`,
-            `flip`, `tile`, `overlap`, `size`, `mc_samples`, `crf`.
+            `flip`, `tile`, `overlap`, `size`, `mc_samples`, `crf`, `threshold`.
 
     Raises:
         UserError: for a folder that is no run, weights that do not fit, and looks that exclude
@@ -139,12 +139,13 @@ def load(run: str | Path, checkpoint: str | Path | None = None, **looks: Any) ->
         network = find_network(NetworkConfig(model=str(run), checkpoint=checkpoint))
     else:
         network = load_run(run, checkpoint)
-    return _segmenter(network, Engine(network.model, **looks), None)
+    engine = Engine(network.model, **{"threshold": network.threshold, **looks})
+    return _segmenter(network, engine, None)
 
 
 def make_segmenter(network: Network, config: PredictConfig) -> Segmenter:
     """A `Network` that looks at images as a command's flags say."""
-    return _segmenter(network, make_engine(network.model, config), config.pixel_range)
+    return _segmenter(network, make_engine(network, config), config.pixel_range)
 
 
 def _segmenter(network, engine, pixel_range):
@@ -154,8 +155,8 @@ def _segmenter(network, engine, pixel_range):
     return Segmenter(engine, labels.classes, labels.colors, pixel_range or known)
 
 
-def make_engine(network: keras.Model, config: LookConfig) -> Engine:
-    """The `Engine` that a command's flags describe."""
+def make_engine(network: Network, config: LookConfig) -> Engine:
+    """The `Engine` of a network that a command's flags describe."""
     given = {
         name.removeprefix("crf_"): value
         for name, value in config.group("crf").items()
@@ -163,4 +164,6 @@ def make_engine(network: keras.Model, config: LookConfig) -> Engine:
     }
     if given and not config.crf:
         raise UserError(f"--crf_{next(iter(given))} is of --crf; give that too")
-    return Engine(network, **config.group("looks"), crf=CRF(**given) if config.crf else None)
+    crf = CRF(**given) if config.crf else None
+    looks = config.group("looks")
+    return Engine(network.model, **looks, crf=crf, threshold=network.threshold)

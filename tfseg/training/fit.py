@@ -14,10 +14,9 @@ from tfseg.data.pipeline import evaluation_batches, training_batches
 from tfseg.errors import UserError
 from tfseg.evaluation.score import score_network
 from tfseg.labels import Labels
-from tfseg.models import starting_weights
 from tfseg.networks import check_labels, load_checkpoint, load_run, logits_alone, precision
 from tfseg.prediction.engine import Engine
-from tfseg.pretrained import PRETRAINED, fetch_pretrained, is_pretrained
+from tfseg.pretrained import is_pretrained
 from tfseg.records import truth
 from tfseg.records.corrupt import naming_corrupt, without_corrupt
 from tfseg.records.reader import open_input
@@ -25,7 +24,8 @@ from tfseg.records.tally import image_faults
 from tfseg.runs import RunFolder
 from tfseg.training import callbacks
 from tfseg.training.compilation import compiled, freeze, starting_network
-from tfseg.training.sizes import check_sizes, fitting_sizes, validation_batch
+from tfseg.training.resolving import from_pretrained, resolved
+from tfseg.training.sizes import check_sizes, validation_batch
 from tfseg.training.tensorboard import TensorBoard
 
 
@@ -34,13 +34,13 @@ def train(config):
     # Written out, so that a run is read and continued as it was where presets have changed.
     config = config.replace(augment=spell_augment(parse_augment(config.augment)))
     if is_pretrained(config.checkpoint):
-        config = _from_pretrained(config, str(config.checkpoint))
+        config = from_pretrained(config, str(config.checkpoint))
     strategy = devices.select(config.gpu, config.mem_frac)
     records = _open(config)
     for split in ("train", "val"):
         for fault in truth.check(records.splits[split]) + image_faults(records.splits[split]):
             print(f"warning: {fault}")
-    config = _resolved(config, records)
+    config = resolved(config, records)
     run = RunFolder(config.savedir) if config.savedir else RunFolder.new(records.name, config.model)
     with run.held():
         run.require_new()
@@ -69,24 +69,6 @@ def resume(config):
         return _run(config, records, run, strategy)
 
 
-def _from_pretrained(config, name):
-    """The config of a training that starts from a public network: its own, and its weights."""
-    row = PRETRAINED[name]
-    for option in ("model", "encoder", "normalization"):
-        given, known = getattr(config, option), getattr(row, option)
-        if option in config.given and given != known:
-            raise UserError(
-                f"--{option}={given} beside --checkpoint={name}, which has {known}; leave it out"
-            )
-    return config.replace(
-        model=row.model,
-        encoder=row.encoder,
-        normalization=row.normalization,
-        checkpoint=fetch_pretrained(name, "checkpoint"),
-        skip_head=True,
-    )
-
-
 def _open(config):
     records = open_input(config)
     for split in ("train", "val"):
@@ -96,39 +78,6 @@ def _open(config):
         sound = {name: without_corrupt(records.splits[name]) for name in ("train", "val")}
         records = dataclasses.replace(records, splits=sound)
     return records
-
-
-def _resolved(config, records):
-    """The config with what was left to the data and the machine written out."""
-    crop, batch = fitting_sizes(config, records)
-    return config.replace(
-        dataset=records.choice,
-        pixel_range=_pixel_range(config, records),
-        crop_size=crop,
-        batch_size=batch,
-        encoder_weights=_encoder_weights(config),
-        precision=devices.resolve_precision(config.precision),
-    )
-
-
-def _encoder_weights(config):
-    """Of a checkpoint that a run starts from, the encoder is its own."""
-    unsaid = config.checkpoint and config.encoder_weights == "auto"
-    return (
-        "none" if unsaid else starting_weights(config.model, config.encoder, config.encoder_weights)
-    )
-
-
-def _pixel_range(config, records):
-    """That of the records; what is given must be the same."""
-    wanted, known = config.pixel_range, records.info.pixel_range
-    if wanted and wanted != known:
-        there = f"--pixel_range={known[0]:g},{known[1]:g}" if known else "none"
-        raise UserError(
-            f"--pixel_range={wanted[0]:g},{wanted[1]:g}: {records.path} was converted with "
-            f"{there}; convert it again, or leave the flag out"
-        )
-    return known
 
 
 def _run(config, records, run, strategy):
@@ -283,8 +232,18 @@ def _shown_frames(split, count):
 
 def _finish(config, records, run):
     """Scores the best checkpoint in float32, as `test` will, and writes `results.json`."""
-    engine = Engine(load_run(run).model)
-    scored = score_network(engine, records.splits["val"], validation_batch(config, records))
-    results = scored.tally.results()
+    network, val = load_run(run).model, records.splits["val"]
+
+    def tally(threshold=0.5):
+        engine = Engine(network, threshold=threshold)
+        return score_network(engine, val, validation_batch(config, records)).tally
+
+    found = tally()
+    if config.task == "binary":
+        threshold = found.ranking.best_threshold()
+        results = tally(threshold).results() | {"threshold": threshold}
+        print(f"threshold {threshold:.3f}, at which {val.name} has the highest IoU")
+    else:
+        results = found.results()
     atomic.write_json(run.path / "results.json", results)
     print(f"\nval mIoU {results['miou']:.3f}, pixel accuracy {results['pixel_accuracy']:.3f}")

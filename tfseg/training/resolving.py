@@ -1,0 +1,68 @@
+"""What a training's flags leave open, settled by its records, its checkpoint and the machine."""
+
+from tfseg import devices
+from tfseg.errors import UserError
+from tfseg.models import starting_weights
+from tfseg.pretrained import PRETRAINED, fetch_pretrained
+from tfseg.training.sizes import fitting_sizes
+
+
+def from_pretrained(config, name):
+    """The config of a training that starts from a public network: its own, and its weights."""
+    row = PRETRAINED[name]
+    for option in ("model", "encoder", "normalization"):
+        given, known = getattr(config, option), getattr(row, option)
+        if option in config.given and given != known:
+            raise UserError(
+                f"--{option}={given} beside --checkpoint={name}, which has {known}; leave it out"
+            )
+    return config.replace(
+        model=row.model,
+        encoder=row.encoder,
+        normalization=row.normalization,
+        checkpoint=fetch_pretrained(name, "checkpoint"),
+        skip_head=True,
+    )
+
+
+def resolved(config, records):
+    """The config with what was left to the data and the machine written out."""
+    _check_task(config, records)
+    crop, batch = fitting_sizes(config, records)
+    return config.replace(
+        dataset=records.choice,
+        pixel_range=_pixel_range(config, records),
+        crop_size=crop,
+        batch_size=batch,
+        encoder_weights=_encoder_weights(config),
+        precision=devices.resolve_precision(config.precision),
+    )
+
+
+def _check_task(config, records):
+    classes = records.info.classes
+    if config.task == "binary" and len(classes) != 2:
+        raise UserError(
+            f"--task=binary needs two classes, the background first; {records.path} has "
+            f"{len(classes)}: {', '.join(classes)}"
+        )
+
+
+def _encoder_weights(config):
+    """Of a checkpoint that a run starts from, the encoder is its own."""
+    unsaid = config.checkpoint and config.encoder_weights == "auto"
+    return (
+        "none" if unsaid else starting_weights(config.model, config.encoder, config.encoder_weights)
+    )
+
+
+def _pixel_range(config, records):
+    """That of the records; what is given must be the same."""
+    wanted, known = config.pixel_range, records.info.pixel_range
+    if wanted and wanted != known:
+        there = f"--pixel_range={known[0]:g},{known[1]:g}" if known else "none"
+        raise UserError(
+            f"--pixel_range={wanted[0]:g},{wanted[1]:g}: {records.path} was converted with "
+            f"{there}; convert it again, or leave the flag out"
+        )
+    return known
