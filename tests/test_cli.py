@@ -15,6 +15,7 @@ def test_help_names_every_flag_and_default(command, capsys):
     text = capsys.readouterr().out
     for field in dataclasses.fields(COMMANDS[command].config):
         assert f"--{field.name}=" in text
+        assert not field.metadata["help"].startswith(("of ", "its ", "that ", "those "))
     assert "None" not in text
 
 

@@ -59,7 +59,7 @@ def test_a_raw_folder_is_recognised(tmp_path, draw):
 
 
 # Those that are told by their folder alone have tests of their own.
-TOOLS = {"labelme", "cvat", "coco_json", "yolo", "roboflow", "label_studio"}
+TOOLS = {"class_masks", "labelme", "cvat", "coco_json", "yolo", "roboflow", "label_studio"}
 
 
 @pytest.mark.parametrize("dataset", sorted(DATASETS.keys() - {"folder", "streets"} - TOOLS))

@@ -98,6 +98,17 @@ def numbers(text):
     return every
 
 
+def shares(text):
+    """Text like "0.4,0.6" -> (0.4, 0.6), each above 0 and below 1."""
+    try:
+        every = tuple(map(float, text.split(",")))
+    except ValueError:
+        every = ()
+    if not every or not all(0 < number < 1 for number in every):
+        raise ValueError("numbers between 0 and 1 like 0.4,0.6")
+    return every
+
+
 def widths(text):
     """Text like "128,64,32" -> (128, 64, 32): channels."""
     every = text.split(",")

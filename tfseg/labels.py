@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tfseg.errors import UserError
 
 VOID = 255  # the label of pixels that are no class: they give no loss, no gradient, no metric
@@ -18,6 +20,60 @@ class Labels:
     dataset: str
     classes: tuple[str, ...]
     colors: tuple[tuple[int, int, int], ...]
+
+    def decided(self, task: str) -> tuple[str, ...]:
+        """The classes that a network of a task has a logit for, each with a threshold."""
+        return self.classes[1:] if task == "binary" else self.classes
+
+
+@dataclass(frozen=True)
+class LabelSets:
+    """What the values of labels stand for where a pixel can have several classes.
+
+    Attributes:
+        labels: the classes, in the order in which the labels name them first.
+        members: bool (S, K), whether a label's value stands for a class.
+    """
+
+    labels: Labels
+    members: np.ndarray
+
+    def masks(self, label: np.ndarray) -> np.ndarray:
+        """Labels (H, W) -> for each class 0, 1 or void, uint8 (H, W, K)."""
+        return self.table[label]
+
+    @property
+    def table(self) -> np.ndarray:
+        """Uint8 (256, K): a label's value -> for each class 0, 1 or void."""
+        table = np.full((256, self.members.shape[1]), VOID, np.uint8)
+        table[: len(self.members)] = self.members
+        return table
+
+
+def label_sets(single: Labels) -> LabelSets:
+    """The classes that labels name, as "crack+rust" both of them, and "background" none.
+
+    Raises:
+        UserError: where they name none.
+    """
+    members = [() if name == "background" else tuple(name.split("+")) for name in single.classes]
+    classes = tuple(dict.fromkeys(name for names in members for name in names))
+    if not classes or "" in classes:
+        raise UserError(
+            f"--task=multilabel: {single.dataset} has the labels {', '.join(single.classes)}; "
+            f"wanted names of classes, joined by + where a pixel has several"
+        )
+    alone = dict(zip(single.classes, single.colors, strict=True))
+    spare = palette(len(classes) + 1)[1:]
+    colors = tuple(alone.get(name, spare[i]) for i, name in enumerate(classes))
+    table = np.array([[name in names for name in classes] for names in members])
+    return LabelSets(Labels(single.dataset, classes, colors), table)
+
+
+def labels_of(info: Any, task: str = "multiclass") -> Labels:
+    """The classes of a network for a task, of records' `Info` or a `DatasetSpec`."""
+    labels = Labels(info.name, tuple(info.classes), info.colors)
+    return label_sets(labels).labels if task == "multilabel" else labels
 
 
 def numbered_labels(dataset: str, count: int) -> Labels:

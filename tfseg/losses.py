@@ -6,7 +6,7 @@ binary network, (B, H, W, 1), counts as the two logits 0 and z: the cross-entrop
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -164,14 +164,31 @@ def make_loss(
         names = " and ".join(name for name, row in LOSSES.items() if row.smooths)
         raise UserError(f"--label_smoothing={smoothing} goes with {names}; --loss={text} has none")
 
+    def value(row, labels, logits):
+        options = {"smoothing": smoothing} if row.smooths else {}
+        return row(labels, logits, ignore, weights, **options)
+
     def loss(labels, logits):
-        return sum(
-            factor
-            * row(
-                labels, logits, ignore, weights, **({"smoothing": smoothing} if row.smooths else {})
-            )
-            for factor, row in terms
-        )
+        return sum(factor * value(row, labels, logits) for factor, row in terms)
+
+    return loss
+
+
+def multilabel_loss(losses: Sequence[Callable[[Any, Any], Any]], table: Any) -> Callable:
+    """The mean of binary losses, one for each of K classes that do not exclude each other.
+
+    Args:
+        losses: K functions (labels, logits), as of `make_loss`.
+        table: (256, K), what a label's value says of each class, see `tfseg.labels.LabelSets`.
+    """
+
+    def loss(labels, logits):
+        labels = ops.cast(labels, "int32")
+        each = [
+            one(ops.take(ops.cast(table[:, k], "int32"), labels), logits[..., k : k + 1])
+            for k, one in enumerate(losses)
+        ]
+        return sum(each) / len(each)
 
     return loss
 

@@ -1,6 +1,5 @@
 """Confusion counts, and every figure that follows from them."""
 
-import math
 from typing import Any
 
 import keras
@@ -83,15 +82,11 @@ def class_logits(logits: Any) -> Any:
     return ops.concatenate([ops.zeros_like(logits), logits], axis=-1)
 
 
-def class_indices(logits: Any, threshold: float = 0.5) -> Any:
+def class_indices(logits: Any) -> Any:
     """The class of every pixel, int32 (B, H, W), from logits (B, H, W, K).
 
-    Where K is 1, the network is binary, and a pixel has class 1 if its probability is above
-    `threshold`.
+    Keras' own argmax spends as long again on telling -0.0 from 0.0.
     """
-    if logits.shape[-1] == 1:
-        logits = class_logits(logits - math.log(threshold / (1 - threshold)))
-    # Keras' own argmax spends as long again on telling -0.0 from 0.0.
     if keras.backend.backend() != "tensorflow":
         return ops.argmax(logits, axis=-1)
     import tensorflow as tf  # only where it is the backend
@@ -168,7 +163,8 @@ class ConfusionMatrix(keras.metrics.Metric):
         )
 
     def update_state(self, labels: Any, logits: Any, sample_weight: Any = None) -> None:
-        counts = confusion_matrix(labels, class_indices(logits), self.num_classes, self.ignore)
+        classes = class_indices(class_logits(logits))
+        counts = confusion_matrix(labels, classes, self.num_classes, self.ignore)
         self.counts.assign_add(ops.cast(counts, self.counts.dtype))
 
     def result(self) -> dict[str, Any]:
@@ -190,5 +186,69 @@ class ConfusionMatrix(keras.metrics.Metric):
         """The counts so far, NumPy int64 (K, K)."""
         return ops.convert_to_numpy(self.counts).astype(np.int64)
 
+    def scores(self) -> dict[str, Any]:
+        """The figures so far, as of `scores`."""
+        return scores(self.matrix())
+
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "num_classes": self.num_classes, "ignore": self.ignore}
+
+
+@keras.saving.register_keras_serializable("tfseg")
+class MultilabelCounts(keras.metrics.Metric):
+    """Streams labels and logits of classes that do not exclude each other, as `ConfusionMatrix`.
+
+    Args:
+        table: (256, K), what a label's value says of each class: 0, 1 or `ignore`; see
+            `tfseg.labels.LabelSets`.
+        ignore: what it says of void.
+    """
+
+    def __init__(
+        self, table: Any, ignore: int = VOID, name: str = "confusion", **kwargs: Any
+    ) -> None:
+        super().__init__(name=name, **kwargs)
+        self.table, self.ignore = np.asarray(table, np.uint8), ignore
+        shape = (self.table.shape[1], 2, 2)  # of each class its truth and its mask
+        self.counts = self.add_variable(
+            shape, "zeros", dtype="int64", aggregation="sum", name="counts"
+        )
+
+    def update_state(self, labels: Any, logits: Any, sample_weight: Any = None) -> None:
+        classes = self.table.shape[1]
+        truth = ops.take(ops.cast(self.table, "int32"), ops.cast(labels, "int32"), axis=0)
+        pair = 4 * ops.arange(classes) + 2 * truth + ops.cast(logits > 0, "int32")
+        pair = ops.where(truth == self.ignore, 4 * classes, pair)
+        counts = _histogram(ops.reshape(pair, (-1,)), 4 * classes + 1)[:-1]
+        self.counts.assign_add(ops.reshape(ops.cast(counts, "int64"), self.counts.shape))
+
+    def result(self) -> dict[str, Any]:
+        counts = ops.cast(self.counts, "float32")
+        hits, missed, wrong = counts[:, 1, 1], counts[:, 1, 0], counts[:, 0, 1]
+        union = hits + missed + wrong
+        there = ops.maximum(ops.sum(ops.cast(union > 0, "float32")), 1)
+        right = ops.sum(hits + counts[:, 0, 0])
+        return {
+            "miou": ops.sum(hits / ops.maximum(union, 1)) / there,
+            "pixel_accuracy": right / ops.maximum(ops.sum(counts), 1),
+        }
+
+    def matrix(self) -> None:
+        """None: no class is taken for another."""
+
+    def scores(self) -> dict[str, Any]:
+        """The figures so far, named as those of `scores`; `pixel_accuracy` of K decisions a
+        pixel."""
+        counts = ops.convert_to_numpy(self.counts).astype(np.float64)
+        hits, truth, found = counts[:, 1, 1], counts[:, 1].sum(1), counts[:, :, 1].sum(1)
+        by_class = iou(hits, truth, found)
+        return {
+            "miou": mean(by_class),
+            "pixel_accuracy": float(ratio(hits.sum() + counts[:, 0, 0].sum(), counts.sum())),
+            "class_accuracy": mean(ratio(hits, truth)),
+            "fw_iou": float(ratio(np.nansum(truth * by_class), truth.sum())),
+            "iou": by_class,
+        }
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "table": self.table.tolist(), "ignore": self.ignore}

@@ -11,8 +11,9 @@ import keras
 from tfseg.checkpoints import Checkpoint, read_checkpoint
 from tfseg.config import NetworkConfig, TrainConfig
 from tfseg.datasets import get_dataset
+from tfseg.decision import Decision
 from tfseg.errors import UserError, unknown
-from tfseg.labels import Labels, numbered_labels
+from tfseg.labels import Labels, labels_of, numbered_labels
 from tfseg.models import MODELS, build
 from tfseg.pretrained import PRETRAINED, fetch_pretrained
 from tfseg.records.split import Records
@@ -34,7 +35,7 @@ class Network:
         settings: how it is built, as `build_network` takes it.
         name: what it is called in reports: the run's folder, or the network and its file.
         run: the `RunFolder` that it is from, or None.
-        threshold: the probability above which a pixel has class 1, where the network is binary.
+        thresholds: of its `Decision`.
     """
 
     model: keras.Model
@@ -42,7 +43,11 @@ class Network:
     settings: TrainConfig | NetworkConfig
     name: str
     run: RunFolder | None = None
-    threshold: float = 0.5
+    thresholds: tuple[float, ...] = ()
+
+    @property
+    def decision(self) -> Decision:
+        return Decision(self.settings.task, self.thresholds)
 
 
 def find_network(config: NetworkConfig, labels: Labels | None = None) -> Network:
@@ -64,11 +69,11 @@ def find_network(config: NetworkConfig, labels: Labels | None = None) -> Network
                     f"--{name}={getattr(config, name)} goes with --model; a run has its own: "
                     f"leave it out"
                 )
-        return _with_threshold(load_run(config.run, config.checkpoint), config.threshold)
+        return with_thresholds(load_run(config.run, config.checkpoint), config.threshold)
     if config.run:
         raise UserError(f"--model={config.model} beside --run={config.run}; give one of them")
     if config.model in PRETRAINED:
-        return _with_threshold(_pretrained(config), config.threshold)
+        return with_thresholds(_pretrained(config), config.threshold)
     if config.model not in MODELS:
         raise unknown("network", config.model, [*MODELS, *PRETRAINED])
     if config.checkpoint is None:
@@ -77,8 +82,7 @@ def find_network(config: NetworkConfig, labels: Labels | None = None) -> Network
             f"`models --pretrained` lists networks that have theirs"
         )
     if labels is None and config.dataset:
-        spec = get_dataset(config.dataset)
-        labels = Labels(spec.name, spec.classes, spec.colors)
+        labels = labels_of(get_dataset(config.dataset), config.task)
     file = _file(config.checkpoint, config.model)
     checkpoint = read_checkpoint(file)
     with precision("float32"):
@@ -89,16 +93,20 @@ def find_network(config: NetworkConfig, labels: Labels | None = None) -> Network
         model = build_network(config, len(labels.classes))
     _say(file, _fill(model, file, checkpoint))
     network = Network(model, labels, config, f"{config.model} of {config.checkpoint}")
-    return _with_threshold(network, config.threshold)
+    return with_thresholds(network, config.threshold)
 
 
-def _with_threshold(network, given):
-    """A network whose threshold is the one that a command gives, where it gives one."""
+def with_thresholds(network: Network, given: tuple[float, ...] | None) -> Network:
+    """A network with the thresholds that a command gives, where it gives some."""
     if given is None:
         return network
-    if network.settings.task != "binary":
-        raise UserError(f"--threshold={given}: {network.name} is not binary; leave it out")
-    return replace(network, threshold=given)
+    if network.settings.task == "multiclass":
+        text = ",".join(f"{number:g}" for number in given)
+        raise UserError(f"--threshold={text}: {network.name} is multiclass; leave it out")
+    logits = network.model.output_shape[-1]
+    if len(given) not in (1, logits):
+        raise UserError(f"--threshold has {len(given)} numbers; wanted one, or {logits}")
+    return replace(network, thresholds=given)
 
 
 def _pretrained(config):
@@ -132,7 +140,7 @@ def load_run(run: str | Path | RunFolder | None, checkpoint: Path | None = None)
         model = build_network(config, len(labels.classes))
     file = checkpoint or run.best
     _say(file, load_checkpoint(model, file))
-    return Network(model, labels, config, str(run.path), run, run.threshold())
+    return Network(model, labels, config, str(run.path), run, run.thresholds(config.task, labels))
 
 
 def _run_around(file):
@@ -153,9 +161,9 @@ def _say(file, left):
         print(f"left out of {file}: {line}")
 
 
-def check_labels(records: Records, labels: Labels, name: str) -> None:
+def check_labels(records: Records, labels: Labels, task: str, name: str) -> None:
     """Raises `UserError` where records do not have the classes that `name` was trained on."""
-    wanted, found = labels.classes, tuple(records.info.classes)
+    wanted, found = labels.classes, labels_of(records.info, task).classes
     if found != wanted:
         raise UserError(
             f"{records.path} has {len(found)} classes ({', '.join(found[:3])}, ...), but {name} "

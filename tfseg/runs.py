@@ -103,18 +103,20 @@ class RunFolder:
         colors = tuple(map(tuple, values["colors"]))
         return Labels(values["dataset"], tuple(values["classes"]), colors)
 
-    def threshold(self):
-        """The probability above which a pixel has class 1, as tuned on val; 0.5 without that."""
+    def thresholds(self, task, labels):
+        """Those of a `Decision`, as tuned on val; none where the task or the run has none."""
         path = self.path / "results.json"
-        if not path.exists():
-            return 0.5
+        if task == "multiclass" or not path.exists():
+            return ()
         try:
-            threshold = json.loads(path.read_text(encoding="utf-8")).get("threshold", 0.5)
-        except (OSError, ValueError, RecursionError, AttributeError) as error:
-            raise UserError(f"{path} is damaged ({error}); delete it") from None
-        if type(threshold) is not float or not 0 < threshold < 1:
-            raise UserError(f"{path}: threshold is {threshold!r}; wanted a number between 0 and 1")
-        return threshold
+            tuned = json.loads(path.read_text(encoding="utf-8"))["thresholds"]
+            found = tuple(tuned[name] for name in labels.decided(task))
+            sound = all(type(number) is float and 0 < number < 1 for number in found)
+        except (OSError, ValueError, RecursionError, LookupError, TypeError) as error:
+            raise UserError(f"{path} has no thresholds ({error!r}); give --threshold") from None
+        if not sound:
+            raise UserError(f"{path}: thresholds are {found}; wanted numbers between 0 and 1")
+        return found
 
     def save_best(self, network):
         """`network` must not be compiled, or the optimizer's state would come along."""

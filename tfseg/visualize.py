@@ -1,6 +1,7 @@
 """Masks as pictures: colours, overlays, legends, side-by-side panels, confusion matrices.
 
-Images are RGB uint8 (H, W, 3), masks class indices uint8 (H, W) with void 255.
+Images are RGB uint8 (H, W, 3), masks class indices uint8 (H, W) with void 255. Masks of multilabel
+networks are uint8 (H, W, K), 0, 1 or void for each class.
 """
 
 from pathlib import Path
@@ -18,17 +19,21 @@ ROW = 24  # pixels of a line of lettering
 
 
 def colorize(mask, colors):
-    """Class indices -> colours, void black."""
+    """Class indices -> colours, void black; of several classes in a pixel the mean colour."""
+    if mask.ndim == 3:
+        there = (mask == 1).astype(np.float32)
+        count = np.maximum(there.sum(axis=2, keepdims=True), 1)
+        return (there @ np.float32(colors) / count).astype(np.uint8)
     table = np.zeros((256, 3), np.uint8)
     table[: len(colors)] = colors
     return table[mask]
 
 
 def overlay(image, mask, colors, alpha=0.5):
-    """The colours of a mask laid over its image; void leaves the image as it is."""
+    """The colours of a mask laid over its image; void and no class leave the image as it is."""
     # OpenCV's, because floats of a large picture would take gigabytes.
     blended = cv2.addWeighted(image, 1 - alpha, colorize(mask, colors), alpha, 0)
-    void = mask == VOID
+    void = mask == VOID if mask.ndim == 2 else (mask != 1).all(axis=2)
     blended[void] = image[void]
     return blended
 

@@ -13,37 +13,47 @@ from tfseg.flags import Config, flag, names, page_file, path, size, switch, valu
 class _Conversion(Config):
     """What every conversion can be told."""
 
-    dataset: str = flag(None, "which data set, or folder for your own; an unknown name lists them")
-    source: Path = flag(None, "its raw folder", path)
-    download: bool = flag(False, "fetch it into --source first, where that may be done", switch)
+    dataset: str = flag(None, "data set type, or folder for your own; an unknown name lists all")
+    source: Path = flag(None, "folder with the raw data", path)
+    download: bool = flag(
+        False, "download the data into --source first, if the data set allows it", switch
+    )
     splits: tuple = flag(
-        None, "those to convert, as train,val; all by default", names, group="conversion"
+        None, "splits to convert, as train,val (default: all)", names, group="conversion"
     )
     limit: int = flag(
-        None, "first frames of each split, for a trial", int, low=1, group="conversion"
+        None,
+        "convert only this many frames of each split, for a trial",
+        int,
+        low=1,
+        group="conversion",
     )
-    output: Path = flag(Path("records"), "folder of data sets to write into", path)
+    output: Path = flag(Path("records"), "folder to write the records into", path)
     format: str = flag(
-        "tfrecord", "how it lies on disk", choices=("tfrecord", "lmdb"), group="conversion"
+        "tfrecord", "storage format", choices=("tfrecord", "lmdb"), group="conversion"
     )
     size: tuple = flag(
-        None, "resize once, HxW in pixels; as they are by default", size, group="conversion"
+        None,
+        "resize once to HxW pixels (default: keep each frame's size)",
+        size,
+        group="conversion",
     )
     encoding: str = flag(
         "keep",
-        "of images: keep their own bytes, png, jpeg, or raw pixels (large, but nothing to decode)",
+        "image encoding: keep the original bytes, png, jpeg, or raw pixels (large, but nothing "
+        "to decode)",
         choices=("keep", "png", "jpeg", "raw"),
         group="conversion",
     )
     pixel_range: tuple = flag(None, PIXEL_RANGE, value_range, group="conversion")
     shards: int = flag(
-        None, "tfrecord files a split; of 128 MiB by default", int, low=1, group="conversion"
+        None, "TFRecord files per split (default: one per 128 MiB)", int, low=1, group="conversion"
     )
-    workers: int = flag(None, "processes; one a core by default", int, low=1, group="conversion")
+    workers: int = flag(None, "processes (default: one per core)", int, low=1, group="conversion")
     allow_unknown: bool = flag(
-        False, "make void what no class is known for", switch, group="conversion"
+        False, "turn pixels of unknown values into void", switch, group="conversion"
     )
-    overwrite: bool = flag(False, "replace records that are there", switch, group="conversion")
+    overwrite: bool = flag(False, "replace existing records", switch, group="conversion")
 
 
 # What a data set itself can be told is in its row of `DATASETS`.
@@ -62,14 +72,17 @@ class InspectConfig(Config):
 
     input: Path = flag(Path("records"), INPUT, path)
     dataset: str = flag(None, DATASET)
-    output: Path = flag(None, "PNG for a sheet of labelled samples", path)
-    html: Path = flag(None, "file for all of it as one page", page_file)
+    output: Path = flag(None, "PNG file for a sheet of labelled samples", path)
+    html: Path = flag(None, "HTML file for the whole report", page_file)
     draft: Path = flag(
-        None, "write instead a table of classes, classes.csv, from the masks of a raw folder", path
+        None,
+        "write a table of classes, classes.csv, from the masks of a raw folder, instead of a "
+        "report",
+        path,
     )
     pixel_range: tuple = flag(None, PIXEL_RANGE, value_range)
-    verify: bool = flag(False, "check instead that records are what was written", switch)
+    verify: bool = flag(False, "check records against their checksums instead", switch)
     augment: str = flag(
-        None, "show instead what training with this --augment sees, in --output (augment.png)"
+        None, "draw what training with this --augment sees instead, to --output (augment.png)"
     )
-    workers: int = flag(None, "processes; one a core by default", int, low=1)
+    workers: int = flag(None, "processes (default: one per core)", int, low=1)

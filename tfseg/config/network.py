@@ -20,7 +20,7 @@ from tfseg.config.words import (
     TASK,
     TASKS,
 )
-from tfseg.flags import Config, flag, gpus, numbers, path, size, switch, widths
+from tfseg.flags import Config, flag, gpus, numbers, path, shares, size, switch, widths
 
 
 @dataclass(frozen=True)
@@ -37,51 +37,72 @@ class NetworkConfig(Config):
     normalization: str = flag("auto", NORMALIZATION, choices=NORMALIZATIONS, group="model")
     task: str = flag("multiclass", TASK, choices=TASKS, group="model")
     checkpoint: Path = flag(None, CHECKPOINT, path)
-    threshold: float = flag(
+    threshold: tuple = flag(
         None,
-        "probability above which a pixel has the class of a binary network; the run's, else 0.5",
-        float,
-        low=0.001,
-        high=0.999,
+        "probability above which a pixel has a class, for binary and multilabel networks: one "
+        "number, or one per class as 0.4,0.6 (default: tuned on val by `train`, else 0.5)",
+        shares,
     )
 
 
 @dataclass(frozen=True)
 class LookConfig(NetworkConfig):
-    """How the network looks at pictures."""
+    """How the network looks at images."""
 
     gpu: tuple = flag((0,), GPU, gpus)
     mem_frac: float = flag(None, MEM_FRAC, float, low=0.01, high=1)
     scales: tuple = flag(
-        (1.0,), "sizes to look at each picture, as 0.5,1,1.5; the mean", numbers, group="looks"
+        (1.0,),
+        "test-time augmentation: scales to average over, as 0.5,1,1.5",
+        numbers,
+        group="looks",
     )
-    flip: bool = flag(False, "look at the mirror image too", switch, group="looks")
+    flip: bool = flag(
+        False, "test-time augmentation: average over the mirror image too", switch, group="looks"
+    )
     tile: int = flag(
-        None, "cut pictures into overlapping windows of so many pixels", int, low=1, group="looks"
+        None,
+        "cut images into overlapping tiles of this many pixels a side",
+        int,
+        low=1,
+        group="looks",
     )
     overlap: float = flag(
-        0.25, "share of a tile that its neighbours share", float, low=0, high=0.9, group="looks"
+        0.25,
+        "fraction of a tile that overlaps its neighbours",
+        float,
+        low=0,
+        high=0.9,
+        group="looks",
     )
     size: tuple = flag(
-        None, "run at this HxW in pixels, answer at the picture's own", size, group="looks"
+        None, "run the network at HxW pixels; masks keep the image's size", size, group="looks"
     )
     mc_samples: int = flag(
         None,
-        "looks with dropout (8 with bayesian_segnet, otherwise 0: without)",
+        "Monte Carlo dropout samples (default: 8 for bayesian_segnet, else none)",
         int,
         low=0,
         group="looks",
     )
-    crf: bool = flag(False, "refine by a fully connected CRF", switch)
-    crf_iterations: int = flag(None, "its steps", int, low=1, group="crf")
+    crf: bool = flag(False, "refine masks with a fully connected CRF", switch)
+    crf_iterations: int = flag(None, "mean-field iterations of the CRF", int, low=1, group="crf")
     crf_gaussian_sxy: float = flag(
-        None, "reach of its smoothing, pixels", float, low=1e-3, group="crf"
+        None, "range of the CRF's smoothing term, pixels", float, low=1e-3, group="crf"
     )
-    crf_gaussian_compat: float = flag(None, "weight of that", float, low=0, group="crf")
+    crf_gaussian_compat: float = flag(
+        None, "weight of the CRF's smoothing term", float, low=0, group="crf"
+    )
     crf_bilateral_sxy: float = flag(
-        None, "reach of its colour term, pixels", float, low=1e-3, group="crf"
+        None, "range of the CRF's colour term, pixels", float, low=1e-3, group="crf"
     )
     crf_bilateral_srgb: float = flag(
-        None, "reach in colour, levels of 0 to 255", float, low=1e-3, group="crf"
+        None,
+        "range of the CRF's colour term in colour, levels of 0 to 255",
+        float,
+        low=1e-3,
+        group="crf",
     )
-    crf_bilateral_compat: float = flag(None, "weight of that", float, low=0, group="crf")
+    crf_bilateral_compat: float = flag(
+        None, "weight of the CRF's colour term", float, low=0, group="crf"
+    )

@@ -11,12 +11,12 @@ from tfseg.flags import Config, flag, folders, path, size, switch
 class ModelsConfig(Config):
     """List the networks with their parameters, GFLOPs and papers, or show one of them."""
 
-    name: str = flag(None, "show this network, stage by stage, in place of the table")
+    name: str = flag(None, "show this network stage by stage")
     encoder: str = flag(None, ENCODER)
-    size: tuple = flag((360, 480), "input that GFLOPs are counted for, HxW in pixels", size)
-    num_classes: int = flag(19, "classes", int, low=1)
-    plot: Path = flag(None, "PNG for a diagram of --name", path)
-    pretrained: bool = flag(False, "list trained public networks instead", switch)
+    size: tuple = flag((360, 480), "input size for the GFLOPs, HxW in pixels", size)
+    num_classes: int = flag(19, "number of classes", int, low=1)
+    plot: Path = flag(None, "PNG file for a diagram of --name", path)
+    pretrained: bool = flag(False, "list trained public networks", switch)
 
 
 @dataclass(frozen=True)
@@ -24,4 +24,4 @@ class PlotConfig(Config):
     """Draw the training curves of one run or several: mIoU, loss and learning rate."""
 
     run: tuple = flag(None, "folders of training runs, as runs/a,runs/b", folders)
-    output: Path = flag(Path("curves.png"), "PNG to write", path)
+    output: Path = flag(Path("curves.png"), "PNG file to write", path)

@@ -47,29 +47,33 @@ class TrainConfig(Config):
 
     recipe: Path = flag(
         None,
-        "TOML file with flags, as those in recipes/; flags given beside it override them",
+        "TOML file with flags, as in recipes/; flags given beside it override it",
         path,
         silent=True,
     )
     input: Path = flag(Path("records"), INPUT, path, resumable=True)
     dataset: str = flag(None, DATASET, resumable=True)
     input_val: Path = flag(
-        None, "validation LMDB environment, where --input is a bare one", path, resumable=True
+        None, "validation LMDB environment, if --input is a single one", path, resumable=True
     )
     input_weights: tuple = flag(
-        None, "shares of an epoch that several inputs take, as 2,1; their sizes by default", numbers
+        None, "how often each of several inputs is drawn, as 2,1 (default: by size)", numbers
     )
     val_fraction: float = flag(
-        0.1, "share held out of an --input without a val split", float, low=0.001, high=0.9
+        0.1,
+        "fraction of --input to validate on, if it has no val split",
+        float,
+        low=0.001,
+        high=0.9,
     )
-    pixel_range: tuple = flag(None, PIXEL_RANGE + "; records have their own", value_range)
+    pixel_range: tuple = flag(None, PIXEL_RANGE + "; records keep theirs", value_range)
     skip_damaged: bool = flag(False, SKIP_DAMAGED, switch)
     model: str = flag("linknet", MODEL)
     encoder: str = flag(None, ENCODER)
     encoder_weights: str = flag(
         "auto",
-        "imagenet (fetched once), auto (these where they lie here or come within seconds), none, "
-        "or a file with the encoder's weights",
+        "encoder weights: imagenet (downloaded once), auto (imagenet if available within "
+        "seconds), none, or a file",
         null="none",
     )
     output_stride: int = flag(None, OUTPUT_STRIDE, int, choices=(8, 16, 32))
@@ -80,118 +84,123 @@ class TrainConfig(Config):
     task: str = flag("multiclass", TASK, choices=TASKS)
     checkpoint: Path = flag(
         None,
-        "weights to start from: a run, a file of Keras (.weights.h5, .keras) or PyTorch "
-        "(.safetensors, .pth, ...), or a name that `models --pretrained` lists",
+        "weights to start from: a run, a Keras (.weights.h5, .keras) or PyTorch (.safetensors, "
+        ".pth, ...) file, or a name from `models --pretrained`",
         Path,
     )
-    skip_head: bool = flag(False, "start from a --checkpoint for other classes", switch)
-    freeze_encoder: bool = flag(False, "leave the encoder as it is", switch)
+    skip_head: bool = flag(False, "leave out the head of --checkpoint, for other classes", switch)
+    freeze_encoder: bool = flag(False, "do not train the encoder", switch)
     freeze_epochs: int = flag(
         0,
-        "epochs at the start that leave the encoder as it is, so that the head learns first",
+        "epochs at the start in which the encoder is frozen",
         int,
         low=0,
     )
     freeze_batch_norm: bool = flag(
-        False, "keep batch normalisation's scales and statistics as they are", switch
+        False, "freeze batch normalisation, both scales and statistics", switch
     )
     encoder_lr_factor: float = flag(
-        1.0, "learning rate of the encoder, as a share of the others'", float, low=0
+        1.0, "learning rate of the encoder, relative to the rest", float, low=0
     )
     encoder_lr_decay: float = flag(
         1.0,
-        "learning rate of each of the encoder's five stages, as a share of the next one's",
+        "learning rate of each of the encoder's five stages, relative to the next stage",
         float,
         low=0,
         high=1,
     )
-    aux: bool = flag(False, "train with the network's auxiliary head", switch)
-    aux_weight: float = flag(0.4, "weight of its loss", float, low=0)
-    resume: Path = flag(
-        None, "run folder to continue where it stopped", path, resumable=True, silent=True
-    )
+    aux: bool = flag(False, "train the network's auxiliary heads too", switch)
+    aux_weight: float = flag(0.4, "weight of the auxiliary losses", float, low=0)
+    resume: Path = flag(None, "run folder to continue", path, resumable=True, silent=True)
     savedir: Path = flag(
-        None, "folder of this run; runs/<dataset>-<model>-<time> by default", path, silent=True
+        None, "folder for this run (default: runs/<dataset>-<model>-<time>)", path, silent=True
     )
     logdir: Path = flag(
         None,
-        "folder of the TensorBoard events; in the run by default",
+        "folder for TensorBoard events (default: in the run)",
         path,
         resumable=True,
         silent=True,
     )
     patience: int = flag(
         None,
-        "stop after so many epochs without a better validation mIoU",
+        "stop after this many epochs without a better validation mIoU",
         int,
         low=1,
         resumable=True,
     )
     epochs: int = flag(40, "passes over the training frames", int, low=1, resumable=True)
-    batch_size: int = flag(4, "frames a step, all GPUs together", int, low=1)
+    batch_size: int = flag(4, "frames per step, over all GPUs", int, low=1)
     crop_size: tuple = flag(
-        None, "training crop, HxW in pixels; the smallest frame's size by default", size
+        None, "training crop, HxW in pixels (default: the smallest frame's size)", size
     )
     scale: tuple = flag(
-        (0.8, 1.4), "random scaling before the crop, from and to; 1,1 is none", span
+        (0.8, 1.4),
+        "random scaling before the crop, smallest and largest factor; 1,1 turns it off",
+        span,
     )
     sampling: str = flag(
         "uniform",
-        "frames of an epoch: uniform takes each once; rare draws more frames and crops with rare "
+        "frames of an epoch: uniform takes each once; rare favours frames and crops with rare "
         "classes",
         choices=("uniform", "rare"),
     )
     augment: str = flag("light", AUGMENT, table="tfseg.data.augment:PRESETS")
     mix: str = flag(
         "none",
-        "how half of the frames borrow from another: cutmix a rectangle, copy_paste a class (rare "
-        "ones first), mixup a blend of both",
+        "mix half of the frames with another one: cutmix a rectangle, copy_paste a class (rare "
+        "ones first), mixup a blend",
         choices=("none", "cutmix", "copy_paste", "mixup"),
         table="tfseg.data.mixing:MIXES",
     )
     optimizer: str = flag(
         "adamw",
-        "update rule",
+        "optimizer",
         choices=("rmsprop", "adam", "adamw", "sgd"),
         table="tfseg.training.optimizers:OPTIMIZERS",
     )
-    learning_rate_init: float = flag(1e-3, "learning rate at the start", float, low=0)
+    learning_rate_init: float = flag(1e-3, "initial learning rate", float, low=0)
     schedule: str = flag(
         "poly",
-        "how it falls",
+        "learning rate schedule",
         choices=("constant", "step", "poly", "cosine"),
         table="tfseg.schedules:SCHEDULES",
     )
-    warmup_epochs: float = flag(0.0, "epochs of linear rise at the start", float, low=0)
+    warmup_epochs: float = flag(0.0, "epochs of linear warm-up", float, low=0)
     step_epochs: int = flag(100, "epochs between the drops of --schedule=step", int, low=1)
-    step_decay: float = flag(0.1, "factor of each drop", float, low=0, high=1)
-    momentum: float = flag(0.9, "of sgd", float, low=0, high=1)
+    step_decay: float = flag(0.1, "factor of each drop of --schedule=step", float, low=0, high=1)
+    momentum: float = flag(0.9, "SGD momentum", float, low=0, high=1)
     weight_decay: float = flag(1e-3, "decoupled weight decay of adamw", float, low=0)
     l2_reg: float = flag(0.0, "L2 penalty on convolution kernels, added to the loss", float, low=0)
-    clip_norm: float = flag(None, "largest norm of all gradients together", float, low=1e-6)
+    clip_norm: float = flag(None, "largest global norm of the gradients", float, low=1e-6)
     ema: float = flag(
-        None, "decay of averaged weights, as 0.999, used to validate", float, low=0, high=1
+        None,
+        "decay of an exponential moving average of the weights, as 0.999; the average is "
+        "validated and kept",
+        float,
+        low=0,
+        high=1,
     )
     loss: str = flag(
         "cross_entropy+dice",
-        "cross_entropy, ohem, dice, focal, lovasz, or a sum as a+0.5*b",
+        "loss: cross_entropy, ohem, dice, focal, lovasz, or a sum as a+0.5*b",
         table="tfseg.losses:LOSSES",
     )
     label_smoothing: float = flag(
         0.0,
-        "share of each label that cross-entropy spreads over all classes",
+        "label smoothing of the cross-entropy",
         float,
         low=0,
         high=0.9,
     )
     class_weights: str = flag(
         "enet",
-        "weights of rare classes",
+        "class weights against rare classes",
         choices=("none", "enet", "linknet", "median"),
         table="tfseg.losses:CLASS_WEIGHTS",
     )
     precision: str = flag(
-        "auto", "arithmetic; auto takes bfloat16 where the machine has it", choices=PRECISIONS
+        "auto", "arithmetic; auto uses bfloat16 if the machine supports it", choices=PRECISIONS
     )
     cache: str = flag(
         "none",
@@ -201,11 +210,11 @@ class TrainConfig(Config):
         silent=True,
     )
     workers: int = flag(
-        None, "threads that decode; all cores by default", int, low=1, resumable=True, silent=True
+        None, "decoding threads (default: all cores)", int, low=1, resumable=True, silent=True
     )
     save_every: float = flag(
         None,
-        "minutes between checkpoints, beside those of the epochs",
+        "minutes between checkpoints, in addition to one per epoch",
         float,
         low=0.01,
         resumable=True,
@@ -213,17 +222,19 @@ class TrainConfig(Config):
     )
     keep: object = flag(
         1,
-        "checkpoints kept beside the best: a number, or all",
+        "checkpoints to keep besides the best: a number, or all",
         count_or_all,
         resumable=True,
         silent=True,
     )
     pictures: int = flag(
-        4, "validation frames shown in TensorBoard", int, low=0, resumable=True, silent=True
+        4, "validation frames to show in TensorBoard", int, low=0, resumable=True, silent=True
     )
     gpu: tuple = flag((0,), GPU, gpus, resumable=True, silent=True)
     mem_frac: float = flag(None, MEM_FRAC, float, low=0.01, high=1, resumable=True, silent=True)
-    seed: int = flag(1, "of weights, order and crops", int, low=0, high=2**32 - 1)
+    seed: int = flag(
+        1, "random seed for initial weights, data order and crops", int, low=0, high=2**32 - 1
+    )
 
     @classmethod
     def of(cls, **values: Any) -> Self:

@@ -24,54 +24,54 @@ class TestConfig(LookConfig):
     """Score a network, an export or predicted masks on a split: table, pictures, a report."""
 
     export: Path = flag(
-        None, "in place of --run: an export's folder, or its .tflite, .onnx or .xml file", Path
+        None, "instead of --run: an export's folder, or its .tflite, .onnx or .xml file", Path
     )
     predictions: Path = flag(
-        None, "in place of --run: a folder of masks, PNGs of class indices by the frames' ids", Path
+        None, "instead of --run: a folder of masks, PNGs of class indices named by frame id", Path
     )
     label_ids: bool = flag(False, "--predictions hold Cityscapes' labelIds", switch)
-    input: Path = flag(None, INPUT + "; the run's own by default", path)
+    input: Path = flag(None, INPUT + " (default: the run's)", path)
     dataset: str = flag(None, DATASET)
     split: str = flag("val", "split to score")
     skip_damaged: bool = flag(False, SKIP_DAMAGED, switch)
-    batch_size: int = flag(4, "frames a step", int, low=1)
+    batch_size: int = flag(4, "frames per step", int, low=1)
     output: Path = flag(
-        None, "folder for figures and pictures; the run by default, or runs/<dataset>-<model>", Path
+        None, "folder for figures and images (default: the run, or runs/<dataset>-<model>)", Path
     )
-    html: Path = flag(None, "file for all of it as one page", page_file)
-    compare: tuple = flag(None, "runs, tested before, to show beside it there", folders)
+    html: Path = flag(None, "HTML file for the whole report", page_file)
+    compare: tuple = flag(None, "runs tested before, to compare with in the report", folders)
     tune: bool = flag(
         False,
-        "try flips, scales and the CRF on the val split instead, and say which are worth it",
+        "compare test-time augmentations and the CRF on val, and say which are worth their time",
         switch,
     )
-    elab_names: bool = flag(False, "print e-lab's two figures by their names too", switch)
+    elab_names: bool = flag(False, "print two figures under e-lab's names too", switch)
 
 
 @dataclass(frozen=True)
 class PredictConfig(LookConfig):
-    """Label pictures or a video: a palette mask and an overlay for each, at its own size."""
+    """Label images or a video: a palette mask and an overlay of each, at its own size."""
 
     dataset: str = flag(
-        None, "data set that --model was trained on: names and colours", group="model"
+        None, "data set that --model was trained on, for names and colours", group="model"
     )
     input: Path = flag(
         None,
-        "an image, a folder of images with its subfolders, a pattern as 'photos/*.jpg', several of "
-        "these as a,b; a video, or a camera's number",
+        "image, folder with its subfolders, pattern as 'photos/*.jpg', or several of these as "
+        "a,b; a video, or a camera's number",
         path,
     )
-    pixel_range: tuple = flag(None, PIXEL_RANGE + ", or the run's", value_range)
+    pixel_range: tuple = flag(None, PIXEL_RANGE + "; runs keep theirs", value_range)
     output: Path = flag(
-        Path("predictions"), "folder for the answers; for a video a file, as masks.mp4", Path
+        Path("predictions"), "folder for the masks; for a video a file, as masks.mp4", Path
     )
     save: tuple = flag(
         ("mask", "overlay"),
-        "what to write of a picture: mask, overlay, probabilities, uncertainty",
+        "what to write for an image: mask, overlay, probabilities, uncertainty",
         names,
         table="tfseg.prediction.predict:ENDS",
     )
-    workers: int = flag(None, "threads that read and write; all cores by default", int, low=1)
+    workers: int = flag(None, "reading and writing threads (default: all cores)", int, low=1)
 
 
 @dataclass(frozen=True)
@@ -79,12 +79,12 @@ class ExportConfig(NetworkConfig):
     """Write a network as files that other runtimes load: uint8 RGB images in, uint8 masks out."""
 
     dataset: str = flag(
-        None, "data set that --model was trained on: names and colours", group="model"
+        None, "data set that --model was trained on, for names and colours", group="model"
     )
     output: Path = flag(None, "folder to write, as exports/linknet/1", path)
     format: tuple = flag(
         ("saved_model",),
-        "runtimes: saved_model, litert, onnx, openvino; several as a,b",
+        "formats: saved_model, litert, onnx, openvino; several as a,b",
         names,
         table="tfseg.exporting.formats:FORMATS",
     )
@@ -94,47 +94,45 @@ class ExportConfig(NetworkConfig):
         choices=("float32", "bfloat16", "float16", "int8"),
     )
     input: Path = flag(
-        None, "records or a raw folder, whose frames int8 is calibrated with; the run's own", Path
+        None, "records or raw folder with frames to calibrate int8 (default: the run's)", Path
     )
     outputs: tuple = flag(
         ("mask",),
-        "what it answers: mask, probabilities, logits; several as a,b",
+        "outputs of the network: mask, probabilities, logits; several as a,b",
         names,
         table="tfseg.exporting.graph:OUTPUTS",
     )
-    pixel_range: tuple = flag(None, PIXEL_RANGE + ", or the run's", value_range)
-    size: tuple = flag(None, "take pictures of this HxW in pixels alone; any by default", size)
-    batch: int = flag(None, "take so many pictures at once alone; any by default", int, low=1)
+    pixel_range: tuple = flag(None, PIXEL_RANGE + "; runs keep theirs", value_range)
+    size: tuple = flag(None, "fix the image size, HxW in pixels (default: any)", size)
+    batch: int = flag(None, "fix the batch size (default: any)", int, low=1)
 
 
 @dataclass(frozen=True)
 class ServeConfig(Config):
     """Answer over HTTP with an export: TensorFlow Serving's REST API, images to masks, a page."""
 
-    export: Path = flag(None, "folder with an export's versions, as exports/linknet", path)
+    export: Path = flag(None, "folder with the versions of an export, as exports/linknet", path)
     model: str = flag(
         None,
-        "in place of --export: a trained public network (`models --pretrained`), which is first "
-        "exported to exports/NAME",
+        "instead of --export: a trained public network (`models --pretrained`), which is "
+        "exported to exports/NAME first",
     )
-    host: str = flag("127.0.0.1", "address to listen at; 0.0.0.0 is every one of this machine")
-    port: int = flag(8501, "port to listen at; 0 takes a free one", int, low=0, high=65535)
-    token: str = flag(None, "answer only requests with the header Authorization: Bearer TOKEN")
+    host: str = flag("127.0.0.1", "address to listen on; 0.0.0.0 is every address of this machine")
+    port: int = flag(8501, "port to listen on; 0 picks a free one", int, low=0, high=65535)
+    token: str = flag(None, "require the header Authorization: Bearer TOKEN")
     token_file: Path = flag(
-        None, "file that holds the token, which ps does not show; or the variable TFSEG_TOKEN", path
+        None, "file with the token, so that ps does not show it; or set TFSEG_TOKEN", path
     )
     allowed_hosts: tuple = flag(
-        None, "names, beside localhost and --host, that requests may give as Host; * is any", names
+        None, "host names that requests may use, besides localhost and --host; * allows any", names
     )
     batch_size: int = flag(8, "images of equal size that run together", int, low=1)
-    gather: float = flag(
-        2.0, "milliseconds to wait for them while nothing else is there to do", float, low=0
-    )
-    queue: int = flag(64, "requests under way at once; more are answered 503", int, low=1)
+    gather: float = flag(2.0, "milliseconds to wait for further images while idle", float, low=0)
+    queue: int = flag(64, "requests in progress; further ones get 503", int, low=1)
     timeout: float = flag(30.0, "seconds from a request's start to its answer", float, low=0.1)
-    header_timeout: float = flag(10.0, "seconds for a request's headers", float, low=0.1)
-    connections: int = flag(512, "open connections; idle ones give way to new ones", int, low=1)
+    header_timeout: float = flag(10.0, "seconds to wait for a request's headers", float, low=0.1)
+    connections: int = flag(512, "open connections; idle ones are closed to make room", int, low=1)
     max_bytes: int = flag(2**24, "largest request, bytes", int, low=1)
-    max_pixels: int = flag(2**22, "most pixels of a request's images", int, low=1)
+    max_pixels: int = flag(2**22, "most pixels in a request's images", int, low=1)
     gpu: tuple = flag((0,), GPU, gpus)
     mem_frac: float = flag(None, MEM_FRAC, float, low=0.01, high=1)

@@ -1,38 +1,41 @@
 """Help that several commands share."""
 
-TASKS = ("multiclass", "binary")
-TASK = "multiclass: one of the classes a pixel; binary: background and one class, a single sigmoid"
+TASKS = ("multiclass", "binary", "multilabel")
+TASK = (
+    "multiclass: a pixel has one class; binary: background or one class; multilabel: any number of "
+    "classes, which labels name as crack+rust"
+)
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 
 INPUT = (
     "records or a raw folder: a data set, a folder of data sets, an LMDB environment; several as "
     "a,b"
 )
-DATASET = "which data set, where --input holds several; what it is, where it is a raw folder"
+DATASET = "data set name, if --input holds several; its type, if --input is a raw folder"
 PIXEL_RANGE = (
-    "values of 16-bit and float images that become black and white, as 0,4095; 16 bits whole by "
-    "default"
+    "values of 16-bit and float images that become black and white, as 0,4095 (default: all 16 "
+    "bits)"
 )
-SKIP_DAMAGED = "leave out examples that do not decode, and count them"
+SKIP_DAMAGED = "leave out and count examples that cannot be decoded"
 AUGMENT = (
-    "random changes: none, light, standard, strong, or a list as flip,rotate=10,blur=1.5; "
-    "README.md names them all"
+    "random augmentation: none, light, standard, strong, or a list as flip,rotate=10,blur=1.5; "
+    "README.md lists all"
 )
-GPU = "GPU numbers, as 0 or 0,1; -1 is the CPU"
-MEM_FRAC = "share of each GPU's memory to take, 0 to 1; grows as needed where not given"
+GPU = "GPU numbers, as 0 or 0,1; -1 uses the CPU"
+MEM_FRAC = "fraction of each GPU's memory to use, 0 to 1 (default: grow as needed)"
 RUN = "folder of a training run, as runs/streets-linknet-20260101-120000"
-MODEL = "network; `models` lists them"
-ENCODER = "the network's encoder; its usual one where not given"
-NORMALIZATION = "what pixels become; auto is what the encoder was trained on"
+MODEL = "network name; `models` lists all"
+ENCODER = "encoder name (default: the network's usual one)"
+NORMALIZATION = "how pixels are normalised; auto is what the encoder was trained with"
 NORMALIZATIONS = (
     "auto", "imagenet", "unit", "caffe", "symmetric", "efficientnet_lite", "efficientnet_v2"
 )  # fmt: skip
-OUTPUT_STRIDE = "dilate the encoder instead of striding further; the network's own by default"
-ENCODER_DEPTH = "times that unet's encoder halves an image, 3 to 5 (default: 5)"
-DECODER_CHANNELS = "channels of each decoder level of a unet with an encoder, as 256,128,64,32,16"
-DECODER_ATTENTION = "attention in the decoder of unet with an encoder, and of unetplusplus: scse"
-INSTEAD = "in place of --run: a trained network (`models --pretrained`), or with --checkpoint any "
+OUTPUT_STRIDE = "dilate the encoder instead of striding further (default: as the network does)"
+ENCODER_DEPTH = "how often unet's encoder halves an image, 3 to 5 (default: 5)"
+DECODER_CHANNELS = "channels of each decoder level of unet with an encoder, as 256,128,64,32,16"
+DECODER_ATTENTION = "decoder attention of unet with an encoder, and of unetplusplus: scse"
+INSTEAD = "instead of --run: a trained network (`models --pretrained`), or with --checkpoint any "
 CHECKPOINT = (
-    "weights: a run, or a file of Keras (.weights.h5, .keras) or PyTorch (.safetensors, .pth, "
-    "...); the run's best by default"
+    "weights: a run, or a Keras (.weights.h5, .keras) or PyTorch (.safetensors, .pth, ...) file "
+    "(default: the run's best)"
 )

@@ -27,8 +27,10 @@ class DataSet:
 
 
 _CAMVID = {
-    "classes": flag(None, "11, 12 with void as a class, or 32", int, choices=(11, 12, 32)),
-    "mapping": flag(None, "how 32 colours become 11 classes", choices=("segnet", "elab")),
+    "classes": flag(
+        None, "number of classes: 11, 12 with void as a class, or 32", int, choices=(11, 12, 32)
+    ),
+    "mapping": flag(None, "how 32 colours map to 11 classes", choices=("segnet", "elab")),
 }
 
 
@@ -42,26 +44,33 @@ DATASETS = {
     "camseq01": DataSet(_CAMVID),
     "cityscapes": DataSet(
         {
-            "classes": flag(None, "19, or 20 with ignored pixels as 0", int, choices=(19, 20)),
-            "labels": flag(None, "which annotations", choices=("fine", "coarse")),
+            "classes": flag(
+                None, "number of classes: 19, or 20 with ignored pixels as 0", int, choices=(19, 20)
+            ),
+            "labels": flag(None, "annotations to use", choices=("fine", "coarse")),
         }
     ),
     "vkitti": DataSet(
-        {"val_scene": flag(None, "scene held out", _scene, choices=(1, 2, 6, 18, 20))}
+        {"val_scene": flag(None, "scene to validate on", _scene, choices=(1, 2, 6, 18, 20))}
     ),
     "ade20k": DataSet(),
     "coco": DataSet(
-        {"classes": flag(None, "171, or 133 from panoptic labels", int, choices=(171, 133))}
+        {
+            "classes": flag(
+                None, "number of classes: 171, or 133 from panoptic labels", int, choices=(171, 133)
+            )
+        }
     ),
     "voc2012": DataSet({"sbd": flag(None, "train on SBD's frames too", switch)}),
     "gta5": DataSet(),
     "folder": DataSet(),
+    "class_masks": DataSet(),
     "labelme": DataSet(),
     "cvat": DataSet(),
     "coco_json": DataSet(
         {
             "unlabelled": flag(
-                None, "what pixels of no annotation are", choices=("background", "void")
+                None, "class of pixels without annotation", choices=("background", "void")
             )
         }
     ),

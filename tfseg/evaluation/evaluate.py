@@ -28,11 +28,13 @@ def test(config):
     output = config.output or target.output
     folder = output / f"test-{config.split}"
     split, labels = target.split, target.labels
-    scored = score(target.source, split, config.batch_size, _montages(folder, split, labels))
+    montages = _montages(folder, split, labels)
+    scored = score(target.source, split, config.batch_size, montages, target.task)
     results = scored.tally.results()
     path = output / f"test-{config.split}.json"
     atomic.write_json(path, results)
-    _write_matrix(folder, scored.tally.matrix, labels.classes)
+    if scored.tally.matrix is not None:
+        _write_matrix(folder, scored.tally.matrix, labels.classes)
     print(table(results))
     if config.elab_names:
         _print_elab(results)

@@ -75,6 +75,10 @@ class Tally:
                 self.ranking.add(truth, np.where(prediction == 1, confidence, 1 - confidence))
         return scores(frame)["miou"]
 
+    def best_thresholds(self):
+        """Of two classes, the threshold at which the second's IoU is highest: (threshold,)."""
+        return (self.ranking.best_threshold(),)
+
     def results(self):
         """All figures as JSON holds them: shares of 1, None for what was nowhere.
 
@@ -98,7 +102,7 @@ class Tally:
         if self._calibration.seen:
             found |= self._calibration.results()
             if len(self.classes) == 2:
-                found["average_precision"] = self.ranking.average_precision()
+                found["average_precision"] = {self.classes[1]: self.ranking.average_precision()}
         return _plain(found)
 
 
@@ -159,13 +163,16 @@ def elab_names(results):
     return {"IoU": results["class_accuracy"], "iIoU": results["miou"]}
 
 
-COLUMNS = {"iou": "IoU", "dice": "Dice", "iiou": "iIoU", "boundary_iou": "Boundary IoU", "bf": "BF"}
+COLUMNS = {
+    "iou": "IoU", "dice": "Dice", "average_precision": "AP", "iiou": "iIoU",
+    "boundary_iou": "Boundary IoU", "bf": "BF",
+}  # fmt: skip
 CATEGORY_COLUMNS = {"category_iou": "IoU", "category_iiou": "iIoU"}
 SUMMARY = {
     "miou": "mIoU", "pixel_accuracy": "pixel accuracy", "class_accuracy": "class accuracy",
     "fw_iou": "frequency-weighted IoU", "boundary_miou": "Boundary mIoU", "mean_bf": "mean BF",
     "category_miou": "category mIoU", "iiou_mean": "iIoU", "category_iiou_mean": "category iIoU",
-    "average_precision": "average precision", "ece": "expected calibration error",
+    "mean_average_precision": "mean average precision", "ece": "expected calibration error",
 }  # fmt: skip
 
 

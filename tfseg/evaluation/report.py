@@ -35,7 +35,7 @@ def write(path, target, scored, others):
     """Writes the page of a `Target` and its `Score`; `others` as the function has them."""
     results, labels = scored.tally.results(), target.labels
     about = f"{target.name}, {len(target.split)} frames of {target.split.name}"
-    matrix = scored.tally.matrix[:, : len(labels.classes)]
+    matrix = scored.tally.matrix
     write_page(
         path,
         "report.html",
@@ -48,7 +48,7 @@ def write(path, target, scored, others):
         summary=SUMMARY,
         columns={key: title for key, title in COLUMNS.items() if key in results},
         compared=_compare([(target.name, results), *others], labels) if others else None,
-        confusion=_image(confusion_picture(matrix, labels.classes)),
+        confusion=None if matrix is None else _confusion(matrix, labels.classes),
         frames=[_frame(target, *chosen) for chosen in _chosen(scored.frames)],
     )
 
@@ -87,9 +87,11 @@ def _chosen(mious):
 def _frame(target, rank, index, miou):
     """A frame's image, label and mask, and where the two differ."""
     image, truth, prediction = target.frame(index)
-    wrong = (truth != prediction) & (truth != VOID)
+    wrong, known = (truth != prediction) & (truth != VOID), truth != VOID
+    if wrong.ndim == 3:  # of any class
+        wrong, known = wrong.any(axis=2), known.any(axis=2)
     gray = np.repeat(image.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2) // 2 + 96
-    share = wrong.sum() / max(1, (truth != VOID).sum())
+    share = wrong.sum() / max(1, known.sum())
     panels = {
         "image": image,
         "label": colorize(truth, target.labels.colors),
@@ -98,6 +100,10 @@ def _frame(target, rank, index, miou):
     }
     shown = [{"caption": name, "image": _image(_fitting(panel))} for name, panel in panels.items()]
     return {"rank": rank, "index": index, "miou": miou, "panels": shown}
+
+
+def _confusion(matrix, classes):
+    return _image(confusion_picture(matrix[:, : len(classes)], classes))
 
 
 def _fitting(pixels):

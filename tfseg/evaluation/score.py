@@ -7,18 +7,20 @@ from tqdm import tqdm
 from tfseg.data.pipeline import evaluation_batches
 from tfseg.evaluation.figures import Tally
 from tfseg.evaluation.instances import CLASSES as CITYSCAPES
+from tfseg.evaluation.multilabel import MultilabelTally
+from tfseg.labels import label_sets, labels_of
 from tfseg.records.corrupt import naming_corrupt
 
 
 @dataclass(frozen=True)
 class Score:
-    """What `score` counts: a `Tally`, and every frame's own mIoU."""
+    """What `score` counts: a tally of all, and every frame's own mIoU."""
 
-    tally: Tally
+    tally: Tally | MultilabelTally
     frames: list[float]
 
 
-def score(source, split, batch_size=4, show=None):
+def score(source, split, batch_size=4, show=None, task="multiclass"):
     """Scores masks on a split, frame by frame.
 
     Args:
@@ -27,8 +29,11 @@ def score(source, split, batch_size=4, show=None):
         split: labelled frames.
         batch_size: frames at a time, which no figure depends on.
         show: called as show(index, image, truth, prediction) for every frame.
+        task: what kind of masks they are, one of `tfseg.decision.TASKS`.
     """
-    tally, frames = Tally(split.info.classes), []
+    sets = label_sets(labels_of(split.info)) if task == "multilabel" else None
+    tally = MultilabelTally(sets.labels.classes) if sets else Tally(split.info.classes)
+    frames = []
     with_objects = tuple(split.info.classes) == CITYSCAPES
     bar = tqdm(total=len(split), desc=f"scoring {split.name}", unit="frame")
     with bar, naming_corrupt(split):
@@ -39,6 +44,7 @@ def score(source, split, batch_size=4, show=None):
                 index = start + place
                 instance = split.about(index)[1] if with_objects else None
                 confidence = None if confidences is None else confidences[place]
+                truth = sets.masks(truth) if sets else truth
                 frames.append(tally.add(truth, mask, instance, confidence))
                 if show:
                     show(index, images[place].numpy(), truth, mask)
@@ -50,4 +56,4 @@ def score_network(engine, split, batch_size=4, show=None):
     """`score` of an `Engine`, after a look at whether its frames are large enough."""
     for size in split.sizes:
         engine.check_size(*size, f"a frame of {split.name}")
-    return score(engine, split, batch_size, show)
+    return score(engine, split, batch_size, show, engine.decision.task)

@@ -6,17 +6,22 @@ import numpy as np
 from tqdm import tqdm
 
 from tfseg.errors import UserError
-from tfseg.exporting.formats import open_export
+from tfseg.exporting.formats import exported_task, open_export
 from tfseg.images import open_image
 
 NO_MASKS = ("_overlay", "_uncertainty")  # what `predict` writes beside them
 
 
 class Export:
-    """An exported network, see `open_export`. Raises `UserError` for what is none."""
+    """An exported network, see `open_export`. Raises `UserError` for what is none.
+
+    Attributes:
+        task: what kind of masks it gives, one of `tfseg.decision.TASKS`.
+    """
 
     def __init__(self, path):
         self._path, self._run = path, open_export(path)
+        self.task = exported_task(path)
 
     def label(self, images, start):
         """Classes uint8 (N, H, W) of images, and None: an export keeps its confidence."""

@@ -11,7 +11,7 @@ from tfseg.errors import UserError
 from tfseg.evaluation.instances import CLASSES as CITYSCAPES
 from tfseg.evaluation.instances import cityscapes_prediction
 from tfseg.evaluation.sources import Export, MaskFolder
-from tfseg.labels import Labels
+from tfseg.labels import Labels, label_sets, labels_of
 from tfseg.networks import Network, check_labels, find_network
 from tfseg.prediction.segmenter import make_engine
 from tfseg.records.corrupt import without_corrupt
@@ -33,10 +33,13 @@ class Target:
     output: Path
     looks: str = ""
     network: Network | None = None
+    task: str = "multiclass"
 
     def frame(self, index):
         """(image, truth, prediction) of a frame of the split."""
         image, truth = self.split.frame(index)
+        if self.task == "multilabel":
+            truth = label_sets(labels_of(self.split.info)).masks(truth)
         return image, truth, self.source.label(image[None], index)[0][0]
 
 
@@ -50,13 +53,16 @@ def find_target(config: TestConfig) -> Target:
     if given and given[0] in OTHERS:
         return _without_network(config, given[0])
     records = _records(config, "--model") if config.model else _records_of_run(config)
-    network = find_network(config, _labels(records))
-    check_labels(records, network.labels, network.name)
+    network = find_network(config, labels_of(records.info, config.task) if config.model else None)
+    check_labels(records, network.labels, network.settings.task, network.name)
     output = network.run.path if network.run else Path("runs") / f"{records.name}-{config.model}"
     split, engine = _split(config, records), make_engine(network, config)
     for size in split.sizes:
         engine.check_size(*size, f"a frame of {split.name}")
-    return Target(network.name, engine, split, network.labels, output, _looks(config), network)
+    task = network.settings.task
+    return Target(
+        network.name, engine, split, network.labels, output, _looks(config), network, task
+    )
 
 
 def _looks(config):
@@ -80,18 +86,16 @@ def _without_network(config, kind):
     records = _records(config, f"--{kind}")
     if config.label_ids and tuple(records.info.classes) != CITYSCAPES:
         raise UserError(f"--label_ids is for Cityscapes' 19 classes, which {records.path} has not")
-    split, folder = _split(config, records), getattr(config, kind)
+    split, folder, task = _split(config, records), getattr(config, kind), "multiclass"
     if kind == "export":
         source = Export(folder)
+        task = source.task
     else:
         table = cityscapes_prediction(np.arange(256)) if config.label_ids else None
         source = MaskFolder(folder, split, table)
     output = Path("runs") / f"{records.name}-{kind}"
-    return Target(str(folder), source, split, _labels(records), output)
-
-
-def _labels(records):
-    return Labels(records.name, tuple(records.info.classes), records.info.colors)
+    labels = labels_of(records.info, task)
+    return Target(str(folder), source, split, labels, output, task=task)
 
 
 def _records(config, flag):

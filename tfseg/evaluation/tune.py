@@ -32,7 +32,8 @@ def tune(config):
     target, rows = find_target(config), {}
     for flags, engine in _engines(target, config).items():
         start = time.monotonic()
-        results = score(engine, target.split, config.batch_size).tally.results()
+        tally = score(engine, target.split, config.batch_size, task=target.task).tally
+        results = tally.results()
         seconds = (time.monotonic() - start) / len(target.split)
         kept = ("miou", "pixel_accuracy", "boundary_miou")
         rows[flags] = {"seconds": seconds} | {name: results[name] for name in kept}
@@ -63,7 +64,9 @@ def _check(config):
 def _engines(target, config):
     """An `Engine` for each way, all of which can take the frames: that is told before any work."""
     engines = {
-        flags: make_engine(target.network, config.replace(**way)) for flags, way in WAYS.items()
+        flags: make_engine(target.network, config.replace(**way))
+        for flags, way in WAYS.items()
+        if not (target.task == "multilabel" and "crf" in way)
     }
     for engine in engines.values():
         for size in target.split.sizes:

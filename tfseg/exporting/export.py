@@ -35,7 +35,10 @@ def export(config: ExportConfig) -> Path:
     model = network.model
     own = getattr(network.settings, "pixel_range", None)
     config = dataclasses.replace(
-        config, pixel_range=config.pixel_range or own, threshold=network.threshold
+        config,
+        pixel_range=config.pixel_range or own,
+        task=network.settings.task,
+        threshold=network.thresholds or None,
     )
     _check_size(model, config.size)
     frames = calibration_frames(config, network.settings) if config.precision == "int8" else []
@@ -82,8 +85,8 @@ def _write_labels(folder, network, pixel_range):
     values = {"model": model, "smallest": MODELS[model].smallest, **asdict(network.labels)}
     if pixel_range:
         values["pixel_range"] = pixel_range
-    if network.settings.task == "binary":
-        values["threshold"] = network.threshold
+    if (task := network.settings.task) != "multiclass":
+        values |= {"task": task, "thresholds": network.thresholds or (0.5,)}
     for place in (folder, extra):
         atomic.write_json(place / "labels.json", values)
     network.settings.save(extra / "config.json")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tfseg.errors import UserError, unknown
 from tfseg.exporting import litert, onnx, openvino, saved_model
+from tfseg.labels import read_labels
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,13 @@ def check_formats(names, precision):
                 raise UserError(
                     f"--format={name} needs {package}: python -m pip install 'tfseg[export]'"
                 )
+
+
+def exported_task(path):
+    """The task of an export, as the `labels.json` beside it says; multiclass without one."""
+    path = Path(path)
+    labels = (path if path.is_dir() else path.parent) / "labels.json"
+    return read_labels(labels).get("task", "multiclass") if labels.exists() else "multiclass"
 
 
 def open_export(path):

@@ -5,27 +5,26 @@ from contextlib import contextmanager
 
 import tensorflow as tf
 
-from tfseg.metrics import class_indices, class_logits
+from tfseg.decision import Decision
 
 OUTPUTS = ("mask", "probabilities", "logits")
 
 
-def make_module(network, outputs, batch=None, threshold=0.5):
+def make_module(network, config):
     """A `tf.Module` that holds a network's weights and `segment`, the function to export.
 
-    `segment` maps `images` uint8 (N, H, W, 3) to a dict of `outputs`: "mask" is uint8 (N, H, W),
-    "probabilities" and "logits" are float32 (N, H, W, K). Height and width are those that the
-    network was built for, N is `batch`; None takes any. A binary network has one logit and two
-    probabilities; those above `threshold` are class 1 in the mask.
+    `segment` maps `images` uint8 (N, H, W, 3) to a dict of the `outputs` of an `ExportConfig`:
+    "mask" is uint8 (N, H, W), or (N, H, W, K) of a multilabel network; "probabilities" and "logits"
+    are float32 (N, H, W, K), of a binary network with two probabilities and one logit. Height and
+    width are those that the network was built for, N is the config's `batch`; None takes any.
     """
 
     def segment(images):
-        logits = network(tf.cast(images, tf.float32), training=False)
-        return answers(logits, outputs, threshold)
+        return answers(network(tf.cast(images, tf.float32), training=False), config)
 
     module = tf.Module()
     module.weights = [variable.value for variable in network.variables]
-    module.segment = tf.function(segment, input_signature=[pixels(network, batch)])
+    module.segment = tf.function(segment, input_signature=[pixels(network, config.batch)])
     return module
 
 
@@ -34,20 +33,26 @@ def pixels(network, batch):
     return tf.TensorSpec((batch, *network.input_shape[1:]), tf.uint8, name="images")
 
 
-def answers(logits, outputs, threshold=0.5):
-    """Logits (N, H, W, K) as a dict of `outputs`."""
+def decision_of(config):
+    """The `Decision` of an `ExportConfig`."""
+    return Decision(config.task, config.threshold or ())
+
+
+def answers(logits, config):
+    """Logits (N, H, W, K) as a dict of an `ExportConfig`'s `outputs`."""
+    decision = decision_of(config)
     make = {
-        "mask": lambda: tf.cast(class_indices(logits, threshold), tf.uint8),
-        "probabilities": lambda: tf.nn.softmax(class_logits(logits)),
+        "mask": lambda: decision.mask(logits),
+        "probabilities": lambda: decision.probabilities(logits),
         "logits": lambda: logits,
     }
-    return {output: make[output]() for output in outputs}
+    return {output: make[output]() for output in config.outputs}
 
 
 @contextmanager
 def saved_folder(network, config):
     """A folder with the SavedModel that LiteRT and OpenVINO read."""
-    module = make_module(network, config.outputs, config.batch, config.threshold)
+    module = make_module(network, config)
     with tempfile.TemporaryDirectory() as folder:
         tf.saved_model.save(module, folder, signatures=module.segment)
         yield folder

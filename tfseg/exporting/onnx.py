@@ -26,7 +26,7 @@ def write(network, folder, config, frames):
         logits, _ = network.stateless_call(
             given[:trainable], given[trainable:], images, training=False
         )
-        return answers(logits, config.outputs, config.threshold)
+        return answers(logits, config)
 
     model, _ = tf2onnx.convert.from_function(segment, signature, opset=18)
     _fill_in(model.graph, weights)

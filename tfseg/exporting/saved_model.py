@@ -2,9 +2,8 @@
 
 import tensorflow as tf
 
-from tfseg.exporting.graph import make_module
+from tfseg.exporting.graph import decision_of, make_module
 from tfseg.images import level_table
-from tfseg.metrics import class_indices
 from tfseg.records.example import decode_file
 
 
@@ -14,12 +13,13 @@ def write(network, folder, config, frames=None):
     Signatures:
         serving_default: `images` uint8 (N, H, W, 3) -> `config.outputs`, by name.
         encoded: `image_bytes` string (N,), JPEG or PNG files of any sizes -> `mask_png` string
-            (N,), PNG files of class indices, each at its picture's size. One picture is decoded,
-            labelled and encoded after the other. A network for one size sees them resized to it.
+            (N,), PNG files of class indices, each at its picture's size; of a multilabel network
+            (N, K), a PNG file of 0 and 255 for each class. One picture is decoded, labelled and
+            encoded after the other. A network for one size sees them resized to it.
         encoded_rest: the same with `mask_png_bytes`: TensorFlow Serving's REST API writes strings
             as base64 only under names that end so, and others as they are, which is no JSON.
     """
-    module = make_module(network, config.outputs, config.batch, config.threshold)
+    module = make_module(network, config)
 
     files = tf.TensorSpec((None,), tf.string, name="image_bytes")
 
@@ -66,8 +66,11 @@ def _segment_file(network, file, config):
     else:
         seen = tf.image.resize(pixels[None], size)
         logits = tf.image.resize(network(seen, training=False), shape)
-    mask = tf.reshape(class_indices(logits, config.threshold), (*tf.unstack(shape), 1))
-    return tf.io.encode_png(tf.cast(mask, tf.uint8))
+    mask = decision_of(config).mask(logits)[0]
+    if config.task != "multilabel":
+        return tf.io.encode_png(mask[..., None])
+    planes = tf.transpose(255 * mask, (2, 0, 1))[..., None]
+    return tf.map_fn(tf.io.encode_png, planes, fn_output_signature=tf.string)
 
 
 def _decode(file, pixel_range):

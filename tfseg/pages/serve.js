@@ -2,11 +2,10 @@
 "use strict";
 
 const $ = id => document.getElementById(id);
-const VOID = 255;
 const SHADE = [0, 0, 0, 153];  // over all other classes where one is shown alone
 let info = null;      // what /info says
 let image = null;     // canvas: what is labelled, upright
-let mask = null;      // {width, height, index: class of every pixel}
+let mask = null;      // {width, height, index: class of every pixel, or bits of its classes}
 let chosen = null;    // the class that is shown alone
 let stream = null;    // the camera's
 let turn = 0;         // counts images: an answer to an older one is dropped
@@ -50,6 +49,15 @@ async function connect() {
     (info.dataset ? ` of ${info.dataset}` : "");
   chosen = null;
   $("legend").replaceChildren(...info.classes.map((_, i) => entry(i)));
+}
+
+// Whether a mask's value says that a pixel has a class.
+function has(value, number) {
+  return info.task === "multilabel" ? value >> number & 1 : value === number;
+}
+
+function classesOf(value) {
+  return info.classes.map((_, i) => i).filter(i => has(value, i));
 }
 
 // An image in
@@ -132,9 +140,12 @@ function draw() {
   context.drawImage(image, 0, 0);
   if (!mask) return;
   const table = new Uint32Array(256), bytes = new Uint8Array(table.buffer);
-  info.colors.forEach((color, i) => {
-    bytes.set(chosen === null || chosen === i ? [...color, 255] : SHADE, 4 * i);
-  });
+  for (let value = 0; value < 256; value++) {
+    const found = classesOf(value), shown = found.includes(chosen) ? [chosen] : found;
+    const other = chosen !== null && !found.includes(chosen);
+    if (other && (found.length || info.task === "multilabel")) bytes.set(SHADE, 4 * value);
+    else if (shown.length && !other) bytes.set([...mean(shown), 255], 4 * value);
+  }
   const layer = document.createElement("canvas");
   layer.width = mask.width;
   layer.height = mask.height;
@@ -147,10 +158,17 @@ function draw() {
   context.drawImage(layer, 0, 0, canvas.width, canvas.height);
 }
 
+// The mean colour of several classes.
+function mean(numbers) {
+  return [0, 1, 2].map(channel =>
+    numbers.reduce((sum, i) => sum + info.colors[i][channel], 0) / numbers.length);
+}
+
 // Shares of the classes, the largest first. While the camera runs they stay where they are.
 function list() {
-  const counts = new Uint32Array(256);
-  for (const found of mask.index) counts[found]++;
+  const values = new Uint32Array(256), counts = new Uint32Array(256);
+  for (const value of mask.index) values[value]++;
+  values.forEach((count, value) => count && classesOf(value).forEach(i => counts[i] += count));
   if (chosen !== null && !counts[chosen] && !stream) isolate(chosen);
   const items = [...$("legend").children];
   for (const item of items) {
@@ -260,8 +278,8 @@ $("canvas").addEventListener("click", event => {
   const box = event.target.getBoundingClientRect();
   const x = Math.floor((event.clientX - box.left) / box.width * mask.width);
   const y = Math.floor((event.clientY - box.top) / box.height * mask.height);
-  const found = mask.index[y * mask.width + x];
-  if (found !== VOID && found < info.classes.length) isolate(found);
+  const [found] = classesOf(mask.index[y * mask.width + x]);
+  if (found !== undefined) isolate(found);
 });
 $("token-form").addEventListener("submit", event => {
   event.preventDefault();

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfseg.decision import Decision
 from tfseg.errors import UserError
-from tfseg.metrics import class_indices, class_logits
 from tfseg.models import MODELS
 from tfseg.prediction.tiles import blended
 
@@ -16,8 +16,9 @@ class Engine:
     """Masks and class probabilities of pictures; the same for `predict`, `test` and Python.
 
     Args:
-        network: Keras model, RGB pixels (N, H, W, 3) in 0..255 -> logits (N, H, W, K). Where K is
-            1, it is binary: background and one class.
+        network: Keras model, RGB pixels (N, H, W, 3) in 0..255 -> logits (N, H, W, K).
+        decision: what its logits say, a `Decision`; the highest is the class where None. Masks and
+            confidences have a channel for each class where it is multilabel.
         scales: sizes that a picture is looked at, as shares of its own; the mean counts.
         flip: look at its mirror image too.
         tile: side of the windows that a picture is cut into, pixels; None takes it whole.
@@ -27,7 +28,6 @@ class Engine:
             once without. None is 8 for Bayesian SegNet, which is meant so, and 0 for others.
             Sampling freezes the network's batch normalisation: it trains no more.
         crf: a `tfseg.prediction.crf.CRF` that refines the mean; it needs the whole picture.
-        threshold: the probability above which a pixel has the class of a binary network.
 
     Raises:
         UserError: for options that exclude each other, and samples of a network without dropout.
@@ -36,6 +36,7 @@ class Engine:
     def __init__(
         self,
         network,
+        decision=None,
         *,
         scales=(1.0,),
         flip=False,
@@ -44,7 +45,6 @@ class Engine:
         size=None,
         mc_samples=None,
         crf=None,
-        threshold=0.5,
     ):
         if size and tile:
             raise UserError(f"--size={size[0]}x{size[1]} beside --tile={tile}; give one of them")
@@ -53,30 +53,32 @@ class Engine:
         self.network = _sampling(network) if mc_samples else network
         self.scales, self.flip, self.samples = scales, flip, mc_samples
         self.tile, self.overlap, self.size, self.crf = tile, overlap, size, crf
-        self.threshold, self.is_binary = threshold, network.output_shape[-1] == 1
+        self.decision = decision or Decision()
+        if crf and self.decision.is_multilabel:
+            raise UserError("--crf: a multilabel network's classes exclude no others; leave it out")
         self._plain = (tuple(scales), flip, size, mc_samples) == ((1.0,), False, None, 0)
         self._labels = tf.function(self._most_likely, reduce_retracing=True)
         self._mean = tf.function(self._mean_of_looks, reduce_retracing=True)
 
     def label(self, images, start=0):
-        """Classes uint8 (N, H, W) and their probabilities float32 (N, H, W) of uint8 images.
+        """Masks uint8 (N, H, W) and their confidence float32 (N, H, W) of uint8 images.
 
         `start`, the number of the first image, is for sources of masks that are no networks.
         """
         if self.tile is None and self.crf is None:
             classes, confidence = self._labels(images)
             return classes.numpy(), confidence.numpy()
-        classes = np.empty(images.shape[:3], np.uint8)
-        confidence = np.empty(images.shape[:3], np.float32)
+        shape = self._shape(images.shape[:3])
+        classes, confidence = np.empty(shape, np.uint8), np.empty(shape, np.float32)
         for place, image in enumerate(images):
             self._label_blocks(np.asarray(image), classes[place], confidence[place])
         return classes, confidence
 
     def mask(self, image):
-        """Classes uint8 (H, W) of one uint8 image (H, W, 3), as `label` has them."""
+        """The mask uint8 (H, W) of one uint8 image (H, W, 3), as `label` has them."""
         if self.tile is None and self.crf is None:
             return self._labels(image[None])[0].numpy()[0]
-        classes = np.empty(image.shape[:2], np.uint8)
+        classes = np.empty(self._shape(image.shape[:2]), np.uint8)
         self._label_blocks(image, classes)
         return classes
 
@@ -89,11 +91,10 @@ class Engine:
             whole[rows, columns] = block
         return whole if self.crf is None else self.crf(image, whole)
 
-    def choose(self, probabilities):
-        """Classes uint8 (H, W) that probabilities (H, W, K) stand for."""
-        if self.is_binary:
-            return (probabilities[..., 1] > self.threshold).astype(np.uint8)
-        return probabilities.argmax(axis=-1).astype(np.uint8)
+    def _shape(self, pixels):
+        """The shape of masks of so many pixels."""
+        channels = self.network.output_shape[-1:] if self.decision.is_multilabel else ()
+        return (*pixels, *channels)
 
     def check_size(self, height, width, what):
         """Raises `UserError` where a picture is smaller than the network can take."""
@@ -118,10 +119,9 @@ class Engine:
         if self.crf is not None:
             blocks = [(slice(None), slice(None), self.probabilities(image))]
         for rows, columns, block in blocks:
-            chosen = classes[rows, columns] = self.choose(block)
+            chosen = classes[rows, columns] = self.decision.choose(block)
             if confidence is not None:
-                chosen = chosen[..., None].astype(np.intp)
-                confidence[rows, columns] = np.take_along_axis(block, chosen, axis=-1)[..., 0]
+                confidence[rows, columns] = self.decision.confidence(block, chosen)
 
     def _blocks(self, image):
         """(rows, columns, probabilities) of slices that cover a picture once."""
@@ -135,18 +135,14 @@ class Engine:
             yield from blended(image.shape[:2], self.tile, self.overlap, look)
 
     def _most_likely(self, images):
+        decision = self.decision
         if self._plain:  # from the logits: probabilities near 1 round to the same number
             logits = self.network(tf.cast(images, tf.float32), training=False)
-            classes = tf.cast(class_indices(logits, self.threshold), tf.uint8)
-            if self.is_binary:
-                return classes, tf.sigmoid(tf.where(classes == 1, logits[..., 0], -logits[..., 0]))
-            highest = tf.reduce_max(logits, axis=-1)
-            return classes, tf.exp(highest - tf.reduce_logsumexp(logits, axis=-1))
-        mean = self._mean_of_looks(images)
-        if self.is_binary:
-            chosen = mean[..., 1] > self.threshold
-            return tf.cast(chosen, tf.uint8), tf.where(chosen, mean[..., 1], mean[..., 0])
-        return tf.cast(class_indices(mean), tf.uint8), tf.reduce_max(mean, axis=-1)
+            mask, probabilities = decision.mask(logits), decision.probabilities(logits)
+        else:
+            probabilities = self._mean_of_looks(images)
+            mask = decision.choose(probabilities)
+        return mask, decision.confidence(probabilities, mask)
 
     def _mean_of_looks(self, images):
         """Mean probabilities (N, H, W, K) of all looks at images (N, H, W, 3)."""
@@ -156,17 +152,17 @@ class Engine:
         for scale in self.scales:
             size = tf.cast(self.size or shape, tf.float32)
             seen = _resized(images, tf.cast(tf.round(size * scale), tf.int32))
-            looks = [self._softmax(seen)]
+            looks = [self._probabilities(seen)]
             if self.flip:
-                looks.append(self._softmax(seen[:, :, ::-1])[:, :, ::-1])
+                looks.append(self._probabilities(seen[:, :, ::-1])[:, :, ::-1])
             total += _resized(sum(looks) / len(looks), shape)
         return total / len(self.scales)
 
-    def _softmax(self, images):
+    def _probabilities(self, images):
         if not self.samples:
-            return tf.nn.softmax(class_logits(self.network(images, training=False)))
+            return self.decision.probabilities(self.network(images, training=False))
         batch = tf.repeat(images, self.samples, axis=0)  # all samples in one call
-        probabilities = tf.nn.softmax(class_logits(self.network(batch, training=True)))
+        probabilities = self.decision.probabilities(self.network(batch, training=True))
         shape = tf.shape(probabilities)
         samples = tf.concat([[shape[0] // self.samples, self.samples], shape[1:]], 0)
         return tf.reduce_mean(tf.reshape(probabilities, samples), axis=1)
@@ -192,7 +188,13 @@ def _sampling(network):
     return network
 
 
-def uncertainty(probabilities):
-    """How undecided each pixel is, 0 to 1, float32 (H, W): entropy as a share of the largest."""
+def uncertainty(probabilities, multilabel=False):
+    """How undecided each pixel is, 0 to 1, float32 (H, W): entropy as a share of the largest.
+
+    Of a multilabel network it is that of the most undecided class.
+    """
+    if multilabel:
+        pairs = np.stack([probabilities, 1 - probabilities], axis=-1)
+        return uncertainty(pairs).max(axis=-1)
     terms = probabilities * np.log(1 / np.maximum(probabilities, 1e-12))
     return terms.sum(axis=-1) / math.log(probabilities.shape[-1])

@@ -1,6 +1,7 @@
 """`predict`: masks of image files, of folders of them, and of videos and cameras."""
 
 import os
+import re
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -45,9 +46,10 @@ def predict(config):
     images = find_images(config.input, config.output)
     if config.output.suffix.lower() in PICTURES | VIDEOS.keys() and not config.output.is_dir():
         raise UserError(f"--output={config.output}: of images, wanted a folder")
-    _check_targets(images, config.output, config.save)
+    _check_targets(images, config.output, _ends(config.save))
     select(config.gpu, config.mem_frac)
     segmenter = make_segmenter(find_network(config), config)
+    _check_targets(images, config.output, _ends(config.save, segmenter))
     config.output.mkdir(parents=True, exist_ok=True)
     _label_all(images, segmenter, config)
     print(f"wrote {' and '.join(config.save)} of {len(images)} images in {config.output}")
@@ -55,7 +57,7 @@ def predict(config):
 
 def _label_all(images, segmenter, config):
     """The network here; other threads read and write, an image each before and behind it."""
-    workers = config.workers or os.cpu_count()
+    workers, ends = config.workers or os.cpu_count(), _ends(config.save, segmenter)
     ahead = 1 if config.tile else workers  # large images: no more of them than needed
 
     def read(item):
@@ -70,7 +72,7 @@ def _label_all(images, segmenter, config):
             segmenter.engine.check_size(*pixels.shape[:2], path)
             transparent += [path] * alpha
             answers = _answers(segmenter, pixels, config.save)
-            targets = _targets(place, config.output, config.save)
+            targets = _targets(place, config.output, ends)
             writing.append(pool.submit(_write, targets, answers, pixels, segmenter.colors))
             if len(writing) > ahead:
                 writing.popleft().result()
@@ -99,40 +101,56 @@ def _answers(segmenter, pixels, save):
     """Kind of `ENDS` -> what is to be written of it."""
     if not {"probabilities", "uncertainty"} & set(save):
         return {"mask": segmenter.predict(pixels)}
-    probabilities = segmenter.probabilities(pixels)
-    return {
-        "mask": segmenter.engine.choose(probabilities),
+    probabilities, decision = segmenter.probabilities(pixels), segmenter.engine.decision
+    answers = {
+        "mask": decision.choose(probabilities).numpy(),
         "probabilities": probabilities.astype(np.float16),
-        "uncertainty": uncertainty(probabilities) if "uncertainty" in save else None,
     }
+    if "uncertainty" in save:
+        answers["uncertainty"] = uncertainty(probabilities, decision.is_multilabel)
+    return answers
 
 
 def _write(targets, answers, pixels, colors):
+    mask = answers["mask"]
     for kind, path in targets.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         if kind == "mask":
-            write_mask(path, answers["mask"], colors)
+            write_mask(path, mask, colors)
         elif kind == "overlay":
-            write_picture(path, overlay(pixels, answers["mask"], colors))
+            write_picture(path, overlay(pixels, mask, colors))
         elif kind == "probabilities":
             with atomic.file(path) as partial:
                 np.save(partial, answers[kind])
-        else:
+        elif kind == "uncertainty":
             shade = np.rint(255 * answers[kind]).astype(np.uint8)
             write_picture(path, cv2.applyColorMap(shade, cv2.COLORMAP_MAGMA)[..., ::-1])
+        else:  # the number of a class
+            write_picture(path, 255 * mask[..., kind])
 
 
-def _targets(place, output, save):
+def _ends(save, segmenter=None):
+    """What is asked for -> how its file's name ends; a multilabel network has a mask a class."""
+    ends = {kind: ENDS[kind] for kind in save}
+    if segmenter and segmenter.engine.decision.is_multilabel and ends.pop("mask", None):
+        for number, name in enumerate(segmenter.classes):
+            plain = re.sub(r"[^\w.-]+", "-", name)
+            taken = f"_{plain}.png" in ends.values()
+            ends[number] = f"_{plain}-{number}.png" if taken else f"_{plain}.png"
+    return ends
+
+
+def _targets(place, output, ends):
     """Where the answers of an image go."""
-    return {kind: output / place.parent / f"{place.name}{ENDS[kind]}" for kind in save}
+    return {kind: output / place.parent / f"{place.name}{end}" for kind, end in ends.items()}
 
 
-def _check_targets(images, output, save):
+def _check_targets(images, output, ends):
     """Raises `UserError` where an answer would overwrite an image or another answer."""
     sources = {path.resolve() for path, _ in images}
     seen: dict[Path, Path] = {}
     for path, place in images:
-        for target in _targets(place, output, save).values():
+        for target in _targets(place, output, ends).values():
             if target.resolve() in sources:
                 raise UserError(f"--output={output} would overwrite {target}; choose another")
             if target in seen:

@@ -10,7 +10,7 @@ from PIL import Image
 from tfseg.config import LookConfig, NetworkConfig, PredictConfig
 from tfseg.errors import UserError
 from tfseg.images import MOST_PIXELS, ImageData, open_image, pillow_pixels
-from tfseg.networks import Network, find_network, load_run
+from tfseg.networks import Network, find_network, load_run, with_thresholds
 from tfseg.prediction.crf import CRF
 from tfseg.prediction.engine import Engine
 from tfseg.pretrained import is_pretrained
@@ -52,6 +52,8 @@ class Segmenter:
 
     def predict(self, image: Images) -> np.ndarray:
         """The class of every pixel, uint8 (H, W), at the image's own size.
+
+        Of a multilabel network it is a mask of 0 and 1 for each class, uint8 (H, W, K).
 
         `image` is an image file, a PIL image, or pixels uint8 in 0..255: RGB (H, W, 3), gray (H, W)
         or (H, W, 1), or a batch (N, H, W, 3), whose answer is (N, H, W). Raises `UserError` for a
@@ -118,15 +120,22 @@ def _extent(pixels):
     return f" from {pixels.min():g} to {pixels.max():g}"
 
 
-def load(run: str | Path, checkpoint: str | Path | None = None, **looks: Any) -> Segmenter:
+def load(
+    run: str | Path,
+    checkpoint: str | Path | None = None,
+    threshold: float | tuple[float, ...] | None = None,
+    **looks: Any,
+) -> Segmenter:
     """A trained network, a run's best or a public one, in float32, ready to predict.
 
     Args:
         run: folder of a training run, or the name of a trained public network, as
             "fcn_resnet50_coco"; `python train.py models --pretrained` lists them.
         checkpoint: other weights of the same network.
+        threshold: the probability above which a pixel has a class of a binary or multilabel
+            network, one for all classes or one for each; the run's own where None.
         looks: how it looks at images, as `tfseg.prediction.engine.Engine` has it: `scales`,
-            `flip`, `tile`, `overlap`, `size`, `mc_samples`, `crf`, `threshold`.
+            `flip`, `tile`, `overlap`, `size`, `mc_samples`, `crf`.
 
     Raises:
         UserError: for a folder that is no run, weights that do not fit, and looks that exclude
@@ -139,8 +148,9 @@ def load(run: str | Path, checkpoint: str | Path | None = None, **looks: Any) ->
         network = find_network(NetworkConfig(model=str(run), checkpoint=checkpoint))
     else:
         network = load_run(run, checkpoint)
-    engine = Engine(network.model, **{"threshold": network.threshold, **looks})
-    return _segmenter(network, engine, None)
+    given = (threshold,) if isinstance(threshold, float) else threshold
+    network = with_thresholds(network, given)
+    return _segmenter(network, Engine(network.model, network.decision, **looks), None)
 
 
 def make_segmenter(network: Network, config: PredictConfig) -> Segmenter:
@@ -165,5 +175,4 @@ def make_engine(network: Network, config: LookConfig) -> Engine:
     if given and not config.crf:
         raise UserError(f"--crf_{next(iter(given))} is of --crf; give that too")
     crf = CRF(**given) if config.crf else None
-    looks = config.group("looks")
-    return Engine(network.model, **looks, crf=crf, threshold=network.threshold)
+    return Engine(network.model, network.decision, **config.group("looks"), crf=crf)

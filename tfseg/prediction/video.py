@@ -82,7 +82,7 @@ def _write(capture, path, segmenter, over, camera, total):
                 shown = overlay(image, mask, segmenter.colors) if over else None
                 shown = colorize(mask, segmenter.colors) if shown is None else shown
                 if writer is None:
-                    writer = _writer(path, rate, mask.shape)
+                    writer = _writer(path, rate, mask.shape[:2])
                 writer.write(shown[..., ::-1])
                 count += 1
                 bar.update()

@@ -1,9 +1,9 @@
 """The web application: a picture in and a mask out, the page, health and figures."""
 
 import time
-from typing import Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
+from fastapi import APIRouter, FastAPI, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -15,7 +15,7 @@ from tfseg.pages import render
 from tfseg.serving import rest
 from tfseg.serving.answers import refusal
 from tfseg.serving.middleware import GONE, Middleware
-from tfseg.serving.pictures import mask_png, overlay_png, read_picture
+from tfseg.serving.pictures import class_png, mask_png, overlay_png, read_picture
 from tfseg.serving.schemas import HEALTH, IMAGE, INFO, MASK, POST_ERRORS, errors, json_of
 
 PAGE = render("serve.html", title="tfseg")
@@ -63,11 +63,20 @@ def make_app(service, config, access):
     openapi_extra=IMAGE,
     responses={200: MASK} | POST_ERRORS,
 )
-async def segment(request: Request, output: Literal["mask", "overlay"] = "mask"):
-    """Labels an image: a PNG of class indices, or of their colours over the image."""
+async def segment(
+    request: Request,
+    output: Literal["mask", "overlay"] = "mask",
+    name: Annotated[str | None, Query(alias="class")] = None,
+):
+    """Labels an image: a PNG of class indices, or of their colours over the image.
+
+    With `class`, a PNG of that class alone: 255 where it is, else 0. A multilabel network's mask
+    has a bit for each class, the first class the lowest bit.
+    """
     service, start = request.app.state.service, time.perf_counter()
     data = await _image(request)
     version = service.versions.current
+    _check_class(version.labels, name, output)
     wanted = (service.max_pixels, version.size, version.pixel_range)
     image, own = await service.decode(read_picture, data, *wanted)
     del data
@@ -75,7 +84,10 @@ async def segment(request: Request, output: Literal["mask", "overlay"] = "mask")
     outputs = await service.run(version, "serving_default", {"images": image[None]}, pixels)
     network, mask = time.perf_counter() - before, outputs["mask"][0]
     colors = version.labels["colors"]
-    if output == "mask":
+    if name is not None:
+        number = version.labels["classes"].index(name)
+        png = await service.compute(class_png, mask, number, own)
+    elif output == "mask":
         png = await service.compute(mask_png, mask, own, colors)
     else:
         png = await service.compute(overlay_png, image, mask, own, colors)
@@ -85,6 +97,17 @@ async def segment(request: Request, output: Literal["mask", "overlay"] = "mask")
         "Server-Timing": f"network;dur={1000 * network:.1f}, total;dur={1000 * total:.1f}",
     }
     return Response(png, media_type="image/png", headers=headers)
+
+
+def _check_class(labels, name, output):
+    """Raises `HTTPException` for a class that is none, and a mask that needs one."""
+    classes = labels["classes"]
+    listed = ", ".join(classes[:20])
+    if name is not None and name not in classes:
+        raise HTTPException(400, f"class: {name[:80]!r} is none of {listed}")
+    many = labels["task"] == "multilabel" and len(classes) > 8
+    if many and name is None and output == "mask":
+        raise HTTPException(400, f"a mask has 8 bits; ask for one class: ?class=NAME of {listed}")
 
 
 async def _image(request):
@@ -120,6 +143,7 @@ async def info(request: Request):
         "model": service.versions.name,
         "version": version.number,
         "network": str(labels.get("model", "")),
+        "task": labels["task"],
         "dataset": str(labels.get("dataset", "")),
         "classes": labels["classes"],
         "colors": labels["colors"],

@@ -2,6 +2,7 @@
 
 import math
 
+from tfseg.decision import TASKS
 from tfseg.labels import is_text, read_labels
 
 
@@ -18,8 +19,11 @@ def read_facts(path):
     smallest = labels.get("smallest", 1)  # which older exports do not have
     if type(smallest) is not int or smallest < 1:
         raise ValueError(f"labels.json: smallest is {smallest!r}; wanted pixels, 1 or more")
-    pixel_range = _range(labels.get("pixel_range"))
-    return {**labels, **facts, "smallest": smallest, "pixel_range": pixel_range}
+    task = labels.get("task", "multiclass")
+    if task not in TASKS:
+        raise ValueError(f"labels.json: task is {task!r}; wanted one of {', '.join(TASKS)}")
+    known = {"smallest": smallest, "task": task, "pixel_range": _range(labels.get("pixel_range"))}
+    return {**labels, **facts, **known}
 
 
 def _range(values):

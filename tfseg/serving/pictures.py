@@ -10,7 +10,7 @@ from PIL import Image
 
 from tfseg.errors import UserError
 from tfseg.images import open_image
-from tfseg.visualize import overlay, write_mask, write_picture
+from tfseg.visualize import colorize, overlay, write_mask, write_picture
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
 ENCODED = ("JPEG", "PNG")  # what the signature `encoded` decodes in its graph
@@ -70,9 +70,24 @@ def _opened(data, max_pixels, formats):
 
 
 def mask_png(mask, own, colors):
-    """A palette PNG at the picture's own (H, W): class indices in class colours."""
+    """A palette PNG at the picture's own (H, W): class indices in class colours.
+
+    Of a multilabel mask (H, W, K) a pixel's bits are its classes, the first one the lowest.
+    """
+    if mask.ndim == 3:
+        sets = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little")
+        colors = colorize(sets[None, :, : len(colors)], colors)[0]
+        mask = np.packbits(mask, axis=2, bitorder="little")[..., 0]
     png = io.BytesIO()
     write_mask(png, _at(mask, own), colors)
+    return png.getvalue()
+
+
+def class_png(mask, number, own):
+    """A PNG of one class: 255 where it is, else 0."""
+    chosen = mask[..., number] == 1 if mask.ndim == 3 else mask == number
+    png = io.BytesIO()
+    write_picture(png, _at(np.where(chosen, np.uint8(255), np.uint8(0)), own))
     return png.getvalue()
 
 
@@ -81,7 +96,11 @@ def overlay_png(image, mask, own, colors):
     png = io.BytesIO()
     if image.shape[:2] != own:
         image = np.asarray(Image.fromarray(image).resize(own[::-1], Image.Resampling.BILINEAR))
-    write_picture(png, overlay(image, _at(mask, own), colors))
+    if mask.ndim == 3:
+        mask = np.stack([_at(np.ascontiguousarray(one), own) for one in np.moveaxis(mask, 2, 0)], 2)
+    else:
+        mask = _at(mask, own)
+    write_picture(png, overlay(image, mask, colors))
     return png.getvalue()
 
 

@@ -1,5 +1,7 @@
 """What the OpenAPI description says of bodies and answers that FastAPI cannot see."""
 
+from tfseg.decision import TASKS
+
 DESCRIPTIONS = {
     400: "Not a request, or not an image, that can be answered",
     401: "Without the token that the server was started with",
@@ -124,6 +126,7 @@ INFO = {
         "model": {"type": "string", "description": "Its name in addresses"},
         "version": {"type": "integer"},
         "network": {"type": "string"},
+        "task": {"enum": list(TASKS)},
         "dataset": {"type": "string"},
         "classes": {"type": "array", "items": {"type": "string"}},
         "colors": {"type": "array", "items": {"type": "array", "items": {"type": "integer"}}},

@@ -62,7 +62,10 @@ class Version:
         return (height, width) if height and width else None, batch == 1
 
     def _count_classes(self):
-        """K of the logits (N, H, W, K) that the mask is chosen from."""
+        """K of the logits (N, H, W, K) that the mask is chosen from; of a multilabel mask's own."""
+        if self.labels["task"] == "multilabel":
+            mask = self._functions["serving_default"].structured_outputs["mask"]
+            return mask.shape[3] if mask.shape.rank == 4 else 1
         (segment,) = self._model.segment.concrete_functions
         chosen = [one.inputs[0] for one in segment.graph.get_operations() if one.type == "ArgMax"]
         return chosen[-1].shape[-1]

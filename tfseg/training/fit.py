@@ -11,9 +11,10 @@ import keras
 from tfseg import atomic, devices
 from tfseg.data.augment import parse_augment, spell_augment
 from tfseg.data.pipeline import evaluation_batches, training_batches
+from tfseg.decision import Decision
 from tfseg.errors import UserError
 from tfseg.evaluation.score import score_network
-from tfseg.labels import Labels
+from tfseg.labels import label_sets, labels_of
 from tfseg.networks import check_labels, load_checkpoint, load_run, logits_alone, precision
 from tfseg.prediction.engine import Engine
 from tfseg.pretrained import is_pretrained
@@ -64,7 +65,7 @@ def resume(config):
     config = saved.replace(**changes)
     strategy = devices.select(config.gpu, config.mem_frac)
     records = _open(config)
-    check_labels(records, run.labels(), str(run.path))
+    check_labels(records, run.labels(), config.task, str(run.path))
     with run.held():
         return _run(config, records, run, strategy)
 
@@ -94,17 +95,17 @@ def _run(config, records, run, strategy):
     if config.sampling == "rare" and config.input_weights:
         raise UserError("--input_weights beside --sampling=rare, which draws by class; drop one")
     keras.utils.set_random_seed(config.seed)
-    state = run.last()
+    state, labels = run.last(), labels_of(records.info, config.task)
     scope = strategy.scope() if strategy else contextlib.nullcontext()
     with scope, precision(config.precision):
-        full = starting_network(config, len(records.info.classes), resuming=state is not None)
+        full = starting_network(config, len(labels.classes), resuming=state is not None)
         model, metric = compiled(full, config, records, steps)
         network = logits_alone(full)
     if state:
         load_checkpoint(model, run.checkpoints / state["weights"])
         run.save_config(config)
     else:
-        run.create(config, Labels(records.name, records.info.classes, records.info.colors))
+        run.create(config, labels)
     state = state or {"step": 0, "best_miou": -1.0}
     state = {"best_epoch": state["step"] // steps, "validated": True} | state  # of earlier versions
     _announce(config, records, run, network, state)
@@ -212,12 +213,18 @@ def _training_batches(config, records, start_step, cached):
 
 
 def _tensorboard(network, metric, config, records, run):
+    labels, frames = labels_of(records.info, config.task), records.splits["val"]
+    shown = _shown_frames(frames, config.pictures)
+    if config.task == "multilabel":
+        sets = label_sets(labels_of(records.info))
+        shown = [(image, sets.masks(label)) for image, label in shown]
     return TensorBoard(
         Path(config.logdir or run.path / "tensorboard"),
         network,
         metric,
-        records,
-        _shown_frames(records.splits["val"], config.pictures),
+        Decision(config.task),
+        labels,
+        shown,
         config.batch_size,
         json.dumps(dataclasses.asdict(config), indent=2, default=str),
     )
@@ -232,18 +239,18 @@ def _shown_frames(split, count):
 
 def _finish(config, records, run):
     """Scores the best checkpoint in float32, as `test` will, and writes `results.json`."""
-    network, val = load_run(run).model, records.splits["val"]
+    network, val = load_run(run), records.splits["val"]
 
-    def tally(threshold=0.5):
-        engine = Engine(network, threshold=threshold)
+    def tally(thresholds=()):
+        engine = Engine(network.model, Decision(config.task, thresholds))
         return score_network(engine, val, validation_batch(config, records)).tally
 
     found = tally()
-    if config.task == "binary":
-        threshold = found.ranking.best_threshold()
-        results = tally(threshold).results() | {"threshold": threshold}
-        print(f"threshold {threshold:.3f}, at which {val.name} has the highest IoU")
-    else:
-        results = found.results()
+    results = found.results()
+    if config.task != "multiclass":
+        tuned = found.best_thresholds()
+        names = network.labels.decided(config.task)
+        results = tally(tuned).results() | {"thresholds": dict(zip(names, tuned, strict=True))}
+        print("thresholds:", ", ".join(f"{n} {t:.3f}" for n, t in results["thresholds"].items()))
     atomic.write_json(run.path / "results.json", results)
     print(f"\nval mIoU {results['miou']:.3f}, pixel accuracy {results['pixel_accuracy']:.3f}")

@@ -2,6 +2,7 @@
 
 from tfseg import devices
 from tfseg.errors import UserError
+from tfseg.labels import labels_of
 from tfseg.models import starting_weights
 from tfseg.pretrained import PRETRAINED, fetch_pretrained
 from tfseg.training.sizes import fitting_sizes
@@ -41,11 +42,13 @@ def resolved(config, records):
 
 def _check_task(config, records):
     classes = records.info.classes
-    if config.task == "binary" and len(classes) != 2:
+    if config.task == "binary" and (len(classes) != 2 or classes[1] == "background"):
         raise UserError(
             f"--task=binary needs two classes, the background first; {records.path} has "
             f"{len(classes)}: {', '.join(classes)}"
         )
+    if config.task == "multilabel" and len(labels_of(records.info, "multilabel").classes) == 1:
+        raise UserError(f"{records.path} has one class and background; give --task=binary")
 
 
 def _encoder_weights(config):

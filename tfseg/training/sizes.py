@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from tfseg import devices
 from tfseg.config import TrainConfig
 from tfseg.errors import UserError
+from tfseg.labels import labels_of
 from tfseg.memory import CERTAIN, GB, MULTIPLE, SHARE, SIDE, fitting_crop, step_cost
 from tfseg.models import MODELS
 from tfseg.networks import build_network, precision
@@ -52,7 +53,7 @@ def fitting_sizes(config, records):
     Prints a line where it does. What is given stays, with a warning where it seems too much.
     """
     frame = tuple(map(min, zip(*records.splits["train"].sizes, strict=True)))
-    fit = find_fit(config, frame, len(records.info.classes))
+    fit = find_fit(config, frame, len(labels_of(records.info, config.task).classes))
     if fit is None:
         return config.crop_size or frame, config.batch_size
     if (fit.crop, fit.batch) != (fit.wanted, config.batch_size):

@@ -8,7 +8,6 @@ import numpy as np
 import tensorflow as tf
 
 from tfseg.atomic import full_disk
-from tfseg.metrics import class_indices, scores
 from tfseg.visualize import confusion_picture, triptych
 
 _FAILED = (OSError, tf.errors.OpError)
@@ -21,10 +20,10 @@ class TensorBoard(keras.callbacks.Callback):
     Where events cannot be written, because the disk is full, training goes on without them.
     """
 
-    def __init__(self, folder, network, metric, records, frames, batch_size, config_text):
+    def __init__(self, folder, network, metric, decision, labels, frames, batch_size, config_text):
         super().__init__()
         self.folder, self.network, self.metric = folder, network, metric
-        self.records, self.frames = records, frames
+        self.decision, self.labels, self.frames = decision, labels, frames
         self.batch_size = batch_size
         self.steps, self.writers = 0, {}
         folder.mkdir(parents=True, exist_ok=True)
@@ -47,7 +46,7 @@ class TensorBoard(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         network = self.network
-        self.label = tf.function(lambda images: class_indices(network(images, training=False)))
+        self.label = tf.function(lambda images: self.decision.mask(network(images, training=False)))
 
     def on_epoch_begin(self, epoch, logs=None):
         self.steps, self.started = 0, time.perf_counter()
@@ -60,18 +59,17 @@ class TensorBoard(keras.callbacks.Callback):
         if self.steps:
             seconds = time.perf_counter() - self.started
             self.images_per_second = self.steps * self.batch_size / seconds
-            self.figures["train"] = scores(self.metric.matrix())
+            self.figures["train"] = self.metric.scores()
 
     def on_test_end(self, logs=None):
-        self.matrix = self.metric.matrix()
-        self.figures["val"] = scores(self.matrix)
+        self.matrix, self.figures["val"] = self.metric.matrix(), self.metric.scores()
         self.pictures = [
             triptych(
                 image,
                 label,
-                np.asarray(self.label(image[None]))[0].astype(np.uint8),
-                self.records.info.classes,
-                self.records.info.colors,
+                np.asarray(self.label(image[None]))[0],
+                self.labels.classes,
+                self.labels.colors,
             )
             for image, label in self.frames
         ]
@@ -99,12 +97,13 @@ class TensorBoard(keras.callbacks.Callback):
             self._scalars(loss, self.figures["val"])
             for number, picture in enumerate(self.pictures):
                 tf.summary.image(f"frames/{number}", picture[None])
-            matrix = confusion_picture(self.matrix, self.records.info.classes)
-            tf.summary.image("confusion_matrix", matrix[None])
+            if self.matrix is not None:
+                matrix = confusion_picture(self.matrix, self.labels.classes)
+                tf.summary.image("confusion_matrix", matrix[None])
 
     def _scalars(self, loss, figures):
         tf.summary.scalar("loss", loss)
         for name in ("miou", "pixel_accuracy", "class_accuracy", "fw_iou"):
             tf.summary.scalar(name, figures[name])
-        for name, iou in zip(self.records.info.classes, figures["iou"], strict=True):
+        for name, iou in zip(self.labels.classes, figures["iou"], strict=True):
             tf.summary.scalar(f"iou/{name}", iou)

@@ -1,0 +1,163 @@
+"""A folder of masks for each class, for classes that can share a pixel (`--task=multilabel`).
+
+    images/train/a.jpg    masks/train/crack/a.png    masks/train/rust/a.png
+    images/val/b.jpg      masks/val/crack/b.png
+
+A mask is 0 where its class is not, and has any other value where it is. A frame without a mask of
+a class has none of it. Folders without train and val are train. The labels of the records are the
+combinations of classes that occur, as `crack+rust`; `background` is none of them.
+"""
+
+from functools import partial
+
+import numpy as np
+from tqdm import tqdm
+
+from tfseg.datasets.annotations import need_folder
+from tfseg.datasets.coding import indices
+from tfseg.datasets.files import PICTURES, not_here
+from tfseg.datasets.layouts import SPLITS
+from tfseg.datasets.spec import DatasetSpec, Frame, data_name
+from tfseg.errors import UserError, one_line
+from tfseg.images import image_size, open_image
+from tfseg.labels import MOST_CLASSES, palette
+
+MARKS = ()  # a folder of masks by city looks the same
+WANTED = "images/train and masks/train/CLASS, each with files of the same names; val likewise"
+MOST = 60  # classes, which are bits here
+
+
+def spec(source=None):
+    need_folder(source, "class_masks", WANTED)
+    folders = _folders(source)
+    classes = sorted({folder.name for _, masks in folders.values() for folder in masks})
+    if len(classes) > MOST:
+        raise UserError(f"{source} has {len(classes)} classes; the most is {MOST}")
+    for name in classes:
+        if "+" in name or name == "background":
+            raise UserError(f"{source}: a class cannot be called {name!r}; rename its folders")
+    listed, faults = {}, []
+    for split, (images, masks) in folders.items():
+        listed[split] = _listed(images, masks, classes, faults)
+    sets = _combinations(listed, source)
+    colors = np.array(palette(len(classes) + 1)[1:])
+    return DatasetSpec(
+        data_name(source.resolve().name),
+        one_line(f"{source.resolve().name}: {', '.join(classes)}, a mask each"),
+        tuple(_name(bits, classes) for bits in sets),
+        tuple(_color(bits, colors) for bits in sets),
+        partial(_frames, listed=listed, sets=tuple(sets), faults=faults),
+    )
+
+
+def _folders(source):
+    """{split: (folder of images, folders of masks by class)}. Raises `UserError`."""
+    images, masks = source / "images", source / "masks"
+    found = {}
+    for split, words in SPLITS.items():
+        for word in words:
+            if (images / word).is_dir() and (masks / word).is_dir():
+                found[split] = images / word, _inside(masks / word)
+    found = found or {"train": (images, _inside(masks))}
+    if not images.is_dir() or not all(classes for _, classes in found.values()):
+        raise not_here(source, "a data set with masks by class", WANTED)
+    return found
+
+
+def _inside(folder):
+    return sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+
+
+def _listed(images, masks, classes, faults):
+    """[(id, image, ((class, its mask), ...))] of a split; what has no partner goes to `faults`."""
+    by_class = {folder.name: _files(folder) for folder in masks}
+    found = _files(images)
+    if not found:
+        raise UserError(f"{images} holds no images ({', '.join(sorted(PICTURES))})")
+    for files in by_class.values():
+        faults += [
+            f"{file} has no partner in {images}; add it or remove the file"
+            for stem, file in files.items()
+            if stem not in found
+        ]
+    return [
+        (
+            stem,
+            image,
+            tuple(
+                (number, by_class[name][stem])
+                for number, name in enumerate(classes)
+                if stem in by_class.get(name, ())
+            ),
+        )
+        for stem, image in found.items()
+    ]
+
+
+def _files(folder):
+    """{stem: image file} of a folder. Raises `UserError` for two of one stem."""
+    found = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in PICTURES and not path.name.startswith("."):
+            if path.stem in found:
+                raise UserError(f"{path} and {found[path.stem]} are one frame; remove one of them")
+            found[path.stem] = path
+    return found
+
+
+def _combinations(listed, source):
+    """The combinations of classes that occur, as bits, fewer classes first; 0 is always there."""
+    frames = [(image, masks) for every in listed.values() for _, image, masks in every]
+    found = {0}
+    for image, masks in tqdm(frames, "reading masks", unit="frame", leave=False):
+        found |= set(np.unique(_bits(image, masks)).tolist())
+    if len(found) > MOST_CLASSES:
+        raise UserError(
+            f"{source} has {len(found)} combinations of classes; the most is {MOST_CLASSES}"
+        )
+    return sorted(found, key=lambda bits: (bits.bit_count(), bits))
+
+
+def _bits(image, masks):
+    """Which classes the pixels of an image have, int64 (H, W), a bit each. Raises `UserError`."""
+    size = image_size(image)
+    bits = np.zeros(size, np.int64)
+    for number, path in masks:
+        pixels = open_image(path).stored()
+        if pixels.shape[:2] != tuple(size):
+            height, width = pixels.shape[:2]
+            raise UserError(
+                f"{path} has {height}x{width} pixels and {image} {size[0]}x{size[1]}; "
+                f"wanted the same size"
+            )
+        there = pixels if pixels.ndim == 2 else pixels[..., :3].any(axis=2)  # alpha says nothing
+        bits |= (there > 0).astype(np.int64) << number
+    return bits
+
+
+def _frames(source, report, listed, sets, faults):
+    for fault in faults:
+        report(fault)
+    return {
+        split: [
+            Frame(stem, image, partial(draw, image, masks, sets), indices(len(sets)))
+            for stem, image, masks in every
+        ]
+        for split, every in listed.items()
+    }
+
+
+def draw(image, masks, sets):
+    """The label of a frame, uint8 (H, W): the place of each pixel's combination in `sets`."""
+    order = np.argsort(sets)
+    return order[np.searchsorted(sets, _bits(image, masks), sorter=order)].astype(np.uint8)
+
+
+def _name(bits, classes):
+    return "+".join(name for i, name in enumerate(classes) if bits >> i & 1) or "background"
+
+
+def _color(bits, colors):
+    """The mean colour of the classes; black for none."""
+    chosen = [color for i, color in enumerate(colors) if bits >> i & 1]
+    return tuple(int(level) for level in np.mean(chosen, axis=0)) if chosen else (0, 0, 0)

@@ -1,0 +1,63 @@
+"""Figures of networks whose classes do not exclude each other: each class on its own."""
+
+import numpy as np
+
+from tfseg.evaluation.figures import Tally
+from tfseg.labels import VOID
+from tfseg.metrics import iou, mean
+
+SECOND = ("iou", "dice", "boundary_iou", "bf", "average_precision")  # by class, of a `Tally` of two
+MEANS = {"miou": "iou", "boundary_miou": "boundary_iou", "mean_bf": "bf"}
+
+
+class MultilabelTally:
+    """Counts frames as `Tally` does, a class and what it is not at a time.
+
+    Masks have a channel for each class, uint8 (H, W, K) of 0 and 1; truth has 255 for void.
+    """
+
+    matrix = None  # no class is taken for another
+
+    def __init__(self, classes):
+        self.classes = tuple(classes)
+        self._tallies = [Tally((f"no {name}", name)) for name in self.classes]
+
+    def add(self, truth, prediction, instance=None, confidence=None):
+        """Counts a frame; `confidence` (H, W, K) are the probabilities. Returns its mean IoU."""
+        if confidence is not None:
+            confidence = np.where(prediction == 1, confidence, 1 - confidence)
+        for k, tally in enumerate(self._tallies):
+            sure = None if confidence is None else confidence[..., k]
+            tally.add(truth[..., k], prediction[..., k], confidence=sure)
+        there, found = truth == 1, (prediction == 1) & (truth != VOID)
+        hits, truths, founds = (a.sum((0, 1)) for a in (there & found, there, found))
+        return mean(iou(hits, truths, founds))
+
+    def results(self):
+        """As `Tally.results`: every figure by class, and its mean over the classes.
+
+        `pixel_accuracy` is the share of right decisions, K of them a pixel.
+        """
+        each = [tally.results() for tally in self._tallies]
+        names = list(zip(self.classes, each, strict=True))
+        found = {
+            key: {name: results[key].get(name) for name, results in names}
+            for key in SECOND
+            if all(key in results for results in each)
+        }
+        means = {key: _mean(found[of].values()) for key, of in MEANS.items() if of in found}
+        means["pixel_accuracy"] = _mean(results["pixel_accuracy"] for results in each)
+        if "average_precision" in found:
+            means["mean_average_precision"] = _mean(found["average_precision"].values())
+            means["ece"] = _mean(results["ece"] for results in each)
+        return means | found
+
+    def best_thresholds(self):
+        """For each class the threshold at which its IoU is highest."""
+        return tuple(threshold for tally in self._tallies for threshold in tally.best_thresholds())
+
+
+def _mean(values):
+    """The mean of what is not None; None of nothing."""
+    there = [value for value in values if value is not None]
+    return sum(there) / len(there) if there else None
