@@ -77,6 +77,22 @@ def test_stages_that_a_network_lacks_are_left_out_and_no_more():
         load_state_dict(model, {**state, key: np.zeros((128, 128, 3, 3), "f4")})
 
 
+def test_weights_of_other_mathematics_are_refused():
+    """smp pads its own EfficientNet-Lites alike on every side; timm dilates ResNets otherwise."""
+    state = rule.state_dict(rule.load("fpn_efficientnet_lite0")[0])
+    own = {key.replace("encoder.model.", "encoder."): array for key, array in state.items()}
+    own["encoder.conv_head.weight"] = np.zeros((1280, 320, 1, 1), "f4")
+    with pytest.raises(UserError, match=r"unexpected conv_head\.weight"):
+        load_state_dict(tfseg.build("fpn", 11, encoder="efficientnet_lite0"), own)
+    state = rule.state_dict(rule.load("pan_resnet18")[0])
+    timm = {key.replace("encoder.", "encoder.model."): array for key, array in state.items()}
+    with pytest.raises(UserError, match=r"timm's ResNet .* dilates otherwise"):
+        load_state_dict(tfseg.build("pan", 11, encoder="resnet18"), timm)
+    state = rule.state_dict(rule.load("fpn_resnet18")[0])
+    timm = {key.replace("encoder.", "encoder.model."): array for key, array in state.items()}
+    assert not load_state_dict(tfseg.build("fpn", 11, encoder="resnet18"), timm)
+
+
 def test_a_keras_encoder_is_filled_as_far_as_it_is_used(tmp_path):
     path = tmp_path / "encoder.weights.h5"
     source = keras.applications.MobileNetV3Small(

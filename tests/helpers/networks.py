@@ -211,6 +211,12 @@ PARITY = {
     "segformer_smp_mit_b1": lambda: tfseg.build("segformer_smp", 11, encoder="mit_b1"),
     "segformer_smp_resnet34": lambda: tfseg.build("segformer_smp", 11),
     "unet_mit_b0": lambda: tfseg.build("unet", 11, encoder="mit_b0"),
+    "unet_mit_b0_odd": lambda: tfseg.build("unet", 11, encoder="mit_b0"),
+    "fpn_efficientnet_lite0": lambda: tfseg.build("fpn", 11, encoder="efficientnet_lite0"),
+    "unet_regnetx_002": lambda: tfseg.build("unet", 11, encoder="regnetx_002"),
+    "deeplabv3plus_smp_regnety_002": lambda: tfseg.build(
+        "deeplabv3plus_smp", 11, encoder="regnety_002"
+    ),
     "ddrnet23_slim": lambda: tfseg.build("ddrnet23_slim", 11, aux=True),
     "fast_scnn": lambda: tfseg.build("fast_scnn", 11, aux=True),
     "bisenetv2": lambda: tfseg.build("bisenetv2", 11, aux=True),

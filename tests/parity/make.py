@@ -113,6 +113,13 @@ CASES = {
     "segformer_smp_mit_b1": Case(*smp("Segformer", "mit_b1")),
     "segformer_smp_resnet34": Case(*smp("Segformer", "resnet34")),
     "unet_mit_b0": Case(*smp("Unet", "mit_b0")),
+    "unet_mit_b0_odd": Case(*smp("Unet", "mit_b0"), size=(75, 101)),
+    # Encoders that smp takes from timm, in timm's spelling and, dilated, by timm's rule.
+    "fpn_efficientnet_lite0": Case(
+        *smp("FPN", "tu-tf_efficientnet_lite0"), normalization="efficientnet_lite"
+    ),
+    "unet_regnetx_002": Case(*smp("Unet", "timm-regnetx_002")),
+    "deeplabv3plus_smp_regnety_002": Case(*smp("DeepLabV3Plus", "timm-regnety_002")),
     "ddrnet23_slim": Case(
         mmsegmentation(
             "ddrnet/ddrnet_23-slim_in1k-pre_2xb6-120k_cityscapes-1024x1024.py", ("logits", "aux")

@@ -35,6 +35,8 @@ def _flat_numbering(mapping):
             # The first block does not grow: its first convolution is the depthwise one.
             part = (TIMM_FIRST if place == "0.0" else TIMM).get(part, part)
             key = f"blocks.{number[place]}.{part}{rest}"
+        elif places:
+            key = re.sub(r"^bn1\.", "bn0.", key)
         named[key] = array
     return named
 
@@ -53,10 +55,13 @@ TIMM = {
     "conv_pwl": "project_conv", "bn3": "bn2",
 }  # fmt: skip
 CLASSIFIER = r"_?(conv_head|fc|classifier)\.|_bn1\.|bn2\."
+# timm's, where its pads as TensorFlow does: smp's `tu-tf_efficientnet_lite0`. What smp itself makes
+# of timm's blocks, `timm-tf_efficientnet_lite0`, pads alike on every side; its classifier's layers,
+# which are left in, tell that it is another network.
+TIMM_KEYS = (_flat_numbering,)
 KEYS = (
     _without_classifier,
-    _flat_numbering,
-    (r"^bn1\.", "bn0."),  # timm's
+    *TIMM_KEYS,
     (r"(^|\.)_", r"\1"),  # the package's: TensorFlow has no scopes that begin so
 )
 

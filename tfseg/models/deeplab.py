@@ -12,7 +12,7 @@ from tfseg.models.fcn import fcn_head
 KEYS = ((r"^backbone\.", ""),)
 # smp's decoder was one Sequential once.
 SMP_KEYS = (
-    *smp.KEYS,
+    *smp.DILATED_KEYS,
     (r"^decoder\.0\.", "decoder.aspp."),
     (r"^decoder\.1\.", "decoder.conv."),
     (r"^decoder\.2\.", "decoder.bn."),

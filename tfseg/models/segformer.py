@@ -5,9 +5,8 @@ import re
 from keras import layers
 
 from tfseg.encoders import encode, skip
-from tfseg.encoders.mit import KEYS as MIT
 from tfseg.encoders.mit import linear
-from tfseg.encoders.resnet import KEYS as SE_RESNET
+from tfseg.encoders.spellings import SPELLINGS
 from tfseg.layers.blocks import bn_relu, conv
 from tfseg.layers.resize import ResizeLike
 
@@ -41,7 +40,8 @@ HEAD = (
     (r"^decode_head\.linear_fuse\.bn\.", "decode_head.batch_norm."),
     (r"^decode_head\.linear_pred\.", "decode_head.classifier."),
 )
-KEYS = ((r"^(segformer\.encoder|segformer|encoder|backbone)\.", ""), *MIT, *SE_RESNET, *HEAD)
+ENCODER = r"^(segformer\.encoder|segformer|encoder\.model|encoder|backbone)\."
+KEYS = ((ENCODER, ""), *SPELLINGS, *HEAD)
 
 WIDE = dict.fromkeys(("mit_b2", "mit_b3", "mit_b4", "mit_b5"), 768)  # table 6
 WIDTH = 256  # elsewhere

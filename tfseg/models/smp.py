@@ -5,13 +5,26 @@ import re
 from keras import layers
 
 from tfseg.encoders import ENCODERS, encode
-from tfseg.encoders.mit import KEYS as MIT
-from tfseg.encoders.resnet import KEYS as SE_RESNET
+from tfseg.encoders.spellings import SPELLINGS
 from tfseg.errors import UserError
 from tfseg.layers.blocks import bn_relu, conv
 from tfseg.layers.resize import ResizeLike
 
-KEYS = ((r"^encoder\.", ""), *MIT, *SE_RESNET)
+KEYS = ((r"^encoder\.(model\.)?", ""), *SPELLINGS)  # "model." is before an encoder of timm's
+
+
+def _of_one_dilation(state):
+    """Refuses timm's ResNets, of which timm dilates other convolutions than smp of its own."""
+    resnet = any(key.startswith("encoder.model.layer") for key in state)
+    if resnet and not any(".se.fc1." in key for key in state):  # gated ones are timm's alone
+        raise UserError(
+            "its encoder is timm's ResNet (smp's tu-...), which dilates otherwise than smp's own; "
+            "a network on smp's own loads"
+        )
+    return state
+
+
+DILATED_KEYS = (_of_one_dilation, *KEYS)
 
 DECODER = (256, 128, 64, 32, 16)  # channels of U-Net's kind of decoder, from stride 16 to 1
 ATTENTIONS = (None, "scse")
@@ -28,12 +41,15 @@ def check_attention(attention):
 
 
 def dilated(encoder, x, output_stride, strides):
-    """The encoder's features; every convolution of a stage that keeps its size is dilated."""
+    """The encoder's features; every convolution of a stage that keeps its size is dilated, but for
+    the first in an encoder of timm's.
+    """
     if output_stride not in strides:
         names = ", ".join(map(str, strides))
         raise UserError(f"output_stride={output_stride}: choose one of {names}")
     rates = {stage: (stride // output_stride,) for stage, stride in ((3, 16), (4, 32))}
     rates = {stage: rate for stage, rate in rates.items() if rate[0] > 1}
+    rates = {} if ENCODERS[encoder].timm else rates
     options = {"dilations": rates} if rates else {}
     return encode(encoder, x, output_stride=output_stride, **options)
 

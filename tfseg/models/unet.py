@@ -99,7 +99,7 @@ def _unet_on_encoder(pixels, x, num_classes, encoder, depth, channels, attention
         stride, name = 1 << (depth - 1 - i), f"decoder.blocks.{i}"
         joined = [skip(f, stride)] if f"stride{stride}" in f else []
         if not joined:  # at stride 2 alone, of which a Mix Transformer has no map
-            x = ResizeLike("nearest")(x, layers.AveragePooling2D(2, padding="same")(pixels))
+            x = ResizeLike("nearest")(x, layers.AveragePooling2D(2)(pixels))
             x = scse(x, f"{name}.attention1.attention") if attention else x
         x = block(x, joined, filters, name, attention)
     x = ResizeLike("nearest")(x, pixels)  # no skip at full resolution

@@ -1,0 +1,8 @@
+"""How networks' files of other projects spell the layers of an encoder, whichever it is.
+
+What one entry renames no other family has, so that one table serves all of them.
+"""
+
+from tfseg.encoders import efficientnet_lite, mit, regnet, resnet, vgg
+
+SPELLINGS = (*mit.KEYS, *resnet.KEYS, *efficientnet_lite.TIMM_KEYS, *regnet.KEYS, *vgg.KEYS)
