@@ -56,6 +56,22 @@ def test_wrong_options(options, message):
         unet(**options)
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("fpn", {"merge_policy": "mean"}, "merge_policy=mean: choose add or cat"),
+        ("fpn", {"decoder_interpolation": "area"}, "area: choose nearest or bilinear"),
+        ("unetplusplus", {"decoder_channels": (64, 32)}, "wanted 5 numbers above zero"),
+        ("manet", {"encoder_depth": 6}, "encoder_depth=6: choose one of 3, 4, 5"),
+        ("pan", {"decoder_channels": (64, 32)}, "channels=64,32: wanted one number above zero"),
+        ("upernet", {"decoder_channels": 0}, "channels=0: wanted one number above zero"),
+    ],
+)
+def test_wrong_options_of_the_others(name, options, message):
+    with pytest.raises(UserError, match=message):
+        tfseg.build(name, 3, encoder="resnet18", **options)
+
+
 @pytest.mark.parametrize("name", NARROW)
 def test_options_of_the_decoder_need_an_encoder(name):
     with pytest.raises(UserError, match=f"{name}: unet needs an encoder"):
@@ -103,6 +119,15 @@ def test_a_keras_encoder_is_filled_as_far_as_it_is_used(tmp_path):
     first = next(layer for layer in source.layers if isinstance(layer, keras.layers.Conv2D))
     ours = next(layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D))
     np.testing.assert_array_equal(ours.kernel, first.kernel)
+
+
+def test_flags_reach_the_other_networks():
+    config = TrainConfig.of(model="fpn", encoder="resnet18", merge_policy="cat")
+    assert build_network(config, 3).get_layer("segmentation_head.0").kernel.shape[2] == 512
+    config = TrainConfig.of(
+        model="pan", encoder="resnet18", decoder_channels="16", encoder_depth="4"
+    )
+    assert build_network(config, 3).get_layer("segmentation_head.0").kernel.shape[2] == 16
 
 
 def test_flags_reach_the_network(tmp_path):

@@ -197,6 +197,34 @@ PARITY = {
         decoder_channels=(128, 64, 32, 16),
         decoder_attention="scse",
     ),
+    "fpn_cat_resnet18": _smp("fpn", merge_policy="cat"),
+    "unet_bilinear_resnet18": _smp(
+        "unet",
+        encoder_depth=3,
+        decoder_channels=(64, 32, 16),
+        decoder_interpolation="bilinear",
+        decoder_use_norm=False,
+    ),
+    "unetplusplus_narrow_resnet18": _smp(
+        "unetplusplus",
+        encoder_depth=3,
+        decoder_channels=(64, 32, 16),
+        decoder_attention="scse",
+    ),
+    "manet_narrow_resnet18": _smp(
+        "manet", encoder_depth=3, decoder_channels=(64, 32, 16), decoder_use_norm=False
+    ),
+    "linknet_smp_shallow_resnet18": _smp("linknet_smp", encoder_depth=3, decoder_use_norm=False),
+    "pan_narrow_resnet18": _smp("pan", encoder_depth=3, decoder_channels=16),
+    "upernet_narrow_resnet18": _smp(
+        "upernet", encoder_depth=3, decoder_channels=64, decoder_use_norm=False
+    ),
+    "deeplabv3_smp_narrow_resnet18": _smp("deeplabv3_smp", encoder_depth=4, decoder_channels=32),
+    "deeplabv3plus_smp_narrow_resnet18": _smp(
+        "deeplabv3plus_smp", encoder_depth=4, decoder_channels=32
+    ),
+    "pspnet_smp_deep_resnet18": _smp("pspnet_smp", encoder_depth=4, decoder_use_norm=False),
+    "segformer_smp_shallow_resnet18": _smp("segformer_smp", encoder_depth=3),
     "unetplusplus_resnet18": _smp("unetplusplus"),
     "unetplusplus_scse_resnet18": _smp("unetplusplus", decoder_attention="scse"),
     "manet_resnet18": _smp("manet"),

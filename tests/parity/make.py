@@ -95,6 +95,42 @@ CASES = {
             decoder_attention_type="scse",
         )
     ),
+    # Options of smp's, the smallest forms.
+    "fpn_cat_resnet18": Case(*smp("FPN", decoder_merge_policy="cat")),
+    "unet_bilinear_resnet18": Case(
+        *smp(
+            "Unet",
+            encoder_depth=3,
+            decoder_channels=(64, 32, 16),
+            decoder_interpolation="bilinear",
+            decoder_use_norm=False,
+        ),
+        size=(75, 101),
+    ),
+    "unetplusplus_narrow_resnet18": Case(
+        *smp(
+            "UnetPlusPlus",
+            encoder_depth=3,
+            decoder_channels=(64, 32, 16),
+            decoder_attention_type="scse",
+        )
+    ),
+    "manet_narrow_resnet18": Case(
+        *smp("MAnet", encoder_depth=3, decoder_channels=(64, 32, 16), decoder_use_norm=False)
+    ),
+    "linknet_smp_shallow_resnet18": Case(*smp("Linknet", encoder_depth=3, decoder_use_norm=False)),
+    "pan_narrow_resnet18": Case(*smp("PAN", encoder_depth=3, decoder_channels=16)),
+    "upernet_narrow_resnet18": Case(
+        *smp("UPerNet", encoder_depth=3, decoder_channels=64, decoder_use_norm=False)
+    ),
+    "deeplabv3_smp_narrow_resnet18": Case(*smp("DeepLabV3", encoder_depth=4, decoder_channels=32)),
+    "deeplabv3plus_smp_narrow_resnet18": Case(
+        *smp("DeepLabV3Plus", encoder_depth=4, decoder_channels=32)
+    ),
+    "pspnet_smp_deep_resnet18": Case(
+        *smp("PSPNet", encoder_depth=4, upsampling=16, decoder_use_norm=False)
+    ),
+    "segformer_smp_shallow_resnet18": Case(*smp("Segformer", encoder_depth=3)),
     "unetplusplus_resnet18": Case(*smp("UnetPlusPlus")),
     "unetplusplus_scse_resnet18": Case(*smp("UnetPlusPlus", decoder_attention_type="scse")),
     "manet_resnet18": Case(*smp("MAnet")),

@@ -26,9 +26,11 @@ NORMALIZATIONS = (
     "auto", "imagenet", "unit", "caffe", "symmetric", "efficientnet_lite", "efficientnet_v2"
 )  # fmt: skip
 OUTPUT_STRIDE = "dilate the encoder instead of striding further; the network's own by default"
-ENCODER_DEPTH = "times that unet's encoder halves an image, 3 to 5 (default: 5)"
-DECODER_CHANNELS = "channels of each decoder level of a unet with an encoder, as 256,128,64,32,16"
+ENCODER_DEPTH = "stages of the encoder that one of smp's networks uses, 3 to 5"
+DECODER_CHANNELS = "channels in the decoder of one of smp's networks: 256,128,64,32,16 in a U-Net's"
 DECODER_ATTENTION = "attention in the decoder of unet with an encoder, and of unetplusplus: scse"
+DECODER_INTERPOLATION = "how the decoder of unet, unetplusplus, manet and fpn enlarges its maps"
+MERGE_POLICY = "whether fpn adds its levels or joins them"
 INSTEAD = "in place of --run: a trained network (`models --pretrained`), or with --checkpoint any "
 CHECKPOINT = (
     "weights: a run, or a file of Keras (.weights.h5, .keras) or PyTorch (.safetensors, .pth, "
