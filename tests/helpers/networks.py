@@ -113,6 +113,8 @@ ENCODERS = {
     "efficientnet_lite2": 4_357_952,
     "efficientnet_lite3": 6_422_016,
     "efficientnet_lite4": 11_149_568,
+    "timm_efficientnet_b0": 3_595_388,
+    "torchvision_mobilenet_v2": 2_223_872,
     "mit_b0": 3_319_392,
     "mit_b1": 13_151_424,
     "mit_b2": 24_196_288,
@@ -152,6 +154,8 @@ COVER = {
     "efficientnet_v2_b1": "deeplabv3plus_smp",
     "mit_b0": "segformer",
     "efficientnet_lite2": "segformer_smp",
+    "timm_efficientnet_b0": "unet",
+    "torchvision_mobilenet_v2": "fpn",
 }
 
 
@@ -241,6 +245,17 @@ PARITY = {
     "unet_mit_b0": lambda: tfseg.build("unet", 11, encoder="mit_b0"),
     "unet_mit_b0_odd": lambda: tfseg.build("unet", 11, encoder="mit_b0"),
     "fpn_efficientnet_lite0": lambda: tfseg.build("fpn", 11, encoder="efficientnet_lite0"),
+    "unet_timm_efficientnet_b0": lambda: tfseg.build("unet", 11, encoder="timm_efficientnet_b0"),
+    "fpn_timm_efficientnet_lite0": lambda: tfseg.build(
+        "fpn", 11, encoder="timm_efficientnet_lite0"
+    ),
+    "deeplabv3_smp_efficientnet_b0": lambda: tfseg.build(
+        "deeplabv3_smp", 11, encoder="pytorch_efficientnet_b0"
+    ),
+    "fpn_efficientnet_b1": lambda: tfseg.build("fpn", 11, encoder="pytorch_efficientnet_b1"),
+    "deeplabv3plus_smp_mobilenet_v2": lambda: tfseg.build(
+        "deeplabv3plus_smp", 11, encoder="torchvision_mobilenet_v2"
+    ),
     "unet_regnetx_002": lambda: tfseg.build("unet", 11, encoder="regnetx_002"),
     "deeplabv3plus_smp_regnety_002": lambda: tfseg.build(
         "deeplabv3plus_smp", 11, encoder="regnety_002"

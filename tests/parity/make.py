@@ -22,6 +22,7 @@ SIZE = (64, 96)
 PIXELS = {  # mean and deviation on pixels in 0..255
     "imagenet": ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
     "efficientnet_lite": ((127,) * 3, (128,) * 3),
+    "symmetric": ((127.5,) * 3, (127.5,) * 3),
 }
 
 
@@ -154,6 +155,14 @@ CASES = {
     "fpn_efficientnet_lite0": Case(
         *smp("FPN", "tu-tf_efficientnet_lite0"), normalization="efficientnet_lite"
     ),
+    # Encoders that smp has itself, under names that Keras' have here.
+    "unet_timm_efficientnet_b0": Case(*smp("Unet", "timm-efficientnet-b0")),
+    "fpn_timm_efficientnet_lite0": Case(
+        *smp("FPN", "timm-tf_efficientnet_lite0"), normalization="symmetric"
+    ),
+    "deeplabv3_smp_efficientnet_b0": Case(*smp("DeepLabV3", "efficientnet-b0")),
+    "fpn_efficientnet_b1": Case(*smp("FPN", "efficientnet-b1")),
+    "deeplabv3plus_smp_mobilenet_v2": Case(*smp("DeepLabV3Plus", "mobilenet_v2")),
     "unet_regnetx_002": Case(*smp("Unet", "timm-regnetx_002")),
     "deeplabv3plus_smp_regnety_002": Case(*smp("DeepLabV3Plus", "timm-regnety_002")),
     "ddrnet23_slim": Case(

@@ -41,6 +41,15 @@ def _flat_numbering(mapping):
     return named
 
 
+def _flat_features(mapping):
+    """As `_flat_numbering`, of what timm cuts for its features, smp's `tu-tf_efficientnet_lite0`.
+
+    Where the classifier's last convolution is there, it is smp's `timm-tf_efficientnet_lite0`,
+    which pads alike on every side: its names are left, and are those of another encoder here.
+    """
+    return mapping if "conv_head.weight" in mapping else _flat_numbering(mapping)
+
+
 def _numbers(place):
     return [int(number) for number in place.split(".")]
 
@@ -55,13 +64,10 @@ TIMM = {
     "conv_pwl": "project_conv", "bn3": "bn2",
 }  # fmt: skip
 CLASSIFIER = r"_?(conv_head|fc|classifier)\.|_bn1\.|bn2\."
-# timm's, where its pads as TensorFlow does: smp's `tu-tf_efficientnet_lite0`. What smp itself makes
-# of timm's blocks, `timm-tf_efficientnet_lite0`, pads alike on every side; its classifier's layers,
-# which are left in, tell that it is another network.
-TIMM_KEYS = (_flat_numbering,)
+TIMM_KEYS = (_flat_features,)
 KEYS = (
     _without_classifier,
-    *TIMM_KEYS,
+    _flat_numbering,
     (r"(^|\.)_", r"\1"),  # the package's: TensorFlow has no scopes that begin so
 )
 

@@ -3,6 +3,13 @@
 What one entry renames no other family has, so that one table serves all of them.
 """
 
-from tfseg.encoders import efficientnet_lite, mit, regnet, resnet, vgg
+from tfseg.encoders import efficientnet_lite, inverted, mit, regnet, resnet, vgg
 
-SPELLINGS = (*mit.KEYS, *resnet.KEYS, *efficientnet_lite.TIMM_KEYS, *regnet.KEYS, *vgg.KEYS)
+SPELLINGS = (
+    *mit.KEYS,
+    *resnet.KEYS,
+    *efficientnet_lite.TIMM_KEYS,
+    *inverted.KEYS,
+    *regnet.KEYS,
+    *vgg.KEYS,
+)
