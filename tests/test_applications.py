@@ -131,7 +131,7 @@ def test_networks_on_them_are_saved(encoder, tmp_path):
         "efficientnet_lite0",
         *(
             pytest.param(e, marks=pytest.mark.slow)
-            for e in ("regnet_y_400mf", "mobilenet_v3_small")
+            for e in ("regnet_y_400mf", "mobilenet_v3_small", "pytorch_efficientnet_b1")
         ),
         *(pytest.param(e, marks=pytest.mark.slow) for e in ("convnext_tiny", "xception")),
     ],

@@ -56,6 +56,22 @@ def test_wrong_options(options, message):
         unet(**options)
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("fpn", {"merge_policy": "mean"}, "merge_policy=mean: choose add or cat"),
+        ("fpn", {"decoder_interpolation": "area"}, "area: choose nearest or bilinear"),
+        ("unetplusplus", {"decoder_channels": (64, 32)}, "wanted 5 numbers above zero"),
+        ("manet", {"encoder_depth": 6}, "encoder_depth=6: choose one of 3, 4, 5"),
+        ("pan", {"decoder_channels": (64, 32)}, "channels=64,32: wanted one number above zero"),
+        ("upernet", {"decoder_channels": 0}, "channels=0: wanted one number above zero"),
+    ],
+)
+def test_wrong_options_of_the_others(name, options, message):
+    with pytest.raises(UserError, match=message):
+        tfseg.build(name, 3, encoder="resnet18", **options)
+
+
 @pytest.mark.parametrize("name", NARROW)
 def test_options_of_the_decoder_need_an_encoder(name):
     with pytest.raises(UserError, match=f"{name}: unet needs an encoder"):
@@ -77,6 +93,22 @@ def test_stages_that_a_network_lacks_are_left_out_and_no_more():
         load_state_dict(model, {**state, key: np.zeros((128, 128, 3, 3), "f4")})
 
 
+def test_weights_of_other_mathematics_are_refused():
+    """smp pads its own EfficientNet-Lites alike on every side; timm dilates ResNets otherwise."""
+    names = ("efficientnet_lite0", "timm_efficientnet_lite0")
+    for encoder, other in (names, names[::-1]):
+        state = rule.state_dict(rule.load(f"fpn_{other}")[0])
+        with pytest.raises(UserError, match="is it of another model or encoder"):
+            load_state_dict(tfseg.build("fpn", 11, encoder=encoder), state)
+    state = rule.state_dict(rule.load("pan_resnet18")[0])
+    timm = {key.replace("encoder.", "encoder.model."): array for key, array in state.items()}
+    with pytest.raises(UserError, match=r"timm's ResNet .* dilates otherwise"):
+        load_state_dict(tfseg.build("pan", 11, encoder="resnet18"), timm)
+    state = rule.state_dict(rule.load("fpn_resnet18")[0])
+    timm = {key.replace("encoder.", "encoder.model."): array for key, array in state.items()}
+    assert not load_state_dict(tfseg.build("fpn", 11, encoder="resnet18"), timm)
+
+
 def test_a_keras_encoder_is_filled_as_far_as_it_is_used(tmp_path):
     path = tmp_path / "encoder.weights.h5"
     source = keras.applications.MobileNetV3Small(
@@ -87,6 +119,15 @@ def test_a_keras_encoder_is_filled_as_far_as_it_is_used(tmp_path):
     first = next(layer for layer in source.layers if isinstance(layer, keras.layers.Conv2D))
     ours = next(layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D))
     np.testing.assert_array_equal(ours.kernel, first.kernel)
+
+
+def test_flags_reach_the_other_networks():
+    config = TrainConfig.of(model="fpn", encoder="resnet18", merge_policy="cat")
+    assert build_network(config, 3).get_layer("segmentation_head.0").kernel.shape[2] == 512
+    config = TrainConfig.of(
+        model="pan", encoder="resnet18", decoder_channels="16", encoder_depth="4"
+    )
+    assert build_network(config, 3).get_layer("segmentation_head.0").kernel.shape[2] == 16
 
 
 def test_flags_reach_the_network(tmp_path):

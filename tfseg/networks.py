@@ -21,7 +21,14 @@ from tfseg.runs import RunFolder
 from tfseg.weights import count_classes, load_tensors
 
 # Flags that some networks take; `tfseg.build` refuses them for the others.
-OPTIONS = ("output_stride", "encoder_depth", "decoder_channels", "decoder_attention")
+OPTIONS = (
+    "output_stride",
+    "encoder_depth",
+    "decoder_channels",
+    "decoder_attention",
+    "decoder_interpolation",
+    "merge_policy",
+)
 
 
 @dataclass(frozen=True)

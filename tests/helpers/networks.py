@@ -113,6 +113,8 @@ ENCODERS = {
     "efficientnet_lite2": 4_357_952,
     "efficientnet_lite3": 6_422_016,
     "efficientnet_lite4": 11_149_568,
+    "timm_efficientnet_b0": 3_595_388,
+    "torchvision_mobilenet_v2": 2_223_872,
     "mit_b0": 3_319_392,
     "mit_b1": 13_151_424,
     "mit_b2": 24_196_288,
@@ -152,6 +154,8 @@ COVER = {
     "efficientnet_v2_b1": "deeplabv3plus_smp",
     "mit_b0": "segformer",
     "efficientnet_lite2": "segformer_smp",
+    "timm_efficientnet_b0": "unet",
+    "torchvision_mobilenet_v2": "fpn",
 }
 
 
@@ -197,6 +201,34 @@ PARITY = {
         decoder_channels=(128, 64, 32, 16),
         decoder_attention="scse",
     ),
+    "fpn_cat_resnet18": _smp("fpn", merge_policy="cat"),
+    "unet_bilinear_resnet18": _smp(
+        "unet",
+        encoder_depth=3,
+        decoder_channels=(64, 32, 16),
+        decoder_interpolation="bilinear",
+        decoder_use_norm=False,
+    ),
+    "unetplusplus_narrow_resnet18": _smp(
+        "unetplusplus",
+        encoder_depth=3,
+        decoder_channels=(64, 32, 16),
+        decoder_attention="scse",
+    ),
+    "manet_narrow_resnet18": _smp(
+        "manet", encoder_depth=3, decoder_channels=(64, 32, 16), decoder_use_norm=False
+    ),
+    "linknet_smp_shallow_resnet18": _smp("linknet_smp", encoder_depth=3, decoder_use_norm=False),
+    "pan_narrow_resnet18": _smp("pan", encoder_depth=3, decoder_channels=16),
+    "upernet_narrow_resnet18": _smp(
+        "upernet", encoder_depth=3, decoder_channels=64, decoder_use_norm=False
+    ),
+    "deeplabv3_smp_narrow_resnet18": _smp("deeplabv3_smp", encoder_depth=4, decoder_channels=32),
+    "deeplabv3plus_smp_narrow_resnet18": _smp(
+        "deeplabv3plus_smp", encoder_depth=4, decoder_channels=32
+    ),
+    "pspnet_smp_deep_resnet18": _smp("pspnet_smp", encoder_depth=4, decoder_use_norm=False),
+    "segformer_smp_shallow_resnet18": _smp("segformer_smp", encoder_depth=3),
     "unetplusplus_resnet18": _smp("unetplusplus"),
     "unetplusplus_scse_resnet18": _smp("unetplusplus", decoder_attention="scse"),
     "manet_resnet18": _smp("manet"),
@@ -211,6 +243,23 @@ PARITY = {
     "segformer_smp_mit_b1": lambda: tfseg.build("segformer_smp", 11, encoder="mit_b1"),
     "segformer_smp_resnet34": lambda: tfseg.build("segformer_smp", 11),
     "unet_mit_b0": lambda: tfseg.build("unet", 11, encoder="mit_b0"),
+    "unet_mit_b0_odd": lambda: tfseg.build("unet", 11, encoder="mit_b0"),
+    "fpn_efficientnet_lite0": lambda: tfseg.build("fpn", 11, encoder="efficientnet_lite0"),
+    "unet_timm_efficientnet_b0": lambda: tfseg.build("unet", 11, encoder="timm_efficientnet_b0"),
+    "fpn_timm_efficientnet_lite0": lambda: tfseg.build(
+        "fpn", 11, encoder="timm_efficientnet_lite0"
+    ),
+    "deeplabv3_smp_efficientnet_b0": lambda: tfseg.build(
+        "deeplabv3_smp", 11, encoder="pytorch_efficientnet_b0"
+    ),
+    "fpn_efficientnet_b1": lambda: tfseg.build("fpn", 11, encoder="pytorch_efficientnet_b1"),
+    "deeplabv3plus_smp_mobilenet_v2": lambda: tfseg.build(
+        "deeplabv3plus_smp", 11, encoder="torchvision_mobilenet_v2"
+    ),
+    "unet_regnetx_002": lambda: tfseg.build("unet", 11, encoder="regnetx_002"),
+    "deeplabv3plus_smp_regnety_002": lambda: tfseg.build(
+        "deeplabv3plus_smp", 11, encoder="regnety_002"
+    ),
     "ddrnet23_slim": lambda: tfseg.build("ddrnet23_slim", 11, aux=True),
     "fast_scnn": lambda: tfseg.build("fast_scnn", 11, aux=True),
     "bisenetv2": lambda: tfseg.build("bisenetv2", 11, aux=True),

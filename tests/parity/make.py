@@ -22,6 +22,7 @@ SIZE = (64, 96)
 PIXELS = {  # mean and deviation on pixels in 0..255
     "imagenet": ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
     "efficientnet_lite": ((127,) * 3, (128,) * 3),
+    "symmetric": ((127.5,) * 3, (127.5,) * 3),
 }
 
 
@@ -95,6 +96,42 @@ CASES = {
             decoder_attention_type="scse",
         )
     ),
+    # Options of smp's, the smallest forms.
+    "fpn_cat_resnet18": Case(*smp("FPN", decoder_merge_policy="cat")),
+    "unet_bilinear_resnet18": Case(
+        *smp(
+            "Unet",
+            encoder_depth=3,
+            decoder_channels=(64, 32, 16),
+            decoder_interpolation="bilinear",
+            decoder_use_norm=False,
+        ),
+        size=(75, 101),
+    ),
+    "unetplusplus_narrow_resnet18": Case(
+        *smp(
+            "UnetPlusPlus",
+            encoder_depth=3,
+            decoder_channels=(64, 32, 16),
+            decoder_attention_type="scse",
+        )
+    ),
+    "manet_narrow_resnet18": Case(
+        *smp("MAnet", encoder_depth=3, decoder_channels=(64, 32, 16), decoder_use_norm=False)
+    ),
+    "linknet_smp_shallow_resnet18": Case(*smp("Linknet", encoder_depth=3, decoder_use_norm=False)),
+    "pan_narrow_resnet18": Case(*smp("PAN", encoder_depth=3, decoder_channels=16)),
+    "upernet_narrow_resnet18": Case(
+        *smp("UPerNet", encoder_depth=3, decoder_channels=64, decoder_use_norm=False)
+    ),
+    "deeplabv3_smp_narrow_resnet18": Case(*smp("DeepLabV3", encoder_depth=4, decoder_channels=32)),
+    "deeplabv3plus_smp_narrow_resnet18": Case(
+        *smp("DeepLabV3Plus", encoder_depth=4, decoder_channels=32)
+    ),
+    "pspnet_smp_deep_resnet18": Case(
+        *smp("PSPNet", encoder_depth=4, upsampling=16, decoder_use_norm=False)
+    ),
+    "segformer_smp_shallow_resnet18": Case(*smp("Segformer", encoder_depth=3)),
     "unetplusplus_resnet18": Case(*smp("UnetPlusPlus")),
     "unetplusplus_scse_resnet18": Case(*smp("UnetPlusPlus", decoder_attention_type="scse")),
     "manet_resnet18": Case(*smp("MAnet")),
@@ -113,6 +150,21 @@ CASES = {
     "segformer_smp_mit_b1": Case(*smp("Segformer", "mit_b1")),
     "segformer_smp_resnet34": Case(*smp("Segformer", "resnet34")),
     "unet_mit_b0": Case(*smp("Unet", "mit_b0")),
+    "unet_mit_b0_odd": Case(*smp("Unet", "mit_b0"), size=(75, 101)),
+    # Encoders that smp takes from timm, in timm's spelling and, dilated, by timm's rule.
+    "fpn_efficientnet_lite0": Case(
+        *smp("FPN", "tu-tf_efficientnet_lite0"), normalization="efficientnet_lite"
+    ),
+    # Encoders that smp has itself, under names that Keras' have here.
+    "unet_timm_efficientnet_b0": Case(*smp("Unet", "timm-efficientnet-b0")),
+    "fpn_timm_efficientnet_lite0": Case(
+        *smp("FPN", "timm-tf_efficientnet_lite0"), normalization="symmetric"
+    ),
+    "deeplabv3_smp_efficientnet_b0": Case(*smp("DeepLabV3", "efficientnet-b0")),
+    "fpn_efficientnet_b1": Case(*smp("FPN", "efficientnet-b1")),
+    "deeplabv3plus_smp_mobilenet_v2": Case(*smp("DeepLabV3Plus", "mobilenet_v2")),
+    "unet_regnetx_002": Case(*smp("Unet", "timm-regnetx_002")),
+    "deeplabv3plus_smp_regnety_002": Case(*smp("DeepLabV3Plus", "timm-regnety_002")),
     "ddrnet23_slim": Case(
         mmsegmentation(
             "ddrnet/ddrnet_23-slim_in1k-pre_2xb6-120k_cityscapes-1024x1024.py", ("logits", "aux")

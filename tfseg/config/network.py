@@ -7,11 +7,13 @@ from tfseg.config.words import (
     CHECKPOINT,
     DECODER_ATTENTION,
     DECODER_CHANNELS,
+    DECODER_INTERPOLATION,
     ENCODER,
     ENCODER_DEPTH,
     GPU,
     INSTEAD,
     MEM_FRAC,
+    MERGE_POLICY,
     MODEL,
     NORMALIZATION,
     NORMALIZATIONS,
@@ -34,6 +36,10 @@ class NetworkConfig(Config):
     encoder_depth: int = flag(None, ENCODER_DEPTH, int, choices=(3, 4, 5), group="model")
     decoder_channels: tuple = flag(None, DECODER_CHANNELS, widths, group="model")
     decoder_attention: str = flag(None, DECODER_ATTENTION, choices=("scse",), group="model")
+    decoder_interpolation: str = flag(
+        None, DECODER_INTERPOLATION, choices=("nearest", "bilinear"), group="model"
+    )
+    merge_policy: str = flag(None, MERGE_POLICY, choices=("add", "cat"), group="model")
     normalization: str = flag("auto", NORMALIZATION, choices=NORMALIZATIONS, group="model")
     task: str = flag("multiclass", TASK, choices=TASKS, group="model")
     checkpoint: Path = flag(None, CHECKPOINT, path)

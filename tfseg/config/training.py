@@ -10,11 +10,13 @@ from tfseg.config.words import (
     DATASET,
     DECODER_ATTENTION,
     DECODER_CHANNELS,
+    DECODER_INTERPOLATION,
     ENCODER,
     ENCODER_DEPTH,
     GPU,
     INPUT,
     MEM_FRAC,
+    MERGE_POLICY,
     MODEL,
     NORMALIZATION,
     NORMALIZATIONS,
@@ -80,6 +82,8 @@ class TrainConfig(Config):
     encoder_depth: int = flag(None, ENCODER_DEPTH, int, choices=(3, 4, 5))
     decoder_channels: tuple = flag(None, DECODER_CHANNELS, widths)
     decoder_attention: str = flag(None, DECODER_ATTENTION, choices=("scse",))
+    decoder_interpolation: str = flag(None, DECODER_INTERPOLATION, choices=("nearest", "bilinear"))
+    merge_policy: str = flag(None, MERGE_POLICY, choices=("add", "cat"))
     normalization: str = flag("auto", NORMALIZATION, choices=NORMALIZATIONS)
     task: str = flag("multiclass", TASK, choices=TASKS)
     checkpoint: Path = flag(

@@ -31,9 +31,11 @@ NORMALIZATIONS = (
     "auto", "imagenet", "unit", "caffe", "symmetric", "efficientnet_lite", "efficientnet_v2"
 )  # fmt: skip
 OUTPUT_STRIDE = "dilate the encoder instead of striding further (default: as the network does)"
-ENCODER_DEPTH = "how often unet's encoder halves an image, 3 to 5 (default: 5)"
-DECODER_CHANNELS = "channels of each decoder level of unet with an encoder, as 256,128,64,32,16"
+ENCODER_DEPTH = "stages of the encoder to use, 3 to 5, for networks of smp"
+DECODER_CHANNELS = "channels of the decoder, for networks of smp; of unet as 256,128,64,32,16"
 DECODER_ATTENTION = "decoder attention of unet with an encoder, and of unetplusplus: scse"
+DECODER_INTERPOLATION = "upsampling in the decoder of unet, unetplusplus, manet and fpn"
+MERGE_POLICY = "how fpn merges its levels: add or concatenate"
 INSTEAD = "instead of --run: a trained network (`models --pretrained`), or with --checkpoint any "
 CHECKPOINT = (
     "weights: a run, or a Keras (.weights.h5, .keras) or PyTorch (.safetensors, .pth, ...) file "

@@ -35,8 +35,19 @@ def _flat_numbering(mapping):
             # The first block does not grow: its first convolution is the depthwise one.
             part = (TIMM_FIRST if place == "0.0" else TIMM).get(part, part)
             key = f"blocks.{number[place]}.{part}{rest}"
+        elif places:
+            key = re.sub(r"^bn1\.", "bn0.", key)
         named[key] = array
     return named
+
+
+def _flat_features(mapping):
+    """As `_flat_numbering`, of what timm cuts for its features, smp's `tu-tf_efficientnet_lite0`.
+
+    Where the classifier's last convolution is there, it is smp's `timm-tf_efficientnet_lite0`,
+    which pads alike on every side: its names are left, and are those of another encoder here.
+    """
+    return mapping if "conv_head.weight" in mapping else _flat_numbering(mapping)
 
 
 def _numbers(place):
@@ -53,10 +64,10 @@ TIMM = {
     "conv_pwl": "project_conv", "bn3": "bn2",
 }  # fmt: skip
 CLASSIFIER = r"_?(conv_head|fc|classifier)\.|_bn1\.|bn2\."
+TIMM_KEYS = (_flat_features,)
 KEYS = (
     _without_classifier,
     _flat_numbering,
-    (r"^bn1\.", "bn0."),  # timm's
     (r"(^|\.)_", r"\1"),  # the package's: TensorFlow has no scopes that begin so
 )
 

@@ -5,6 +5,51 @@ from keras import layers
 from tfseg.encoders.dilations import dilations_of
 from tfseg.layers.blocks import batch_norm, bn_relu, conv, squeeze_excite
 
+PARTS = {"conv1": "f.a", "conv2": "f.b", "conv3": "f.c", "downsample": "proj"}
+# timm's names.
+KEYS = (
+    (r"^s(\d)\.b(\d+)\.", lambda m: f"trunk_output.block{m[1]}.block{m[1]}-{int(m[2]) - 1}."),
+    (
+        r"^(trunk_output\.\S+-\d+\.)(conv[123]|downsample)\.(?=conv|bn)",
+        lambda m: f"{m[1]}{PARTS[m[2]]}.",
+    ),
+    (r"^(trunk_output\.\S+-\d+\.)se\.", r"\1f.se."),
+    (r"^(stem|trunk_output\..*)\.conv\.", r"\1.0."),
+    (r"^(stem|trunk_output\..*)\.bn\.", r"\1.1."),
+)
+
+# name -> blocks, channels, channels of a group, whether it has squeeze-and-excitation; those of
+# torchvision, then timm's of other sizes and those whose channels the authors rounded otherwise.
+REGNETS = {
+    "regnet_x_400mf": ((1, 2, 7, 12), (32, 64, 160, 400), 16, False),
+    "regnet_x_800mf": ((1, 3, 7, 5), (64, 128, 288, 672), 16, False),
+    "regnet_x_1_6gf": ((2, 4, 10, 2), (72, 168, 408, 912), 24, False),
+    "regnet_x_3_2gf": ((2, 6, 15, 2), (96, 192, 432, 1008), 48, False),
+    "regnet_x_8gf": ((2, 5, 15, 1), (80, 240, 720, 1920), 120, False),
+    "regnet_y_400mf": ((1, 3, 6, 6), (48, 104, 208, 440), 8, True),
+    "regnet_y_800mf": ((1, 3, 8, 2), (64, 144, 320, 784), 16, True),
+    "regnet_y_1_6gf": ((2, 6, 17, 2), (48, 120, 336, 888), 24, True),
+    "regnet_y_3_2gf": ((2, 5, 13, 1), (72, 216, 576, 1512), 24, True),
+    "regnet_y_8gf": ((2, 4, 10, 1), (224, 448, 896, 2016), 56, True),
+    "regnetx_002": ((1, 1, 4, 7), (24, 56, 152, 368), 8, False),
+    "regnetx_004": ((1, 2, 7, 12), (32, 64, 160, 384), 16, False),
+    "regnetx_006": ((1, 3, 5, 7), (48, 96, 240, 528), 24, False),
+    "regnetx_040": ((2, 5, 14, 2), (80, 240, 560, 1360), 40, False),
+    "regnetx_064": ((2, 4, 10, 1), (168, 392, 784, 1624), 56, False),
+    "regnetx_120": ((2, 5, 11, 1), (224, 448, 896, 2240), 112, False),
+    "regnetx_160": ((2, 6, 13, 1), (256, 512, 896, 2048), 128, False),
+    "regnetx_320": ((2, 7, 13, 1), (336, 672, 1344, 2520), 168, False),
+    "regnety_002": ((1, 1, 4, 7), (24, 56, 152, 368), 8, True),
+    "regnety_006": ((1, 3, 7, 4), (48, 112, 256, 608), 16, True),
+    "regnety_008": ((1, 3, 8, 2), (64, 128, 320, 768), 16, True),
+    "regnety_040": ((2, 6, 12, 2), (128, 192, 512, 1088), 64, True),
+    "regnety_064": ((2, 7, 14, 2), (144, 288, 576, 1296), 72, True),
+    "regnety_080": ((2, 4, 10, 1), (168, 448, 896, 2016), 56, True),
+    "regnety_120": ((2, 5, 11, 1), (224, 448, 896, 2240), 112, True),
+    "regnety_160": ((2, 4, 11, 1), (224, 448, 1232, 3024), 112, True),
+    "regnety_320": ((2, 5, 12, 1), (232, 696, 1392, 3712), 232, True),
+}
+
 
 def _block(x, filters, group, stride, dilation, gated, name):
     """1×1, 3×3 in groups of `group` channels, squeeze-and-excitation in a Y, 1×1; a shortcut."""

@@ -24,6 +24,8 @@ class Encoder:
         keys: how their file spells what layers here are called; see `tfseg.weights`.
         center: decoders of U-Net's kind want two convolutions of their own behind it, because it
             ends in a pool.
+        timm: segmentation_models.pytorch has it from timm alone, which dilates as torchvision does:
+            the first block of a stage as the stage before. Its own encoders dilate that, too.
         preactivated: its features at strides 4 to 16 are not yet normalised and rectified.
     """
 
@@ -36,4 +38,5 @@ class Encoder:
     load: Callable[..., None] = load_weights
     keys: tuple = ()
     center: bool = False
+    timm: bool = False
     preactivated: bool = False

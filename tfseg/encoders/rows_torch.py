@@ -6,7 +6,8 @@ from tfseg.encoders import efficientnet_lite as lite
 from tfseg.encoders.densenet import densenet
 from tfseg.encoders.mit import KEYS as MIT_KEYS
 from tfseg.encoders.mit import mit
-from tfseg.encoders.regnet import regnet
+from tfseg.encoders.regnet import KEYS as REGNET_KEYS
+from tfseg.encoders.regnet import REGNETS, regnet
 from tfseg.encoders.resnet import KEYS as RESNET_KEYS
 from tfseg.encoders.resnet import basic_block, bottleneck, resnet
 from tfseg.encoders.row import Encoder
@@ -14,11 +15,11 @@ from tfseg.encoders.vgg import vgg
 from tfseg.fetching import Hub, Package
 
 
-def _resnet(block, depths, *weights, family="resnet", keys=(), **options):
+def _resnet(block, depths, *weights, family="resnet", keys=(), timm=False, **options):
     widths = (64, *(width * (1 if block is basic_block else 4) for width in (64, 128, 256, 512)))
     build = partial(resnet, block=block, depths=depths, **options)
     weights = Hub(*weights) if weights else None
-    return Encoder(build, family, widths, dilates=True, weights=weights, keys=keys)
+    return Encoder(build, family, widths, dilates=True, weights=weights, keys=keys, timm=timm)
 
 
 def _resnext(depths, groups, width, *weights):
@@ -32,7 +33,7 @@ def _wide(depths):
 
 def _gated(depths, groups=1, width=64):
     block = partial(bottleneck, gated=True, groups=groups, width=width)
-    return _resnet(block, depths, family="seresnet")
+    return _resnet(block, depths, family="seresnet", timm=True)
 
 
 def _cadene(depths, *weights, **options):
@@ -43,7 +44,7 @@ def _cadene(depths, *weights, **options):
 
 def _regnet(depths, widths, group, gated):
     build = partial(regnet, depths=depths, widths=widths, group=group, gated=gated)
-    return Encoder(build, "regnet", (32, *widths), dilates=True)
+    return Encoder(build, "regnet", (32, *widths), dilates=True, timm=True, keys=REGNET_KEYS)
 
 
 def _mit(depths, widths, *weights):
@@ -68,6 +69,7 @@ def _lite(width, depth, weights):
         "efficientnet_lite",
         tuple(lite.scaled(channels, width) for channels in (16, 24, 40, 112, 320)),
         dilates=True,
+        timm=True,
         normalization="efficientnet_lite",
         weights=weights,
         keys=lite.KEYS,
@@ -254,19 +256,6 @@ TORCH = {
     ),
 }
 
-# name -> blocks, channels, channels of a group, whether it has squeeze-and-excitation
-REGNETS = {
-    "regnet_x_400mf": ((1, 2, 7, 12), (32, 64, 160, 400), 16, False),
-    "regnet_x_800mf": ((1, 3, 7, 5), (64, 128, 288, 672), 16, False),
-    "regnet_x_1_6gf": ((2, 4, 10, 2), (72, 168, 408, 912), 24, False),
-    "regnet_x_3_2gf": ((2, 6, 15, 2), (96, 192, 432, 1008), 48, False),
-    "regnet_x_8gf": ((2, 5, 15, 1), (80, 240, 720, 1920), 120, False),
-    "regnet_y_400mf": ((1, 3, 6, 6), (48, 104, 208, 440), 8, True),
-    "regnet_y_800mf": ((1, 3, 8, 2), (64, 144, 320, 784), 16, True),
-    "regnet_y_1_6gf": ((2, 6, 17, 2), (48, 120, 336, 888), 24, True),
-    "regnet_y_3_2gf": ((2, 5, 13, 1), (72, 216, 576, 1512), 24, True),
-    "regnet_y_8gf": ((2, 4, 10, 1), (224, 448, 896, 2016), 56, True),
-}
 TORCH |= {name: _regnet(*row) for name, row in REGNETS.items()}
 
 # name -> blocks, channels, commit of the authors' ImageNet weights in smp's repositories

@@ -2,6 +2,7 @@
 
 from tfseg.encoders.row import Encoder
 from tfseg.encoders.rows_keras import KERAS
+from tfseg.encoders.rows_smp import SMP
 from tfseg.encoders.rows_torch import TORCH
 
-ENCODERS: dict[str, Encoder] = {**TORCH, **KERAS}
+ENCODERS: dict[str, Encoder] = {**TORCH, **KERAS, **SMP}

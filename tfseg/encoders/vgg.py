@@ -5,6 +5,7 @@ from keras import layers
 from tfseg.layers.blocks import batch_norm, conv
 
 FILTERS = (64, 128, 256, 512, 512)
+KEYS = ((r"^features_(\d+)\.", r"features.\1."),)  # how timm spells what it cut for its features
 
 
 def vgg(x, depths, *, norm=False, padding=1, ceil=False):

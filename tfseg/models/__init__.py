@@ -37,8 +37,9 @@ def build(
             "imagenet"), "imagenet", "unit", "caffe", "symmetric", "efficientnet_lite",
             "efficientnet_v2"; None for pixels normalised already.
         options: the network's own: `output_stride` (8, 16, 32), `k`, `encoder_depth` (3 to 5),
-            `decoder_channels`, `decoder_attention` ("scse"). `aux=True`, where a network has it,
-            makes the outputs {"logits", "aux"}, for training.
+            `decoder_channels`, `decoder_attention` ("scse"), `decoder_interpolation` ("nearest",
+            "bilinear"), `decoder_use_norm`, `merge_policy` ("add", "cat"). `aux=True`, where a
+            network has it, makes the outputs {"logits", "aux"}, for training.
 
     Raises:
         UserError: for an unknown name or option, with the nearest ones there are.

@@ -12,7 +12,7 @@ from tfseg.models.fcn import fcn_head
 KEYS = ((r"^backbone\.", ""),)
 # smp's decoder was one Sequential once.
 SMP_KEYS = (
-    *smp.KEYS,
+    *smp.DILATED_KEYS,
     (r"^decoder\.0\.", "decoder.aspp."),
     (r"^decoder\.1\.", "decoder.conv."),
     (r"^decoder\.2\.", "decoder.bn."),
@@ -31,17 +31,17 @@ def _separable(x, filters, kernel, name, norm, **options):
     return _conv_bn_relu(x, filters, 1, f"{name}.1", norm)
 
 
-def _aspp(x, rates, dropout, name, convolution=_conv_bn_relu):
+def _aspp(x, rates, dropout, name, convolution=_conv_bn_relu, filters=256):
     """Atrous spatial pyramid pooling with the image's mean (figure 5)."""
-    branches = [_conv_bn_relu(x, 256, 1, f"{name}.convs.0.0", f"{name}.convs.0.1")]
+    branches = [_conv_bn_relu(x, filters, 1, f"{name}.convs.0.0", f"{name}.convs.0.1")]
     for i, rate in enumerate(rates, 1):
         where = f"{name}.convs.{i}"
-        branches.append(convolution(x, 256, 3, f"{where}.0", f"{where}.1", dilation=rate))
+        branches.append(convolution(x, filters, 3, f"{where}.0", f"{where}.1", dilation=rate))
     mean = layers.GlobalAveragePooling2D(keepdims=True)(x)
-    mean = _conv_bn_relu(mean, 256, 1, f"{name}.convs.4.1", f"{name}.convs.4.2")
+    mean = _conv_bn_relu(mean, filters, 1, f"{name}.convs.4.1", f"{name}.convs.4.2")
     branches.append(ResizeLike()(mean, x))
     x = layers.Concatenate()(branches)
-    x = _conv_bn_relu(x, 256, 1, f"{name}.project.0", f"{name}.project.1")
+    x = _conv_bn_relu(x, filters, 1, f"{name}.project.0", f"{name}.project.1")
     return layers.Dropout(dropout)(x)
 
 
@@ -80,20 +80,53 @@ def deeplabv3plus(pixels, x, num_classes, *, encoder="resnet50", output_stride=1
     return _outputs(x, f, pixels, num_classes, "classifier.classifier.3", aux)
 
 
-def deeplabv3_smp(pixels, x, num_classes, *, encoder="resnet34", output_stride=8):
-    """smp's `DeepLabV3`: the rates are those of stride 8 throughout."""
+def _smp_aspp(encoder, x, output_stride, depth, filters, name, convolution):
+    """The encoder's features, and what smp's pyramid makes of the coarsest; rates of stride 8."""
+    smp.check_depth(depth)
     f = smp.dilated(encoder, x, output_stride, (8, 16))
-    x = _aspp(f["stride32"], RATES[8], 0.5, "decoder.aspp")
-    x = _conv_bn_relu(x, 256, 3, "decoder.conv", "decoder.bn")
+    return f, _aspp(f[f"stride{1 << depth}"], RATES[8], 0.5, name, convolution, filters)
+
+
+def deeplabv3_smp(
+    pixels,
+    x,
+    num_classes,
+    *,
+    encoder="resnet34",
+    output_stride=8,
+    encoder_depth=5,
+    decoder_channels=256,
+):
+    """smp's `DeepLabV3`: the rates are those of stride 8 throughout.
+
+    Args:
+        encoder_depth: stages of the encoder, 3 to 5; each further one halves its map or dilates.
+        decoder_channels: of all maps in the decoder.
+    """
+    how = output_stride, encoder_depth, (filters := smp.width(decoder_channels))
+    _, x = _smp_aspp(encoder, x, *how, "decoder.aspp", _conv_bn_relu)
+    x = _conv_bn_relu(x, filters, 3, "decoder.conv", "decoder.bn")
     return smp.enlarged_head(x, pixels, num_classes, 1)
 
 
-def deeplabv3plus_smp(pixels, x, num_classes, *, encoder="resnet34", output_stride=16):
-    """smp's `DeepLabV3Plus`: separable convolutions, rates of stride 8, scores at stride 4."""
-    f = smp.dilated(encoder, x, output_stride, (8, 16))
-    x = _aspp(f["stride32"], RATES[8], 0.5, "decoder.aspp.0", _separable)
-    x = _separable(x, 256, 3, "decoder.aspp.1", "decoder.aspp.2")
+def deeplabv3plus_smp(
+    pixels,
+    x,
+    num_classes,
+    *,
+    encoder="resnet34",
+    output_stride=16,
+    encoder_depth=5,
+    decoder_channels=256,
+):
+    """smp's `DeepLabV3Plus`: separable convolutions, rates of stride 8, scores at stride 4.
+
+    `encoder_depth` and `decoder_channels` are as of `deeplabv3_smp`.
+    """
+    how = output_stride, encoder_depth, (filters := smp.width(decoder_channels))
+    f, x = _smp_aspp(encoder, x, *how, "decoder.aspp.0", _separable)
+    x = _separable(x, filters, 3, "decoder.aspp.1", "decoder.aspp.2")
     low = _conv_bn_relu(f["stride4"], 48, 1, "decoder.block1.0", "decoder.block1.1")
     x = layers.Concatenate()([ResizeLike("aligned")(x, low), low])
-    x = _separable(x, 256, 3, "decoder.block2.0", "decoder.block2.1")
+    x = _separable(x, filters, 3, "decoder.block2.0", "decoder.block2.1")
     return smp.enlarged_head(x, pixels, num_classes, 1)

@@ -3,14 +3,16 @@
 from keras import layers
 
 from tfseg.encoders import encode, skip
+from tfseg.errors import UserError
 from tfseg.layers.blocks import conv
 from tfseg.layers.resize import ResizeLike
-from tfseg.models.smp import enlarged_head
+from tfseg.models.smp import check_interpolation, enlarged_head
 
 PYRAMID, SEGMENTATION, GROUPS = 256, 128, 32
+MERGES = {"add": layers.Add, "cat": layers.Concatenate}
 
 
-def _pyramid(f):
+def _pyramid(f, interpolation):
     """Each level is the one above, enlarged, and the encoder's feature in as many channels.
 
     Lin et al. 2016, arXiv 1612.03144, figure 3. From stride 32 to 4.
@@ -19,7 +21,7 @@ def _pyramid(f):
     for level, stride in ((4, 16), (3, 8), (2, 4)):
         name = f"decoder.p{level}.skip_conv"
         lateral = conv(skip(f, stride), PYRAMID, 1, bias=True, init="he", name=name)
-        levels.append(layers.Add()([ResizeLike("nearest")(levels[-1], lateral), lateral]))
+        levels.append(layers.Add()([ResizeLike(interpolation)(levels[-1], lateral), lateral]))
     return levels
 
 
@@ -34,9 +36,25 @@ def _semantic(levels, name):
     return x
 
 
-def fpn(pixels, x, num_classes, *, encoder="resnet34"):
-    """Figure 3 of the paper: the levels' maps at stride 4 are summed."""
-    levels = _pyramid(encode(encoder, x))
+def fpn(
+    pixels,
+    x,
+    num_classes,
+    *,
+    encoder="resnet34",
+    merge_policy="add",
+    decoder_interpolation="nearest",
+):
+    """Figure 3 of the paper: the levels' maps at stride 4 are summed.
+
+    Args:
+        merge_policy: "add", or "cat": they are joined.
+        decoder_interpolation: "nearest" or "bilinear", how a level is enlarged to the next one.
+    """
+    if merge_policy not in MERGES:
+        raise UserError(f"merge_policy={merge_policy}: choose add or cat")
+    check_interpolation(decoder_interpolation)
+    levels = _pyramid(encode(encoder, x), decoder_interpolation)
     maps = [_semantic(levels[i:], f"decoder.seg_blocks.{i}") for i in range(len(levels))]
-    x = layers.SpatialDropout2D(0.2)(layers.Add()(maps))
+    x = layers.SpatialDropout2D(0.2)(MERGES[merge_policy]()(maps))
     return enlarged_head(x, pixels, num_classes, 1)

@@ -5,7 +5,7 @@ from keras import layers
 from tfseg.encoders import encode, skip
 from tfseg.layers.blocks import batch_norm, bn_relu, conv, transposed_conv
 from tfseg.layers.resize import ResizeLike
-from tfseg.models.smp import conv_bn_relu, head
+from tfseg.models import smp
 
 # Spellings of the authors' two PyTorch classes -> layer names here.
 KEYS = (
@@ -49,13 +49,13 @@ def _residual_decoder(x, like, filters, stride, name):
     return layers.ReLU()(layers.Add()([x, shortcut]))
 
 
-def _smp_decoder(x, like, filters, name):
+def _smp_decoder(x, like, filters, name, norm):
     """1×1 down to a quarter, 4×4 transposed to the size of `like`, 1×1 up."""
     quarter = max(1, x.shape[-1] // 4)
-    x = conv_bn_relu(x, quarter, 1, f"{name}.0")
+    x = smp.conv_bn_relu(x, quarter, 1, f"{name}.0", norm)
     x = transposed_conv(x, quarter, 4, padding=1, like=like, bias=True, name=f"{name}.1.0")
-    x = bn_relu(x, name=f"{name}.1.1")
-    return conv_bn_relu(x, filters, 1, f"{name}.2")
+    x = bn_relu(x, name=f"{name}.1.1") if norm else layers.ReLU()(x)
+    return smp.conv_bn_relu(x, filters, 1, f"{name}.2", norm)
 
 
 def _decode(f, decoder, join, output_stride):
@@ -114,13 +114,19 @@ def linknet_nobypass(pixels, x, num_classes, *, encoder="resnet18", output_strid
     return _head(x, f, pixels, num_classes, epsilon=1e-3)
 
 
-def linknet_smp(pixels, x, num_classes, *, encoder="resnet34"):
-    """smp's `Linknet`: five blocks to full resolution, the stem's feature joined, too."""
-    f = encode(encoder, x)
-    x = skip(f, 32)
-    for i, stride in enumerate((16, 8, 4, 2)):
-        passed = skip(f, stride)
-        x = _smp_decoder(x, passed, passed.shape[-1], f"decoder.blocks.{i}.block")
-        x = _sum(x, passed)
-    x = _smp_decoder(x, pixels, 32, "decoder.blocks.4.block")
-    return head(x, num_classes, 1)
+def linknet_smp(
+    pixels, x, num_classes, *, encoder="resnet34", encoder_depth=5, decoder_use_norm=True
+):
+    """smp's `Linknet`: five blocks to full resolution, the stem's feature joined, too.
+
+    `encoder_depth` and `decoder_use_norm` are as of `unet`.
+    """
+    smp.check_depth(encoder_depth)
+    f, last = encode(encoder, x), encoder_depth - 1
+    x = skip(f, 1 << encoder_depth)
+    for i in range(last):
+        passed = skip(f, 1 << (last - i))
+        name = f"decoder.blocks.{i}.block"
+        x = _sum(_smp_decoder(x, passed, passed.shape[-1], name, decoder_use_norm), passed)
+    x = _smp_decoder(x, pixels, 32, f"decoder.blocks.{last}.block", decoder_use_norm)
+    return smp.head(x, num_classes, 1)

@@ -6,7 +6,7 @@ from tfseg.encoders import encode, skip
 from tfseg.layers.attention import PositionAttention
 from tfseg.layers.blocks import conv
 from tfseg.layers.resize import ResizeLike
-from tfseg.models.smp import DECODER, block, channel_gate, conv_bn_relu, head, two_convs
+from tfseg.models import smp
 
 ATTENTION = 64  # channels in which places are compared
 
@@ -25,22 +25,39 @@ def _position_attention(x):
     return conv(x, x.shape[-1], 3, bias=True, init="he", name="decoder.center.out_conv")
 
 
-def _fusion(x, skip, filters, name):
+def _fusion(x, skip, filters, name, interpolation, norm):
     """Channels are weighted by the gates of `x` and of the skip together (section III-C)."""
-    x = conv_bn_relu(x, x.shape[-1], 3, f"{name}.hl_conv.0")
-    x = conv_bn_relu(x, skip.shape[-1], 1, f"{name}.hl_conv.1")
-    x, narrow = ResizeLike("nearest")(x, skip), max(1, skip.shape[-1] // 16)
-    gates = (channel_gate(x, narrow, f"{name}.SE_hl"), channel_gate(skip, narrow, f"{name}.SE_ll"))
+    x = smp.conv_bn_relu(x, x.shape[-1], 3, f"{name}.hl_conv.0", norm)
+    x = smp.conv_bn_relu(x, skip.shape[-1], 1, f"{name}.hl_conv.1", norm)
+    x, narrow = ResizeLike(interpolation)(x, skip), max(1, skip.shape[-1] // 16)
+    gates = [
+        smp.channel_gate(y, narrow, f"{name}.{part}") for y, part in ((x, "SE_hl"), (skip, "SE_ll"))
+    ]
     x = layers.Multiply()([x, layers.Add()(gates)])
     x = layers.Concatenate()([x, skip])
-    return two_convs(x, filters, (f"{name}.conv1", f"{name}.conv2"))
+    return smp.two_convs(x, filters, (f"{name}.conv1", f"{name}.conv2"), norm)
 
 
-def manet(pixels, x, num_classes, *, encoder="resnet34"):
-    """Figure 1 of the paper."""
+def manet(
+    pixels,
+    x,
+    num_classes,
+    *,
+    encoder="resnet34",
+    encoder_depth=5,
+    decoder_channels=None,
+    decoder_interpolation="nearest",
+    decoder_use_norm=True,
+):
+    """Figure 1 of the paper. The options are those of `unet`."""
+    *channels, last = smp.widths(decoder_channels, encoder_depth)
+    style = {"interpolation": decoder_interpolation, "norm": decoder_use_norm}
+    smp.check_interpolation(decoder_interpolation)
     f = encode(encoder, x)
-    x = _position_attention(skip(f, 32))
-    for i, (filters, stride) in enumerate(zip(DECODER, (16, 8, 4, 2), strict=False)):
-        x = _fusion(x, skip(f, stride), filters, f"decoder.blocks.{i}")
-    x = ResizeLike("nearest")(x, pixels)  # no skip at full resolution
-    return head(block(x, [], DECODER[-1], "decoder.blocks.4"), num_classes, 3)
+    x = _position_attention(skip(f, 1 << encoder_depth))
+    for i, filters in enumerate(channels):
+        joined = skip(f, 1 << (encoder_depth - 1 - i))
+        x = _fusion(x, joined, filters, f"decoder.blocks.{i}", **style)
+    x = ResizeLike(decoder_interpolation)(x, pixels)  # no skip at full resolution
+    x = smp.block(x, [], last, f"decoder.blocks.{encoder_depth - 1}", **style)
+    return smp.head(x, num_classes, 3)

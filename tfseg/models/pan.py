@@ -6,9 +6,7 @@ from tfseg.encoders import skip
 from tfseg.layers.blocks import batch_norm, conv
 from tfseg.layers.pooling import HalvingMaxPool
 from tfseg.layers.resize import ResizeLike
-from tfseg.models.smp import dilated, enlarged_head
-
-CHANNELS = 32
+from tfseg.models import smp
 
 
 def _conv_bn(x, filters, kernel, name):
@@ -24,9 +22,9 @@ def _mean(x):
     return layers.GlobalAveragePooling2D(keepdims=True)(x)
 
 
-def _pyramid_attention(x, name):
+def _pyramid_attention(x, channels, name):
     """Three halved maps of one channel weight the map; its mean is added (figure 3)."""
-    mean = _conv_bn_relu(_mean(x), CHANNELS, 1, f"{name}.branch1.1")
+    mean = _conv_bn_relu(_mean(x), channels, 1, f"{name}.branch1.1")
     half = _conv_bn_relu(HalvingMaxPool()(x), 1, 7, f"{name}.down1.1")
     quarter = _conv_bn_relu(HalvingMaxPool()(half), 1, 5, f"{name}.down2.1")
     weights = HalvingMaxPool()(quarter)
@@ -35,22 +33,38 @@ def _pyramid_attention(x, name):
     for finer, kernel, part in ((quarter, 5, "conv2"), (half, 7, "conv1")):
         weights = ResizeLike("aligned")(weights, finer)
         weights = layers.Add()([_conv_bn_relu(finer, 1, kernel, f"{name}.{part}"), weights])
-    middle = _conv_bn_relu(x, CHANNELS, 1, f"{name}.mid.0")
+    middle = _conv_bn_relu(x, channels, 1, f"{name}.mid.0")
     x = layers.Multiply()([middle, ResizeLike("aligned")(weights, x)])
     return layers.Add()([x, ResizeLike("aligned")(mean, x)])
 
 
 def _upsample(x, finer, name):
     """The coarse map's mean weights the channels of the finer one (global attention, figure 4)."""
-    weights = layers.Activation("sigmoid")(_conv_bn(_mean(x), CHANNELS, 1, f"{name}.conv1.1"))
-    finer = _conv_bn_relu(finer, CHANNELS, 3, f"{name}.conv2")
+    weights = _conv_bn(_mean(x), x.shape[-1], 1, f"{name}.conv1.1")
+    weights = layers.Activation("sigmoid")(weights)
+    finer = _conv_bn_relu(finer, x.shape[-1], 3, f"{name}.conv2")
     return layers.Add()([ResizeLike("aligned")(x, finer), layers.Multiply()([finer, weights])])
 
 
-def pan(pixels, x, num_classes, *, encoder="resnet34", output_stride=16):
-    """Figure 2 of the paper."""
-    f = dilated(encoder, x, output_stride, (16, 32))
-    x = _pyramid_attention(skip(f, 32), "decoder.fpa")
-    for i, stride in ((3, 16), (2, 8), (1, 4)):
-        x = _upsample(x, skip(f, stride), f"decoder.gau{i}")
-    return enlarged_head(x, pixels, num_classes, 3)
+def pan(
+    pixels,
+    x,
+    num_classes,
+    *,
+    encoder="resnet34",
+    output_stride=16,
+    encoder_depth=5,
+    decoder_channels=32,
+):
+    """Figure 2 of the paper.
+
+    Args:
+        encoder_depth: 3 to 5: the coarsest map is that at stride 8, 16 or 32.
+        decoder_channels: of all maps in the decoder.
+    """
+    smp.check_depth(encoder_depth)
+    f = smp.dilated(encoder, x, output_stride, (16, 32))
+    x = _pyramid_attention(skip(f, 1 << encoder_depth), smp.width(decoder_channels), "decoder.fpa")
+    for i in range(encoder_depth - 2, 0, -1):
+        x = _upsample(x, skip(f, 2 << i), f"decoder.gau{i}")
+    return smp.enlarged_head(x, pixels, num_classes, 3)

@@ -24,15 +24,13 @@ def _pyramid(x):
     return layers.Concatenate()(branches)
 
 
-def _smp_pyramid(x):
+def _smp_pyramid(x, norm):
     """As `_pyramid`, in a quarter of the map's channels each, the map last."""
     branches, filters = [], x.shape[-1] // len(BINS)
     for i, bins in enumerate(BINS):
         name, y = f"decoder.psp.blocks.{i}.pool.1", BinAverage(bins)(x)
-        if bins == 1:  # one place a frame: too few for batch normalisation
-            y = layers.ReLU()(conv(y, filters, 1, bias=True, init="he", name=f"{name}.0"))
-        else:
-            y = smp.conv_bn_relu(y, filters, 1, name)
+        # One place a frame is too few for batch normalisation.
+        y = smp.conv_bn_relu(y, filters, 1, name, norm and bins > 1)
         branches.append(ResizeLike("aligned")(y, x))
     return layers.Concatenate()([*branches, x])
 
@@ -51,9 +49,21 @@ def pspnet(pixels, x, num_classes, *, encoder="resnet50", aux=False):
     return {"logits": logits, "aux": ResizeLike("aligned", dtype="float32")(y, pixels)}
 
 
-def pspnet_smp(pixels, x, num_classes, *, encoder="resnet34"):
-    """smp's `PSPNet`: on the encoder's stride 8, whose further stages it leaves out."""
-    x = _smp_pyramid(skip(encode(encoder, x), 8))
-    x = smp.conv_bn_relu(x, 512, 1, "decoder.conv")
+def pspnet_smp(
+    pixels, x, num_classes, *, encoder="resnet34", encoder_depth=3, decoder_use_norm=True
+):
+    """smp's `PSPNet`: on the encoder's stride 8.
+
+    smp keeps the encoder's further stages and never calls them. Here they are not built, and what
+    its files have of them is left out: on a ResNet-34, for 11 classes, smp counts 21,484,075
+    parameters, of which 1,547,307 are used.
+
+    Args:
+        encoder_depth: 3 to 5: the map is that at stride 8, 16 or 32.
+        decoder_use_norm: batch normalisation in the decoder.
+    """
+    smp.check_depth(encoder_depth)
+    x = _smp_pyramid(skip(encode(encoder, x), 1 << encoder_depth), decoder_use_norm)
+    x = smp.conv_bn_relu(x, 512, 1, "decoder.conv", decoder_use_norm)
     x = layers.SpatialDropout2D(0.2)(x)
     return smp.enlarged_head(x, pixels, num_classes, 3)

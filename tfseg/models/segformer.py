@@ -5,11 +5,11 @@ import re
 from keras import layers
 
 from tfseg.encoders import encode, skip
-from tfseg.encoders.mit import KEYS as MIT
 from tfseg.encoders.mit import linear
-from tfseg.encoders.resnet import KEYS as SE_RESNET
+from tfseg.encoders.spellings import SPELLINGS
 from tfseg.layers.blocks import bn_relu, conv
 from tfseg.layers.resize import ResizeLike
+from tfseg.models.smp import check_depth
 
 STAGE = re.compile(r"^decoder\.mlp_stage\.(\d+)\.linear\.")
 
@@ -41,7 +41,8 @@ HEAD = (
     (r"^decode_head\.linear_fuse\.bn\.", "decode_head.batch_norm."),
     (r"^decode_head\.linear_pred\.", "decode_head.classifier."),
 )
-KEYS = ((r"^(segformer\.encoder|segformer|encoder|backbone)\.", ""), *MIT, *SE_RESNET, *HEAD)
+ENCODER = r"^(segformer\.encoder|segformer|encoder\.model|encoder|backbone)\."
+KEYS = ((ENCODER, ""), *SPELLINGS, *HEAD)
 
 WIDE = dict.fromkeys(("mit_b2", "mit_b3", "mit_b4", "mit_b5"), 768)  # table 6
 WIDTH = 256  # elsewhere
@@ -71,9 +72,14 @@ def segformer(pixels, x, num_classes, *, encoder="mit_b0"):
     return ResizeLike(dtype="float32")(x, pixels)
 
 
-def segformer_smp(pixels, x, num_classes, *, encoder="resnet34"):
-    """smp's `Segformer`: as wide on every encoder; what the encoder has at stride 2 joins, too."""
+def segformer_smp(pixels, x, num_classes, *, encoder="resnet34", encoder_depth=5):
+    """smp's `Segformer`: as wide on every encoder; what the encoder has at stride 2 joins, too.
+
+    `encoder_depth`, 3 to 5, is how many of its maps, from the finest on.
+    """
+    check_depth(encoder_depth)
     f = encode(encoder, x)
-    maps = [skip(f, stride) for stride in (2, 4, 8, 16, 32) if f"stride{stride}" in f]
+    strides = [2 << level for level in range(encoder_depth)]
+    maps = [skip(f, stride) for stride in strides if f"stride{stride}" in f]
     x = _scores(_fused(maps, f["stride4"], WIDTH), num_classes)
     return ResizeLike("aligned", dtype="float32")(x, pixels)

@@ -5,16 +5,31 @@ import re
 from keras import layers
 
 from tfseg.encoders import ENCODERS, encode
-from tfseg.encoders.mit import KEYS as MIT
-from tfseg.encoders.resnet import KEYS as SE_RESNET
+from tfseg.encoders.spellings import SPELLINGS
 from tfseg.errors import UserError
 from tfseg.layers.blocks import bn_relu, conv
 from tfseg.layers.resize import ResizeLike
 
-KEYS = ((r"^encoder\.", ""), *MIT, *SE_RESNET)
+KEYS = ((r"^encoder\.(model\.)?", ""), *SPELLINGS)  # "model." is before an encoder of timm's
+
+
+def _of_one_dilation(state):
+    """Refuses timm's ResNets, of which timm dilates other convolutions than smp of its own."""
+    resnet = any(key.startswith("encoder.model.layer") for key in state)
+    if resnet and not any(".se.fc1." in key for key in state):  # gated ones are timm's alone
+        raise UserError(
+            "its encoder is timm's ResNet (smp's tu-...), which dilates otherwise than smp's own; "
+            "a network on smp's own loads"
+        )
+    return state
+
+
+DILATED_KEYS = (_of_one_dilation, *KEYS)
 
 DECODER = (256, 128, 64, 32, 16)  # channels of U-Net's kind of decoder, from stride 16 to 1
+DEPTHS = (3, 4, 5)
 ATTENTIONS = (None, "scse")
+INTERPOLATIONS = ("nearest", "bilinear")
 
 
 def without(pattern):
@@ -22,38 +37,95 @@ def without(pattern):
     return lambda state: {k: v for k, v in state.items() if not re.match(pattern, k)}
 
 
+def without_idle(state):
+    """Leaves out the last block's first attention, which smp makes and never calls."""
+    blocks = [int(match[1]) for key in state if (match := BLOCK.match(key))]
+    last = max(blocks, default=0)
+    return without(rf"decoder\.blocks\.(x_0_)?{last}\.attention1\.")(state)
+
+
+BLOCK = re.compile(r"decoder\.blocks\.(?:x_0_)?(\d+)\.")
+
+
 def check_attention(attention):
     if attention not in ATTENTIONS:
         raise UserError(f"--decoder_attention={attention}: choose scse, or leave it out")
 
 
+def style(attention, interpolation, norm):
+    """The options of `block`, looked at."""
+    check_attention(attention)
+    check_interpolation(interpolation)
+    return {"attention": attention, "interpolation": interpolation, "norm": norm}
+
+
+def check_interpolation(interpolation):
+    if interpolation not in INTERPOLATIONS:
+        raise UserError(f"decoder_interpolation={interpolation}: choose nearest or bilinear")
+
+
+def check_depth(depth):
+    if depth not in DEPTHS:
+        raise UserError(f"--encoder_depth={depth}: choose one of 3, 4, 5")
+
+
+def widths(channels, depth):
+    """Channels of a decoder's `depth` blocks: those given, the first of smp's where None."""
+    check_depth(depth)
+    if channels is None:
+        return DECODER[:depth]
+    if min(channels, default=0) < 1 or len(channels) != depth:
+        raise UserError(
+            f"--decoder_channels={','.join(map(str, channels))}: wanted {depth} numbers above "
+            f"zero, as many as --encoder_depth"
+        )
+    return channels
+
+
+def width(channels):
+    """Channels of a decoder that has as many throughout; the flag gives them as a tuple."""
+    numbers = (channels,) if isinstance(channels, int) else channels
+    if len(numbers) != 1 or numbers[0] < 1:
+        raise UserError(
+            f"--decoder_channels={','.join(map(str, numbers))}: wanted one number above zero"
+        )
+    return numbers[0]
+
+
 def dilated(encoder, x, output_stride, strides):
-    """The encoder's features; every convolution of a stage that keeps its size is dilated."""
+    """The encoder's features; every convolution of a stage that keeps its size is dilated, but for
+    the first in an encoder of timm's.
+    """
     if output_stride not in strides:
         names = ", ".join(map(str, strides))
         raise UserError(f"output_stride={output_stride}: choose one of {names}")
     rates = {stage: (stride // output_stride,) for stage, stride in ((3, 16), (4, 32))}
     rates = {stage: rate for stage, rate in rates.items() if rate[0] > 1}
+    rates = {} if ENCODERS[encoder].timm else rates
     options = {"dilations": rates} if rates else {}
     return encode(encoder, x, output_stride=output_stride, **options)
 
 
-def conv_bn_relu(x, filters, kernel, name):
-    """smp's `Conv2dReLU`: "0" is the convolution, "1" its batch normalisation."""
-    return bn_relu(conv(x, filters, kernel, init="he", name=f"{name}.0"), name=f"{name}.1")
+def conv_bn_relu(x, filters, kernel, name, norm=True):
+    """smp's `Conv2dReLU`: "0" is the convolution, "1" its batch normalisation.
+
+    Without `norm` the convolution has a bias.
+    """
+    x = conv(x, filters, kernel, bias=not norm, init="he", name=f"{name}.0")
+    return bn_relu(x, name=f"{name}.1") if norm else layers.ReLU()(x)
 
 
-def two_convs(x, filters, names):
+def two_convs(x, filters, names, norm=True):
     for name in names:
-        x = conv_bn_relu(x, filters, 3, name)
+        x = conv_bn_relu(x, filters, 3, name, norm)
     return x
 
 
-def center(x, encoder):
+def center(x, encoder, norm=True):
     """Two convolutions behind an encoder that ends in a pool; otherwise `x`."""
     if not ENCODERS[encoder].center:
         return x
-    return two_convs(x, x.shape[-1], ("decoder.center.0", "decoder.center.1"))
+    return two_convs(x, x.shape[-1], ("decoder.center.0", "decoder.center.1"), norm)
 
 
 def channel_gate(x, narrow, name):
@@ -72,16 +144,16 @@ def scse(x, name):
     return layers.Add()([layers.Multiply()([x, gate]) for gate in gates])
 
 
-def block(x, skips, filters, name, attention=None):
-    """Nearest upsampling to the skips' size, these joined, two 3×3 convolutions (U-Net's block).
+def block(x, skips, filters, name, *, attention=None, interpolation="nearest", norm=True):
+    """Upsampling to the skips' size, these joined, two 3×3 convolutions (U-Net's block).
 
     With `attention` "scse" what is joined and what comes out are gated; without skips `x` has its
     size already, and the first gate has nothing to see.
     """
     if skips:
-        x = layers.Concatenate()([ResizeLike("nearest")(x, skips[0]), *skips])
+        x = layers.Concatenate()([ResizeLike(interpolation)(x, skips[0]), *skips])
         x = scse(x, f"{name}.attention1.attention") if attention else x
-    x = two_convs(x, filters, (f"{name}.conv1", f"{name}.conv2"))
+    x = two_convs(x, filters, (f"{name}.conv1", f"{name}.conv2"), norm)
     return scse(x, f"{name}.attention2.attention") if attention else x
 
 

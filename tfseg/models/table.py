@@ -122,7 +122,7 @@ MODELS = {
     "manet": Architecture(manet.manet, "Fan et al. 2020, IEEE Access 8, 179656", HALVING, smp.KEYS),
     "fpn": Architecture(fpn.fpn, "Kirillov et al. 2019, arXiv 1901.02446", ANY, smp.KEYS),
     "pan": Architecture(
-        pan.pan, "Li et al. 2018, arXiv 1805.10180", DILATED, smp.KEYS, output_stride=16
+        pan.pan, "Li et al. 2018, arXiv 1805.10180", DILATED, smp.DILATED_KEYS, output_stride=16
     ),
     "upernet": Architecture(upernet.upernet, "Xiao et al. 2018, arXiv 1807.10221", ANY, smp.KEYS),
     "pspnet": Architecture(
@@ -167,7 +167,7 @@ MODELS = {
         deeplab.deeplabv3plus_smp,
         "Chen et al. 2018, arXiv 1802.02611, smp's",
         DILATED,
-        smp.KEYS,
+        smp.DILATED_KEYS,
         output_stride=16,
     ),
     "refinenet": Architecture(refinenet.refinenet, "Lin et al. 2016, arXiv 1611.06612", ANY),

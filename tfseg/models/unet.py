@@ -1,7 +1,5 @@
 """U-Net (Ronneberger et al. 2015, arXiv 1505.04597): plain, with an encoder, or a slim one."""
 
-import re
-
 from keras import layers
 
 from tfseg.encoders import ENCODERS, encode, skip
@@ -9,22 +7,20 @@ from tfseg.errors import UserError
 from tfseg.layers.blocks import bn_relu, conv, transposed_conv
 from tfseg.layers.pooling import PixelShuffle
 from tfseg.layers.resize import FitLike, ResizeLike
-from tfseg.models.smp import DECODER, block, center, check_attention, head, scse, two_convs, without
-from tfseg.models.smp import KEYS as SMP_KEYS
+from tfseg.models import smp
 
 WIDTHS = (64, 128, 256, 512, 1024)
-DEPTHS = (3, 4, 5)
 SLIM = (128, 96, 64, 48)  # at strides 16, 8, 4 and 2
 
 
-def _without_idle(state):
-    """Leaves out the last block's first attention, which smp makes and never calls."""
-    blocks = [int(match[1]) for key in state if (match := BLOCK.match(key))]
-    return without(rf"decoder\.blocks\.{max(blocks, default=0)}\.attention1\.")(state)
-
-
-BLOCK = re.compile(r"decoder\.blocks\.(\d+)\.")
-KEYS = (*SMP_KEYS, _without_idle)
+KEYS = (*smp.KEYS, smp.without_idle)
+ON_ENCODER = {  # options that a U-Net without an encoder does not have, and their defaults
+    "encoder_depth": 5,
+    "decoder_channels": None,
+    "decoder_attention": None,
+    "decoder_interpolation": "nearest",
+    "decoder_use_norm": True,
+}
 
 
 def unet(
@@ -36,6 +32,8 @@ def unet(
     encoder_depth=5,
     decoder_channels=None,
     decoder_attention=None,
+    decoder_interpolation="nearest",
+    decoder_use_norm=True,
 ):
     """Figure 1 of the paper, same-padded and batch-normalised; with `encoder`, smp's `Unet`.
 
@@ -43,14 +41,18 @@ def unet(
         encoder_depth: how many times the encoder halves the image's sides, 3 to 5.
         decoder_channels: of the decoder's blocks, as many; the first of smp's where None.
         decoder_attention: "scse" or None.
+        decoder_interpolation: "nearest" or "bilinear", how the decoder enlarges its maps.
+        decoder_use_norm: batch normalisation in the decoder.
     """
-    _check_decoder(encoder, encoder_depth, decoder_channels, decoder_attention)
-    if encoder:
-        channels = decoder_channels or DECODER[:encoder_depth]
-        return _unet_on_encoder(
-            pixels, x, num_classes, encoder, encoder_depth, channels, decoder_attention
-        )
-    return _plain_unet(x, num_classes)
+    options = (
+        encoder_depth, decoder_channels, decoder_attention, decoder_interpolation, decoder_use_norm
+    )  # fmt: skip
+    if not encoder:
+        _check_plain(options)
+        return _plain_unet(x, num_classes)
+    channels = smp.widths(decoder_channels, encoder_depth)
+    style = smp.style(decoder_attention, decoder_interpolation, decoder_use_norm)
+    return _unet_on_encoder(pixels, x, num_classes, encoder, channels, style)
 
 
 def _double_conv(x, filters, name):
@@ -73,38 +75,26 @@ def _plain_unet(x, num_classes):
     return conv(x, num_classes, 1, bias=True, init="torch", name="score")
 
 
-def _check_decoder(encoder, encoder_depth, decoder_channels, decoder_attention):
-    """Raises `UserError` for options of smp's decoder that are off."""
-    given = (encoder_depth != 5, decoder_channels, decoder_attention)
-    if not encoder and any(given):
-        names = ("encoder_depth", "decoder_channels", "decoder_attention")
-        name = next(name for name, value in zip(names, given, strict=True) if value)
-        raise UserError(f"--{name}: unet needs an encoder for that; give --encoder, too")
-    check_attention(decoder_attention)
-    if encoder_depth not in DEPTHS:
-        raise UserError(f"--encoder_depth={encoder_depth}: choose one of 3, 4, 5")
-    if decoder_channels is None:
-        return
-    if min(decoder_channels, default=0) < 1 or len(decoder_channels) != encoder_depth:
-        raise UserError(
-            f"--decoder_channels={','.join(map(str, decoder_channels))}: wanted {encoder_depth} "
-            f"numbers above zero, as many as --encoder_depth"
-        )
+def _check_plain(options):
+    """Raises `UserError` for options of smp's decoder where there is no encoder."""
+    for (name, default), value in zip(ON_ENCODER.items(), options, strict=True):
+        if value != default:
+            raise UserError(f"--{name}: unet needs an encoder for that; give --encoder, too")
 
 
-def _unet_on_encoder(pixels, x, num_classes, encoder, depth, channels, attention):
-    f = encode(encoder, x)
-    x = center(skip(f, 1 << depth), encoder)
+def _unet_on_encoder(pixels, x, num_classes, encoder, channels, style):
+    f, depth, interpolation = encode(encoder, x), len(channels), style["interpolation"]
+    x = smp.center(skip(f, 1 << depth), encoder, style["norm"])
     for i, filters in enumerate(channels[:-1]):
         stride, name = 1 << (depth - 1 - i), f"decoder.blocks.{i}"
         joined = [skip(f, stride)] if f"stride{stride}" in f else []
         if not joined:  # at stride 2 alone, of which a Mix Transformer has no map
-            x = ResizeLike("nearest")(x, layers.AveragePooling2D(2, padding="same")(pixels))
-            x = scse(x, f"{name}.attention1.attention") if attention else x
-        x = block(x, joined, filters, name, attention)
-    x = ResizeLike("nearest")(x, pixels)  # no skip at full resolution
-    x = block(x, [], channels[-1], f"decoder.blocks.{depth - 1}", attention)
-    return head(x, num_classes, 3)
+            x = ResizeLike(interpolation)(x, layers.AveragePooling2D(2)(pixels))
+            x = smp.scse(x, f"{name}.attention1.attention") if style["attention"] else x
+        x = smp.block(x, joined, filters, name, **style)
+    x = ResizeLike(interpolation)(x, pixels)  # no skip at full resolution
+    x = smp.block(x, [], channels[-1], f"decoder.blocks.{depth - 1}", **style)
+    return smp.head(x, num_classes, 3)
 
 
 def unet_subpixel(pixels, x, num_classes, *, encoder="efficientnet_lite0"):
@@ -125,7 +115,7 @@ def unet_subpixel(pixels, x, num_classes, *, encoder="efficientnet_lite0"):
             for kind, part in (("reduce", x), ("skip", joined))
         )
         x = layers.Concatenate()([ResizeLike("nearest")(x, joined), joined])
-        x = two_convs(x, filters, (f"{name}.conv1", f"{name}.conv2"))
+        x = smp.two_convs(x, filters, (f"{name}.conv1", f"{name}.conv2"))
     x = conv(x, 4 * num_classes, 3, bias=True, init="torch", name="classifier")
     # A VGG's pools drop an odd last row, which is stretched over here; other encoders round up.
     fit = ResizeLike("nearest") if ENCODERS[encoder].center else FitLike()

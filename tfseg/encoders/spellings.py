@@ -1,0 +1,15 @@
+"""How networks' files of other projects spell the layers of an encoder, whichever it is.
+
+What one entry renames no other family has, so that one table serves all of them.
+"""
+
+from tfseg.encoders import efficientnet_lite, inverted, mit, regnet, resnet, vgg
+
+SPELLINGS = (
+    *mit.KEYS,
+    *resnet.KEYS,
+    *efficientnet_lite.TIMM_KEYS,
+    *inverted.KEYS,
+    *regnet.KEYS,
+    *vgg.KEYS,
+)
