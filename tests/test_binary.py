@@ -2,11 +2,11 @@
 
 import json
 import re
-from functools import partial
 
 import keras
 import numpy as np
 import pytest
+from helpers.drawn import drawn_records
 from helpers.serving import Server, file_of, pixels_of
 from helpers.small import SMALL
 from keras import ops
@@ -14,12 +14,9 @@ from keras import ops
 import tfseg
 from tfseg.cli import main
 from tfseg.config import TrainConfig
-from tfseg.datasets.coding import indices
-from tfseg.datasets.spec import DatasetSpec, Frame
 from tfseg.evaluation.ranking import Ranking
 from tfseg.exporting.formats import FORMATS, open_export
 from tfseg.labels import VOID
-from tfseg.records.convert import convert
 from tfseg.records.reader import open_records
 from tfseg.runs import RunFolder
 from tfseg.training.fit import train
@@ -38,24 +35,15 @@ def drawn(number, what):
     return (noise + 70 * (distance < radius)[..., None]).astype(np.uint8)
 
 
-def frames(source, report):
-    def several(numbers):
-        return [
-            Frame(str(i), partial(drawn, i, "image"), partial(drawn, i, "label"), indices(2))
-            for i in numbers
-        ]
-
-    return {"train": several(range(12)), "val": several(range(50, 54))}
-
-
 @pytest.fixture(scope="module")
 def discs(tmp_path_factory):
-    spec = DatasetSpec(
-        "discs", "discs", ("ground", "disc"), ((0, 0, 0), (255, 0, 0)), frames, needs_source=False
+    return drawn_records(
+        tmp_path_factory.mktemp("discs"),
+        "discs",
+        ("ground", "disc"),
+        ((0, 0, 0), (255, 0, 0)),
+        drawn,
     )
-    folder = tmp_path_factory.mktemp("discs")
-    convert(spec, None, folder)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -199,7 +187,7 @@ def test_a_checkpoint_of_one_class_is_binary(binary, val, tmp_path):
         ("train --input={records} --task=binary", "needs two classes, the background first; .* 11"),
         ("test --run={run} --threshold=0.4", "--threshold=0.4: .* is multiclass"),
         ("predict --run={binary} --input=x.png --task=binary", "--task=binary goes with --model"),
-        ("export --run={binary} --output=x --threshold=1", "--threshold"),
+        ("export --run={binary} --output=x --threshold=1", "--threshold=1: wanted numbers between"),
     ],
 )
 def test_what_does_not_fit_is_refused(command, line, records, run, binary, tmp_path, capsys):

@@ -69,6 +69,11 @@ def spoil_name(wall):
     return "a class cannot be called 'crack\\+rust'"
 
 
+def spoil_split(wall):
+    (wall / "images" / "test").mkdir()
+    return "masks/test is missing beside .*images/test"
+
+
 def spoil_folders(wall):
     for split in ("train", "val"):
         for name in ("crack", "rust"):
@@ -78,7 +83,9 @@ def spoil_folders(wall):
     return "is not a data set with masks by class"
 
 
-@pytest.mark.parametrize("spoil", [spoil_size, spoil_partner, spoil_name, spoil_folders])
+@pytest.mark.parametrize(
+    "spoil", [spoil_size, spoil_partner, spoil_name, spoil_split, spoil_folders]
+)
 def test_what_does_not_fit_is_refused_with_its_file(wall, spoil):
     line = spoil(wall)
     with pytest.raises(UserError, match=line):

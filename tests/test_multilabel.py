@@ -1,11 +1,11 @@
 """`--task=multilabel`: a sigmoid and a mask a class, from the records to the server."""
 
 import json
-from functools import partial
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from helpers.drawn import drawn_records
 from helpers.serving import Server, file_of, pixels_of
 from helpers.small import SMALL
 from PIL import Image
@@ -13,13 +13,10 @@ from PIL import Image
 import tfseg
 from tfseg.cli import main
 from tfseg.config import TrainConfig
-from tfseg.datasets.coding import indices
-from tfseg.datasets.spec import DatasetSpec, Frame
 from tfseg.exporting.formats import FORMATS, open_export
 from tfseg.labels import VOID, Labels, label_sets
 from tfseg.losses import make_loss, multilabel_loss
 from tfseg.metrics import MultilabelCounts
-from tfseg.records.convert import convert
 from tfseg.records.reader import open_records
 from tfseg.training.fit import train
 
@@ -44,22 +41,9 @@ def drawn(number, what):
     return image.astype(np.uint8)
 
 
-def frames(source, report):
-    def several(numbers):
-        return [
-            Frame(str(i), partial(drawn, i, "image"), partial(drawn, i, "label"), indices(4))
-            for i in numbers
-        ]
-
-    return {"train": several(range(12)), "val": several(range(50, 54))}
-
-
 @pytest.fixture(scope="module")
 def shapes(tmp_path_factory):
-    spec = DatasetSpec("shapes", "shapes", NAMES, COLORS, frames, needs_source=False)
-    folder = tmp_path_factory.mktemp("shapes")
-    convert(spec, None, folder)
-    return folder
+    return drawn_records(tmp_path_factory.mktemp("shapes"), "shapes", NAMES, COLORS, drawn)
 
 
 @pytest.fixture(scope="module")

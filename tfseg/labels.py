@@ -11,6 +11,7 @@ from tfseg.errors import UserError
 
 VOID = 255  # the label of pixels that are no class: they give no loss, no gradient, no metric
 MOST_CLASSES = 254
+BACKGROUNDS = ("background", "_background_")  # names of what is none of the classes
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,9 @@ def label_sets(single: Labels) -> LabelSets:
     Raises:
         UserError: where they name none.
     """
-    members = [() if name == "background" else tuple(name.split("+")) for name in single.classes]
+    members = [
+        () if name.lower() in BACKGROUNDS else tuple(name.split("+")) for name in single.classes
+    ]
     classes = tuple(dict.fromkeys(name for names in members for name in names))
     if not classes or "" in classes:
         raise UserError(

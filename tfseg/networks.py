@@ -110,10 +110,12 @@ def with_thresholds(network: Network, given: tuple[float, ...] | None) -> Networ
     if network.settings.task == "multiclass":
         text = ",".join(f"{number:g}" for number in given)
         raise UserError(f"--threshold={text}: {network.name} is multiclass; leave it out")
+    if not all(0 < number < 1 for number in given):
+        raise UserError(f"threshold={given}: wanted numbers between 0 and 1")
     logits = network.model.output_shape[-1]
     if len(given) not in (1, logits):
         raise UserError(f"--threshold has {len(given)} numbers; wanted one, or {logits}")
-    return replace(network, thresholds=given)
+    return replace(network, thresholds=tuple(given))
 
 
 def _pretrained(config):

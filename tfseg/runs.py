@@ -19,6 +19,7 @@ from tfseg.labels import Labels, read_labels
 BEST = "best.weights.h5"  # weights alone; the best on val, averaged where --ema is on
 LOCK = ".lock"
 WRITTEN = ("config.json", "labels.json", "results.json")  # by training alone
+_WITHOUT = "delete the file, then they are 0.5"
 STEP = re.compile(r"step-(\d{7,})\.weights\.h5")
 
 
@@ -113,9 +114,11 @@ class RunFolder:
             found = tuple(tuned[name] for name in labels.decided(task))
             sound = all(type(number) is float and 0 < number < 1 for number in found)
         except (OSError, ValueError, RecursionError, LookupError, TypeError) as error:
-            raise UserError(f"{path} has no thresholds ({error!r}); give --threshold") from None
+            raise UserError(f"{path} has no thresholds ({error!r}); {_WITHOUT}") from None
         if not sound:
-            raise UserError(f"{path}: thresholds are {found}; wanted numbers between 0 and 1")
+            raise UserError(
+                f"{path}: thresholds are {found}; wanted numbers between 0 and 1; {_WITHOUT}"
+            )
         return found
 
     def save_best(self, network):

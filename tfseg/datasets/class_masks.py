@@ -20,7 +20,7 @@ from tfseg.datasets.layouts import SPLITS
 from tfseg.datasets.spec import DatasetSpec, Frame, data_name
 from tfseg.errors import UserError, one_line
 from tfseg.images import image_size, open_image
-from tfseg.labels import MOST_CLASSES, palette
+from tfseg.labels import BACKGROUNDS, MOST_CLASSES, palette
 
 MARKS = ()  # a folder of masks by city looks the same
 WANTED = "images/train and masks/train/CLASS, each with files of the same names; val likewise"
@@ -34,7 +34,7 @@ def spec(source=None):
     if len(classes) > MOST:
         raise UserError(f"{source} has {len(classes)} classes; the most is {MOST}")
     for name in classes:
-        if "+" in name or name == "background":
+        if "+" in name or name.lower() in BACKGROUNDS:
             raise UserError(f"{source}: a class cannot be called {name!r}; rename its folders")
     listed, faults = {}, []
     for split, (images, masks) in folders.items():
@@ -56,8 +56,11 @@ def _folders(source):
     found = {}
     for split, words in SPLITS.items():
         for word in words:
-            if (images / word).is_dir() and (masks / word).is_dir():
-                found[split] = images / word, _inside(masks / word)
+            if not (images / word).is_dir():
+                continue
+            if not (masks / word).is_dir():
+                raise UserError(f"{masks / word} is missing beside {images / word}; add it")
+            found[split] = images / word, _inside(masks / word)
     found = found or {"train": (images, _inside(masks))}
     if not images.is_dir() or not all(classes for _, classes in found.values()):
         raise not_here(source, "a data set with masks by class", WANTED)

@@ -148,7 +148,7 @@ def load(
         network = find_network(NetworkConfig(model=str(run), checkpoint=checkpoint))
     else:
         network = load_run(run, checkpoint)
-    given = (threshold,) if isinstance(threshold, float) else threshold
+    given = (threshold,) if isinstance(threshold, int | float) else threshold
     network = with_thresholds(network, given)
     return _segmenter(network, Engine(network.model, network.decision, **looks), None)
 

@@ -2,7 +2,7 @@
 
 from tfseg import devices
 from tfseg.errors import UserError
-from tfseg.labels import labels_of
+from tfseg.labels import BACKGROUNDS, labels_of
 from tfseg.models import starting_weights
 from tfseg.pretrained import PRETRAINED, fetch_pretrained
 from tfseg.training.sizes import fitting_sizes
@@ -42,7 +42,7 @@ def resolved(config, records):
 
 def _check_task(config, records):
     classes = records.info.classes
-    if config.task == "binary" and (len(classes) != 2 or classes[1] == "background"):
+    if config.task == "binary" and (len(classes) != 2 or classes[1].lower() in BACKGROUNDS):
         raise UserError(
             f"--task=binary needs two classes, the background first; {records.path} has "
             f"{len(classes)}: {', '.join(classes)}"
