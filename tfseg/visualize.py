@@ -19,7 +19,7 @@ ROW = 24  # pixels of a line of lettering
 
 
 def colorize(mask, colors):
-    """Class indices -> colours, void black; of several classes in a pixel the mean colour."""
+    """The colours of one mask: void black, the mean colour where a pixel has several classes."""
     if mask.ndim == 3:
         there = (mask == 1).astype(np.float32)
         count = np.maximum(there.sum(axis=2, keepdims=True), 1)
