@@ -44,7 +44,7 @@ ARROWS = {
     "pretrained": {"datasets", "fetching"},
     "records": {"datasets"},
     "runs": {"checkpoints", "config"},
-    "serving": {"decision", "devices", "pages", "visualize"},
+    "serving": {"decision", "devices", "exporting", "pages", "visualize"},
     "training": {
         "config", "data", "decision", "devices", "evaluation", "losses", "memory", "metrics",
         "models", "networks", "prediction", "pretrained", "records", "runs", "schedules",

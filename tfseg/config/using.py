@@ -117,6 +117,11 @@ class ServeConfig(Config):
         "instead of --export: a trained public network (`models --pretrained`), which is "
         "exported to exports/NAME first",
     )
+    runtime: str = flag(
+        "auto",
+        "runtime of the network; auto tries each format that the export has and takes the fastest",
+        choices=("auto", "saved_model", "litert", "onnx", "openvino", "openvino_bfloat16"),
+    )
     host: str = flag("127.0.0.1", "address to listen on; 0.0.0.0 is every address of this machine")
     port: int = flag(8501, "port to listen on; 0 picks a free one", int, low=0, high=65535)
     token: str = flag(None, "require the header Authorization: Bearer TOKEN")

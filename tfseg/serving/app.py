@@ -142,6 +142,7 @@ async def info(request: Request):
     return {
         "model": service.versions.name,
         "version": version.number,
+        "runtime": version.runtime,
         "network": str(labels.get("model", "")),
         "task": labels["task"],
         "dataset": str(labels.get("dataset", "")),

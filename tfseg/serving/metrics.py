@@ -30,6 +30,7 @@ class Metrics:
         )
         self._waiting = Gauge("tfseg_queue_requests", "Requests that wait", **make)
         self._version = Gauge("tfseg_model_version", "Version that answers", **make)
+        self._runtime = Gauge("tfseg_model_runtime", "Runtime that answers", ["runtime"], **make)
 
     def request(self, path, status, seconds):
         """One request answered; `path` is the pattern, not what was typed."""
@@ -40,10 +41,13 @@ class Metrics:
         self._images.observe(images)
         self._network.observe(seconds)
 
-    def watch(self, waiting, version):
-        """Functions that give the queue's length and the version's number."""
+    def watch(self, waiting, current):
+        """Functions that give the queue's length and the `Version` that answers."""
         self._waiting.set_function(waiting)
-        self._version.set_function(version)
+        self._version.set_function(lambda: current().number)
+        self._current = current
 
     def text(self):
+        self._runtime.clear()
+        self._runtime.labels(self._current().runtime).set(1)
         return generate_latest(self._registry)

@@ -1,6 +1,7 @@
 """What the OpenAPI description says of bodies and answers that FastAPI cannot see."""
 
 from tfseg.decision import TASKS
+from tfseg.serving.runtimes import RUNTIMES
 
 DESCRIPTIONS = {
     400: "Not a request, or not an image, that can be answered",
@@ -125,6 +126,7 @@ INFO = {
     "properties": {
         "model": {"type": "string", "description": "Its name in addresses"},
         "version": {"type": "integer"},
+        "runtime": {"enum": list(RUNTIMES)},
         "network": {"type": "string"},
         "task": {"enum": list(TASKS)},
         "dataset": {"type": "string"},
@@ -133,7 +135,7 @@ INFO = {
         "max_bytes": {"type": "integer"},
         "max_pixels": {"type": "integer"},
     },
-    "required": ["model", "version", "classes", "colors", "max_bytes", "max_pixels"],
+    "required": ["model", "version", "runtime", "classes", "colors", "max_bytes", "max_pixels"],
 }
 HEALTH = {
     "type": "object",

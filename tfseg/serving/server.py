@@ -25,6 +25,7 @@ from tfseg.serving.app import make_app
 from tfseg.serving.descriptors import BACKLOG, allow_connections
 from tfseg.serving.metrics import Metrics
 from tfseg.serving.protocol import Limits, Protocol
+from tfseg.serving.runtimes import check_runtime
 from tfseg.serving.service import Service
 from tfseg.serving.versions import Versions
 
@@ -38,11 +39,12 @@ def serve(config):
     """
     if config.export is None:
         raise UserError("serve needs --export=FOLDER, as --export=exports/linknet")
+    check_runtime(config.runtime)
     access = Access(find_token(config), find_hosts(config), config.host in EVERY_ADDRESS)
     connections = allow_connections(config.connections, "connections" in config.given)
     devices.select(config.gpu, config.mem_frac)
     listener = _listen(config.host, config.port)
-    versions = Versions(config.export)
+    versions = Versions(config.export, config.runtime)
     service = Service(versions, config, Metrics())
     for strangers in ("uvicorn.error", "python_multipart"):  # whose rubbish is not for the log
         logging.getLogger(strangers).setLevel(logging.ERROR)

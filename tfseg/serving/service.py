@@ -45,7 +45,7 @@ class Service:
             gather=config.gather / 1000,
             observe=metrics.batch,
         )
-        metrics.watch(lambda: len(self.batcher), lambda: versions.current.number)
+        metrics.watch(lambda: len(self.batcher), lambda: versions.current)
         self._threads = anyio.CapacityLimiter(os.cpu_count() or 1)
         self._decoding = 0  # bytes
 

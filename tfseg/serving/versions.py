@@ -11,6 +11,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from tfseg.errors import UserError
 from tfseg.serving.labels import read_facts
+from tfseg.serving.runtimes import choose_runtime
 
 POLL = 1.0  # seconds between two looks at the folder
 WARM_SIDE = 256  # pixels a side of the image that a new version sees first
@@ -27,9 +28,11 @@ class Version:
         size: (H, W) of the images it takes; None is any.
         pixel_range: values of images of more than 8 bits that become 0 and 255.
         single: it takes one image at a time.
+        runtime: the row of `RUNTIMES` that answers `serving_default`; files as `encoded` takes them
+            are TensorFlow's.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, runtime="saved_model"):
         self.number = int(folder.name)
         self.labels = read_facts(folder / "labels.json")
         self.pixel_range = self.labels.get("pixel_range")
@@ -41,10 +44,21 @@ class Version:
         }
         self.definitions = _definitions(folder)
         self.size, self.single = self._shape()
-        self._warm_up()
+        image = np.zeros((1, *(self.size or (WARM_SIDE, WARM_SIDE)), 3), np.uint8)
+        self._warm_up(image)
+        self.runtime, self._label = choose_runtime(folder, runtime, self._label_here, image)
 
     def run(self, signature, inputs):
         """{output: array} of {input: array}, both by the names of the signature."""
+        if signature == "serving_default":
+            return self._label(inputs["images"])
+        return self._run_here(signature, inputs)
+
+    def _label_here(self, images):
+        return self._run_here("serving_default", {"images": images})
+
+    def _run_here(self, signature, inputs):
+        """`run` by TensorFlow."""
         tensors = {name: tf.constant(array) for name, array in inputs.items()}
         outputs = self._functions[signature](**tensors)
         return {name: tensor.numpy() for name, tensor in outputs.items()}
@@ -70,13 +84,12 @@ class Version:
         chosen = [one.inputs[0] for one in segment.graph.get_operations() if one.type == "ArgMax"]
         return chosen[-1].shape[-1]
 
-    def _warm_up(self):
+    def _warm_up(self, image):
         """Runs every signature once: the first run prepares the graph, which takes its time."""
-        image = np.zeros((*(self.size or (WARM_SIDE, WARM_SIDE)), 3), np.uint8)
-        file = np.array([tf.io.encode_png(image).numpy()], object)
-        inputs = {"images": image[None], "image_bytes": file}
+        file = np.array([tf.io.encode_png(image[0]).numpy()], object)
+        inputs = {"images": image, "image_bytes": file}
         for name, specs in self.signatures.items():
-            self.run(name, {key: inputs[key] for key in specs})
+            self._run_here(name, {key: inputs[key] for key in specs})
 
 
 def _definitions(folder):
@@ -93,11 +106,16 @@ class Versions:
         current: the `Version` that answers. A request keeps the one it began with.
         states: {number: (state, error)} in TensorFlow Serving's words, for all seen so far.
 
+    Args:
+        folder: it has a folder for each version.
+        runtime: "auto", or the row of `RUNTIMES` that every version must have.
+
     Raises:
         UserError: for a folder without a version that loads.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, runtime="auto"):
+        self._runtime = runtime
         self.folder, self.name = Path(folder), Path(folder).resolve().name
         self.current, self.states = None, {}
         self._seen, self._failed = {}, {}  # {number: what its folder held}
@@ -160,7 +178,7 @@ class Versions:
         self.states[number] = ("LOADING", "")
         held = _held(path)
         try:
-            version = Version(path)
+            version = Version(path, self._runtime)
         except Exception as error:  # a half-copied SavedModel breaks in TensorFlow's every corner
             reason = (" ".join(str(error).split()) or type(error).__name__)[:200]
             self.states[number], self._failed[number] = ("END", reason), held
