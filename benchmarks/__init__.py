@@ -1,1 +1,1 @@
-"""What is fast, measured beside other frameworks in one run. `python -m benchmarks.NAME`."""
+"""What is fast, measured beside other frameworks: `python -m benchmarks`; README.md lists all."""

@@ -16,7 +16,8 @@ import cv2
 import numpy as np
 
 from benchmarks.frames import arguments, find_frames, spread
-from benchmarks.timing import Turns, print_ratios, timed
+from benchmarks.results import show
+from benchmarks.timing import Turns, timed
 from tfseg.datasets.coding import Colors
 from tfseg.labels import palette
 from tfseg.records.convert import convert
@@ -75,19 +76,18 @@ def measure(functions, pairs, rounds):
 
 
 def report_lookup(speeds):
-    print(f"{len(COLORS)} colours to indices, {SIZE[0]}×{SIZE[1]}, one core\n")
-    print_ratios(f"{'':<30}", "Mpixel/s", speeds, min(speeds.values()), digits=0)
+    case = f"{len(COLORS)} colours to indices, {SIZE[0]}×{SIZE[1]}, one core"
+    show(case, "Mpixel/s", speeds, min(speeds, key=speeds.get), digits=0)
 
 
 def report_conversion(spec, source):
     """Resizes and encodes the data set, so that every pixel is touched."""
-    print(f"\n{spec.name}, all frames to 240×320, TFRecord\n")
     frames, speeds = sum(map(len, spec.list_frames(source).values())), {}
     for workers in sorted({1, 2, os.cpu_count()}):
         with tempfile.TemporaryDirectory() as folder:
             run = functools.partial(convert, size=(240, 320), workers=workers)
-            speeds[workers] = frames / timed(run, spec, source, folder)[0]
-    print_ratios(f"{'processes':<30}", "frames/s", speeds, speeds[1])
+            speeds[f"{workers} processes"] = frames / timed(run, spec, source, folder)[0]
+    show(f"{spec.name}, all frames to 240×320, TFRecord", "frames/s", speeds, "1 processes")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import pydensecrf.densecrf as densecrf
 from pydensecrf.utils import unary_from_softmax
 
 from benchmarks.frames import arguments, find_frames, spread
+from benchmarks.results import show
 from benchmarks.timing import Turns
 from tfseg.prediction.crf import CRF
 from tfseg.records.frames import read_image, read_label
@@ -32,13 +33,10 @@ def main():
     crf = CRF(options.iterations, 3, 3, 80, 13, 10)  # as in pydensecrf's example
     frames = list(images_and_labels(*find_frames(options.source)))
     print(f"{len(frames)} frames, {SIZE[1]}×{SIZE[0]}, {crf.iterations} iterations\n")
-    print("classes   tfseg ms  pydensecrf ms  ratio   max |ΔQ|       equal")
     for classes in CLASSES:
-        ours, theirs, difference, equal = measure(crf, frames, classes, options.rounds)
-        print(
-            f"{classes:<9}{ours:>9.0f}{theirs:>15.0f}{ours / theirs:>7.2f}{difference:>11.1e}"
-            f"{equal:>12.4%}"
-        )
+        times, difference, equal = measure(crf, frames, classes, options.rounds)
+        show(f"CRF of {classes} classes", "ms", times, "pydensecrf", digits=0)
+        print(f"\nlargest difference {difference:.1e}, equal labels {equal:.4%}")
 
 
 def images_and_labels(spec, source):
@@ -88,7 +86,7 @@ def measure(crf, frames, classes, rounds):
         differences.append(np.abs(mine - other).max())
         equal.append(np.mean(mine.argmax(axis=-1) == other.argmax(axis=-1)))
     milliseconds = turns.medians(lambda seconds: 1000 * seconds)
-    return *milliseconds.values(), max(differences), np.mean(equal)
+    return milliseconds, max(differences), np.mean(equal)
 
 
 if __name__ == "__main__":

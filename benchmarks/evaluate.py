@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.frames import arguments, find_frames
+from benchmarks.results import show
 from benchmarks.timing import Turns
 from tfseg.evaluation.boundary import Boundaries
 from tfseg.evaluation.figures import Tally
@@ -26,6 +27,7 @@ from tfseg.records.frames import read_label
 
 LARGE = (1024, 2048)
 FRAMES = 12
+MATRIX = "matrix and its figures"
 
 
 def main():
@@ -141,23 +143,15 @@ def measure(functions, pairs, rounds):
 
 
 def report_matrix(name, speeds):
-    titles = next(iter(speeds.values()))
-    print(
-        f"confusion matrix, {name}, Mpixel/s on one thread, and how many times as fast tfseg is\n"
-    )
-    print(f"{'':<28}" + "".join(f"{case:>18}" for case in speeds))
-    for title in titles:
-        cells = (f"{s[title]:>11.0f}{s['tfseg'] / s[title]:>6.1f}×" for s in speeds.values())
-        print(f"{title:<28}" + "".join(cells))
+    for case, figures in speeds.items():
+        show(f"confusion matrix of {name}, {case}, one thread", "Mpixel/s", figures, "tfseg")
 
 
 def report_frame(classes, cases, rounds):
     """Milliseconds a frame of every part."""
-    print("\nfigures of a frame, ms on one thread\n")
-    print(f"{'':<28}" + "".join(f"{case:>18}" for case in cases))
-    columns = [measure_parts(classes, pairs, rounds) for pairs in cases.values()]
-    for title in columns[0]:
-        print(f"{title:<28}" + "".join(f"{column[title]:>18.2f}" for column in columns))
+    for case, pairs in cases.items():
+        figures = measure_parts(classes, pairs, rounds)
+        show(f"figures of a frame, {case}, one thread", "ms", figures, MATRIX, digits=2)
 
 
 def measure_parts(classes, pairs, rounds):
@@ -165,7 +159,7 @@ def measure_parts(classes, pairs, rounds):
     boundaries = Boundaries(len(classes))
     confidence = np.random.default_rng(0).random(pairs[0][0].shape, np.float32)
     parts = {
-        "matrix and its figures": lambda pair: matrix.add(*pair),
+        MATRIX: lambda pair: matrix.add(*pair),
         "Boundary IoU and BF": lambda pair: boundaries.add(*pair),
         "all, with confidence": lambda pair: every.add(*pair, confidence=confidence),
     }

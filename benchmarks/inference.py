@@ -10,11 +10,11 @@ left out where it is not installed, and it has no ENet here.
 """
 
 import importlib.util
-import os
 import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.results import show
 from benchmarks.timing import answer_turns, start_process, take_process_turns
 
 NETWORKS, SIZES, CLASSES = ("linknet", "enet"), ((360, 480), (512, 1024)), 11
@@ -137,7 +137,7 @@ def serve(name, folder, size):
 
 
 def measure(network, size):
-    """Contender -> median seconds an image, of those that started."""
+    """Contender -> median milliseconds an image, of those that started."""
     with tempfile.TemporaryDirectory() as folder:
         write_exports(network, size, Path(folder))
         has_torch = network == "linknet" and importlib.util.find_spec("torch")
@@ -145,23 +145,17 @@ def measure(network, size):
         arguments = (folder, f"{size[0]}x{size[1]}")
         processes = {name: start_process("inference", name, *arguments) for name in names}
         started = {name: process for name, process in processes.items() if process}
-        return take_process_turns(started, ROUNDS, PAUSE).medians()
+        return take_process_turns(started, ROUNDS, PAUSE).medians(lambda seconds: 1000 * seconds)
 
 
 def main():
     from tqdm import tqdm
 
     cases = [(network, size) for network in NETWORKS for size in SIZES]
-    results = {case: measure(*case) for case in tqdm(cases, unit="case")}
-    heads = (f"{network} {height}×{width}" for network, (height, width) in cases)
-    print(f"ms a picture (ratio to plain), {os.cpu_count()} CPU cores\n")
-    print(f"| | {' | '.join(heads)} |\n|---{'|--:' * len(cases)}|")
-    for name in CONTENDERS:
-        cells = []
-        for medians in results.values():
-            seconds, base = medians.get(name), medians["SavedModel, plain"]
-            cells.append(f"{1000 * seconds:.1f} ({seconds / base:.2f})" if seconds else "")
-        print(f"| {name} | {' | '.join(cells)} |")
+    for network, (height, width) in tqdm(cases, unit="case"):
+        milliseconds = measure(network, (height, width))
+        case = f"{network} at {height}×{width}, one image"
+        show(case, "ms", milliseconds, "SavedModel, plain")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ import cv2
 import numpy as np
 
 from benchmarks.frames import arguments
-from benchmarks.timing import Turns, print_ratios
+from benchmarks.results import show
+from benchmarks.timing import Turns
 from tfseg.data.augment import parse_augment, training_frame
 
 CROP, BATCH, WORKERS = (360, 480), 8, 2
@@ -60,8 +61,8 @@ def torch_rows(source, augment):
         )
 
     return {
-        "PyTorch + OpenCV, PNG files | nothing": loader(to_float=False),
-        "  the same, made float32 CHW | nothing": loader(to_float=True),
+        "PyTorch + OpenCV, PNG files": loader(to_float=False),
+        "PyTorch + OpenCV, made float32 CHW": loader(to_float=True),
     }
 
 
@@ -106,12 +107,12 @@ def tfseg_rows(source, augment, folder):
     raw = split("raw", encoding="raw")
     files = open_records(source, "camvid").splits["train"]
     settings = {
-        "tfseg, raw folder, PNG files | nothing": (files, "none"),
-        "tfseg, TFRecord PNG | nothing": (tfrecord, "none"),
-        "tfseg, LMDB PNG | nothing": (lmdb, "none"),
-        "tfseg, TFRecord raw pixels | nothing": (raw, "none"),
-        "tfseg, TFRecord PNG | frames in memory": (tfrecord, "memory"),
-        "tfseg, TFRecord PNG | frames on disk": (tfrecord, "disk"),
+        "tfseg, raw folder, PNG files": (files, "none"),
+        "tfseg, TFRecord PNG": (tfrecord, "none"),
+        "tfseg, LMDB PNG": (lmdb, "none"),
+        "tfseg, TFRecord raw pixels": (raw, "none"),
+        "tfseg, TFRecord PNG, frames in memory": (tfrecord, "memory"),
+        "tfseg, TFRecord PNG, frames on disk": (tfrecord, "disk"),
     }
     return {
         title: iter(
@@ -146,13 +147,8 @@ def measure(rows, rounds, seconds):
 
 
 def report(speeds, source):
-    base = next(iter(speeds.values()))
-    print(f"\n{source}: {WORKERS} workers, batch {BATCH}, {CROP[0]}×{CROP[1]} crops\n")
-    columns = (title.split(" | ") for title in speeds)
-    titles = [f"{name:<30}{cached}" for name, cached in columns]
-    print_ratios(
-        f"{'':<30}{'cached':<20}", "images/s", dict(zip(titles, speeds.values(), strict=True)), base
-    )
+    print(f"\n{source}: {WORKERS} workers, batch {BATCH}, {CROP[0]}×{CROP[1]} crops")
+    show("training batches", "images/s", speeds, next(iter(speeds)))
 
 
 def draw(folder, count=128):

@@ -1,11 +1,12 @@
 """The server under load: requests a second, waiting times, memory, a change of version.
 
-    python -m benchmarks.serve --export=exports/linknet [--picture=FILE] [--requests=300]
+    python -m benchmarks.serve [--export=exports/linknet] [--image=FILE] [--requests=300]
 
-The server runs in a process of its own, on a copy of the newest version, and answers on 127.0.0.1
-alone; the clients are threads of this one, each with one connection, each asking again as soon as
-it is answered. They share the machine's cores with the server. Without --picture, noise of 360×480
-pixels as a PNG.
+Without --export, LinkNet with random weights; without --image, noise of 360×480 pixels as a PNG.
+Every runtime's server stands beside the network alone, which labels the decoded image again and
+again in a process of its own. The server runs in a process of its own too, on a copy of the newest
+version, and answers on 127.0.0.1 alone; the clients are threads of this one, each with one
+connection, each asking again as soon as it is answered. They share the machine's cores with it.
 """
 
 import argparse
@@ -26,29 +27,77 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from benchmarks.results import show
+from benchmarks.timing import answer_turns, start_process, take_process_turns
+from tfseg.serving.runtimes import RUNTIMES
+
 CLIENTS = (1, 8, 32)
+RUNS = 30  # of the network alone
 MEMORY_REQUESTS = 2000
 LONGEST = 300  # seconds that a part may take
 
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--export", type=Path, default=Path("exports/linknet"))
-    arguments.add_argument("--picture", type=Path)
+    arguments.add_argument("--export", type=Path)
+    arguments.add_argument("--image", type=Path)
     arguments.add_argument("--requests", type=int, default=300)
-    arguments.add_argument("--gpu", default="-1")
     options = arguments.parse_args()
-    picture = options.picture.read_bytes() if options.picture else noise()
-    numbers = [int(path.name) for path in options.export.iterdir() if path.name.isdecimal()]
+    image = options.image.read_bytes() if options.image else noise()
     with tempfile.TemporaryDirectory() as folder:
         versions = Path(folder) / "linknet"
-        shutil.copytree(options.export / str(max(numbers)), versions / "1")
-        with server(versions, options.gpu) as port:
-            for title, request in requests(picture).items():
-                report_speed(title, port, request, options.requests)
-            request = requests(picture)["/segment"]
-            report_memory(port, request)
-            report_change(port, request, versions)
+        copy_version(options.export, versions / "1")
+        file = Path(folder) / "image"
+        file.write_bytes(image)
+        for runtime, row in RUNTIMES.items():
+            if not (versions / "1" / row.file).exists():
+                continue
+            alone = network_alone(versions / "1", runtime, file)
+            with server(versions, runtime) as port:
+                report_speed(runtime, port, ("/segment", image), options.requests, alone)
+        with server(versions, "saved_model") as port:
+            report_speed("encoded_rest", port, encoded(image), options.requests)
+            report_memory(port, ("/segment", image))
+            report_change(port, ("/segment", image), versions)
+
+
+def copy_version(export, folder):
+    """The newest version of an export, or LinkNet with random weights in every format."""
+    if export:
+        numbers = [int(path.name) for path in export.iterdir() if path.name.isdecimal()]
+        shutil.copytree(export / str(max(numbers)), folder)
+    else:
+        write_linknet(folder)
+
+
+def write_linknet(folder):
+    """LinkNet in every format."""
+    import tfseg
+    from benchmarks.exports import random_network
+
+    weights = folder.parent.parent / "linknet.weights.h5"
+    random_network("linknet").save_weights(weights)
+    formats = ("saved_model", "litert", "onnx", "openvino")
+    tfseg.export(
+        model="linknet", checkpoint=weights, dataset="camvid", format=formats, output=folder
+    )
+
+
+def network_alone(folder, runtime, image):
+    """Images a second of a runtime that labels the same decoded image again and again."""
+    process = start_process("serve", "alone", str(folder), runtime, str(image))
+    if process is None:
+        raise SystemExit(f"{runtime} did not start")
+    turns = take_process_turns({runtime: process}, rounds=5)
+    return turns.medians(lambda seconds: 1 / seconds)[runtime]
+
+
+def answer_alone(folder, runtime, image):
+    """The process of that."""
+    from tfseg.serving.versions import Version
+
+    version, pixels = Version(Path(folder), runtime), np.asarray(Image.open(image))[None, ..., :3]
+    answer_turns(lambda: version.run("serving_default", {"images": pixels}), RUNS, warm_up=4)
 
 
 def noise():
@@ -58,18 +107,19 @@ def noise():
     return file.getvalue()
 
 
-def requests(picture):
-    """{title: (path, body)}."""
-    encoded = [{"b64": base64.b64encode(picture).decode()}]
-    body = json.dumps({"signature_name": "encoded_rest", "instances": encoded}).encode()
-    return {"/segment": ("/segment", picture), "encoded_rest": ("/v1/models/linknet:predict", body)}
+def encoded(image):
+    """(path, body) of a request in TensorFlow Serving's words."""
+    instances = [{"b64": base64.b64encode(image).decode()}]
+    body = json.dumps({"signature_name": "encoded_rest", "instances": instances}).encode()
+    return "/v1/models/linknet:predict", body
 
 
 @contextmanager
-def server(versions, gpu):
+def server(versions, runtime):
     """A server over a folder of versions; its port."""
     command = [sys.executable, "train.py", "serve", f"--export={versions}", "--port=0"]
-    process = subprocess.Popen([*command, f"--gpu={gpu}"], stdout=subprocess.PIPE, text=True)
+    command += [f"--runtime={runtime}", "--gpu=-1"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         line = next((line for line in process.stdout if "http://" in line), None)
         if line is None:
@@ -125,20 +175,23 @@ def figure(port, name):
     return next(float(line.split()[-1]) for line in lines if line.split()[0] == name)
 
 
-def report_speed(title, port, request, count):
-    print(f"\n{title}\n\n{'clients':>9}{'requests/s':>12}{'p50 ms':>9}{'p99 ms':>9}", end="")
-    print(f"{'images a batch':>16}{'lost':>6}")
+def report_speed(title, port, request, count, alone=None):
+    """Requests a second beside the network `alone`, and how long clients wait."""
     load(port, request, 1, 10)  # warm
+    speeds, lines = {} if alone is None else {"the network alone": alone}, []
     for clients in CLIENTS:
         names = ("tfseg_batch_images_sum", "tfseg_batch_images_count")
         before = [figure(port, name) for name in names]
         answers, seconds = load(port, request, clients, count)
         images, batches = (figure(port, n) - b for n, b in zip(names, before, strict=True))
         middle, slow = np.percentile([1000 * taken for _, taken, _ in answers], (50, 99))
-        print(
-            f"{clients:>9}{len(answers) / seconds:>12.1f}{middle:>9.0f}{slow:>9.0f}"
-            f"{images / batches:>16.1f}{lost(answers):>6}"
+        speeds[f"{clients} clients"] = len(answers) / seconds
+        lines.append(
+            f"{clients} clients: p50 {middle:.0f} ms, p99 {slow:.0f} ms, "
+            f"{images / batches:.1f} images a batch, {lost(answers)} lost"
         )
+    show(f"serve, {title}", "requests/s", speeds, next(iter(speeds)))
+    print("", *lines, sep="\n")
 
 
 def report_memory(port, request):
@@ -176,4 +229,4 @@ def report_change(port, request, versions):
 
 
 if __name__ == "__main__":
-    main()
+    answer_alone(*sys.argv[2:]) if sys.argv[1:2] == ["alone"] else main()

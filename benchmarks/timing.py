@@ -50,13 +50,6 @@ def timed(run, *arguments):
     return time.perf_counter() - start, result
 
 
-def print_ratios(head, unit, rates, base, digits=2):
-    """A table of {title: rate}: the rate, and how many times `base` it is."""
-    print(f"{head}{unit:>9}{'ratio':>8}")
-    for title, rate in rates.items():
-        print(f"{title:<{len(head)}}{rate:>9.0f}{rate / base:>7.{digits}f}×")
-
-
 def start_process(module, *arguments):
     """A contender's process, once it says that it is ready; None where it did not start.
 

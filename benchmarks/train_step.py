@@ -10,10 +10,11 @@ import importlib.util
 import os
 import sys
 
+from benchmarks.results import show
 from benchmarks.timing import answer_turns, start_process, take_process_turns
 
 BATCH, HEIGHT, WIDTH, CLASSES = 4, 352, 480, 11
-ROUNDS, STEPS, WARM_UP = 3, 3, 2
+ROUNDS, STEPS, WARM_UP = 5, 3, 2
 
 
 def frames():
@@ -95,11 +96,9 @@ def measure(precision):
 def main():
     print(f"LinkNet, {HEIGHT}x{WIDTH}, batch {BATCH}, {os.cpu_count()} CPU cores")
     for precision in ("float32", "mixed_bfloat16"):
-        medians = measure(precision)
-        best = max((v for name, v in medians.items() if name != "tfseg"), default=None)
-        for name, speed in medians.items():
-            ratio = f"{speed / best:6.2f} x torch's best" if best else ""
-            print(f"{precision:16s}{name:16s}{speed:7.2f} images/s{ratio}", flush=True)
+        speeds = measure(precision)
+        best = max((name for name in speeds if name != "tfseg"), key=speeds.get, default="tfseg")
+        show(f"LinkNet's training step, {precision}", "images/s", speeds, best, digits=2)
 
 
 if __name__ == "__main__":
