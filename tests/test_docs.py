@@ -73,7 +73,6 @@ def test_names_in_the_text_exist():
     """Every `tfseg.name` between backticks on any page, in one fresh interpreter."""
     text = "\n".join(TEXT.values())
     names = sorted(set(re.findall(r"`(tfseg(?:\.[A-Za-z_]\w*)+)", text)))
-    assert len(names) > 10
     code = "import tfseg, importlib\n" + "\n".join(map(_resolved, names))
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, env=fresh_environment()
