@@ -258,8 +258,8 @@ def test_augmentations_that_are_off_are_refused(text, message):
         parse_augment(text)
 
 
-def test_the_readme_has_the_table():
-    text = (ROOT / "README.md").read_text()
+def test_the_documentation_has_the_table():
+    text = (ROOT / "docs" / "how-to" / "augmentation.md").read_text()
     for name, (_, standard, _, unit) in AUGMENTATIONS.items():
         presets = [PRESETS[p].get(name) for p in ("light", "standard", "strong")]
         cells = ["" if number is None else f" {number:g}" for number in (standard, *presets)]

@@ -3,6 +3,7 @@
 import pytest
 from helpers.refusals import refused
 
+import tfseg
 from tfseg import config
 from tfseg.cli import COMMANDS, main
 
@@ -17,6 +18,11 @@ def test_help_names_every_flag_and_default(command, capsys):
         assert f"--{field.name}=" in text
         assert not field.metadata["help"].startswith(("of ", "its ", "that ", "those "))
     assert "None" not in text
+
+
+def test_version(capsys):
+    main(["--version"])
+    assert capsys.readouterr().out == f"tfseg {tfseg.__version__}\n"
 
 
 def test_help_lists_the_commands(capsys):

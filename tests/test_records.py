@@ -14,6 +14,8 @@ from tfseg.labels import VOID
 from tfseg.records.convert import convert
 from tfseg.records.histogram import class_histogram
 from tfseg.records.reader import open_records
+from tfseg.records.tfds_files import dataset_info, features
+from tfseg.records.tfrecord_store import shard_path
 
 
 @pytest.mark.parametrize("encoding", ["keep", "png", "raw"])
@@ -61,6 +63,41 @@ def test_tfds_opens_it(raw_camvid, tmp_path, encoding):
         np.testing.assert_array_equal(example["image"], image)
         np.testing.assert_array_equal(example["label"][..., 0], label)
     assert example["id"] == b"street-002"
+
+
+@pytest.mark.parametrize("encoding", ["encoded", "raw"])
+def test_tfds_would_write_the_same_files(tmp_path, encoding):
+    """Ours describe two splits, one of them empty, in a title with quotes and accents."""
+    folder, title = tmp_path / "mine" / "1.0.0", 'Ünïcode "x" / <é>'
+    folder.mkdir(parents=True)
+    splits = {"train": ([3, 2], 77), "val": ([0], 0)}
+    for split, (lengths, _) in splits.items():
+        for shard in range(len(lengths)):
+            shard_path(folder, "mine", split, shard, len(lengths)).touch()
+    if encoding == "raw":
+        image, label = (
+            tfds.features.Tensor(shape=(None, None, bands), dtype=np.uint8, encoding="bytes")
+            for bands in (3, 1)
+        )
+    else:
+        image = tfds.features.Image(shape=(None, None, 3))
+        label = tfds.features.Image(shape=(None, None, 1), encoding_format="png")
+    instance = tfds.features.Image(shape=(None, None, 1), dtype=np.uint16, encoding_format="png")
+    every = {"image": image, "label": label, "id": tfds.features.Text(), "instance": instance}
+    tfds.folder_dataset.write_metadata(
+        data_dir=str(folder),
+        features=tfds.features.FeaturesDict(every),
+        split_infos=[
+            tfds.core.SplitInfo(name=name, shard_lengths=lengths, num_bytes=size)
+            for name, (lengths, size) in splits.items()
+        ],
+        version="1.0.0",
+        description=title,
+        check_data=False,
+    )
+    ours = dataset_info("mine", "1.0.0", title, splits)
+    assert (folder / "dataset_info.json").read_text() == ours
+    assert (folder / "features.json").read_text() == features(encoding, instances=True)
 
 
 @pytest.mark.parametrize("encoding", ["keep", "raw"])

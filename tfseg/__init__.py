@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tfseg.prediction.segmenter import Segmenter, load
     from tfseg.records.reader import open_records
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _MODULES = ("datasets", "losses", "metrics", "weights")
 _PUBLIC = {

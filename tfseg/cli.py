@@ -8,6 +8,7 @@ import textwrap
 import threading
 from contextlib import contextmanager
 
+from tfseg import __version__
 from tfseg.commands import COMMANDS
 from tfseg.errors import Terminated, UserError, unknown
 from tfseg.flags import spell, switch
@@ -49,6 +50,9 @@ def main(argv=None):
     try:
         if not argv or {"-h", "--help", "help"} & set(argv):
             print(_help(argv))
+            return
+        if argv == ["--version"]:
+            print(f"tfseg {__version__}")
             return
         checked = _checked(argv)
         import fire  # 80 ms, which --help does without
@@ -124,7 +128,8 @@ def _help(argv):
         return (
             f"tfseg: semantic segmentation, from raw folders to served masks\n\n"
             f"usage: {_me()} COMMAND --flag=value ...\n\n{_columns(rows)}\n\n"
-            f"{_me()} COMMAND --help lists the flags of a command."
+            f"{_me()} COMMAND --help lists the flags of a command.\n"
+            f"{_me()} --version prints the version."
         )
     fields = dataclasses.fields(COMMANDS[names[0]].config)
     rows = [(f"--{field.name}={_shown(field)}", _described(field)) for field in fields]

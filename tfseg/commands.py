@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from tfseg import config
-from tfseg.errors import UserError, unknown
+from tfseg.errors import UserError, require, unknown
 from tfseg.flags import Config
 
 if TYPE_CHECKING:
@@ -132,6 +132,8 @@ def serve(cfg) -> None:
     Example:
         >>> tfseg.serve(export="exports/linknet", port=8501)
     """
+    for package in ("fastapi", "uvicorn", "python_multipart", "prometheus_client"):
+        require("serve", package, "serve")
     from tfseg.serving.server import serve
 
     serve(cfg.replace(export=_exported(cfg)) if cfg.model else cfg)

@@ -1,10 +1,13 @@
 """What a user got wrong, in one line: the value, the file or option, and the mend."""
 
 import difflib
+import importlib.util
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
+DISTRIBUTION = "tfseg-keras"  # the name of the package in an index; "tfseg" there is another one
 _ODD = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # what names of files may hold
 _OPTION = re.compile(r"(?<![\w-])--(?=[a-z])")  # not in a path, "models--timm"
 
@@ -33,6 +36,25 @@ class UserError(ValueError):
 
 class Terminated(KeyboardInterrupt):
     """SIGTERM, which stops a command as Ctrl-C does; the exit code tells one from the other."""
+
+
+def require(what: str, package: str, extra: str) -> None:
+    """Raises `UserError` if a package of an extra is not installed: "--crf needs scipy: ...".
+
+    Args:
+        what: what needs the package: "--crf", "serve".
+        package: its import name.
+        extra: the extra in pyproject.toml that installs it.
+    """
+    if importlib.util.find_spec(package) is None:
+        raise UserError(f"{what} needs {package.replace('_', '-')}: {install_hint(extra)}")
+
+
+def install_hint(extra: str) -> str:
+    """The command that installs an extra, from the checkout or from the package index."""
+    checkout = (Path(__file__).parents[1] / "pyproject.toml").is_file()
+    name = f"-e '.[{extra}]'" if checkout else f"'{DISTRIBUTION}[{extra}]'"
+    return f"python -m pip install {name}"
 
 
 def one_line(text: str) -> str:

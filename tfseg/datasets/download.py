@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tfseg.errors import UserError
+from tfseg.errors import UserError, require
 
 
 def download(spec, folder):
@@ -31,6 +31,7 @@ def fetch_archives(folder, listing, names):
 
     `listing` is its file of addresses ("voc"), `names` those of the archives.
     """
+    require("--download of this data set", "tensorflow_datasets", "download")
     from tensorflow_datasets.core.download import checksums
     from tensorflow_datasets.core.utils import tfds_path
 

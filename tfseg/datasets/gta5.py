@@ -5,7 +5,7 @@ from tfseg.datasets.coding import Values
 from tfseg.datasets.files import not_here, pair_folders
 from tfseg.datasets.spec import DatasetSpec
 from tfseg.datasets.tables import table_of
-from tfseg.errors import UserError
+from tfseg.errors import UserError, require
 from tfseg.images import image_size
 from tfseg.labels import VOID
 
@@ -57,6 +57,7 @@ def _split(path, frames):
     """By the authors' lists of frame numbers (their names from memory), where these are there."""
     if not path.is_file():
         return {"train": frames}
+    require("GTA5's split.mat", "scipy", "crf")
     from scipy.io import loadmat
 
     try:

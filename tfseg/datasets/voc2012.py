@@ -8,7 +8,7 @@ from tfseg.datasets.coding import indices
 from tfseg.datasets.download import fetch_archives
 from tfseg.datasets.files import not_here, open_regular, pictures, read_text
 from tfseg.datasets.spec import DatasetSpec, Frame
-from tfseg.errors import UserError
+from tfseg.errors import UserError, require
 from tfseg.labels import palette
 
 MARKS = ("VOC2012/SegmentationClass", "VOCdevkit/VOC2012", "SegmentationClass")
@@ -91,6 +91,7 @@ def _more(source, report, taken):
 
 def _read_mat(path):
     """The class values of an SBD label."""
+    require(f"{path.name} of SBD", "scipy", "crf")
     from scipy.io import loadmat
 
     try:

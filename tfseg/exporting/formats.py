@@ -1,12 +1,11 @@
 """The formats that networks are exported to. A new one is a file with its writer and reader, and a
 row in FORMATS."""
 
-import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tfseg.errors import UserError, unknown
+from tfseg.errors import UserError, require, unknown
 from tfseg.exporting import litert, onnx, openvino, saved_model
 from tfseg.labels import read_labels
 
@@ -97,10 +96,7 @@ def check_formats(names, precision):
                 f"{', '.join(wanted.policies)}"
             )
         for package in (*wanted.packages.get("", ()), *wanted.packages.get(precision, ())):
-            if importlib.util.find_spec(package) is None:
-                raise UserError(
-                    f"--format={name} needs {package}: python -m pip install 'tfseg[export]'"
-                )
+            require(f"--format={name}", package, "export")
 
 
 def exported_task(path):
@@ -119,10 +115,7 @@ def open_export(path):
     path = Path(path)
     by_suffix = {Path(row.file).suffix: row for row in FORMATS.values()}
     row = by_suffix.get(path.suffix, by_suffix[""])
-    if importlib.util.find_spec(row.runtime) is None:
-        raise UserError(
-            f"{path} needs {row.runtime.replace('_', '-')}: python -m pip install 'tfseg[export]'"
-        )
+    require(str(path), row.runtime, "export")
     try:
         return row.read(path)
     except Exception as error:  # every runtime has errors of its own

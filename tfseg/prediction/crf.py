@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from tfseg.errors import UserError, unknown
+from tfseg.errors import UserError, require, unknown
 from tfseg.labels import VOID
 from tfseg.metrics import pair_counts, scores
 from tfseg.prediction.lattice import Lattice, interpolation
@@ -50,6 +50,7 @@ class Kernel:
     normalization: str = "symmetric"
 
     def __post_init__(self):
+        require("--crf", "scipy", "crf")
         if self.normalization not in NORMALIZATIONS:
             raise unknown("normalization", self.normalization, NORMALIZATIONS)
 
@@ -113,6 +114,7 @@ class CRF:
     normalization: str = "symmetric"
 
     def __post_init__(self):
+        require("--crf", "scipy", "crf")
         if self.normalization not in NORMALIZATIONS:
             raise unknown("normalization", self.normalization, NORMALIZATIONS)
         if not isinstance(self.iterations, (int, np.integer)) or self.iterations < 0:

@@ -8,7 +8,6 @@ import itertools
 
 import numpy as np
 import tensorflow as tf
-from scipy import sparse
 
 from tfseg.errors import UserError
 
@@ -77,7 +76,9 @@ def interpolation(points, weights, size):
     points, weights = np.concatenate(points, axis=1), np.concatenate(weights, axis=1)
     starts = np.arange(0, points.size + 1, points.shape[1], dtype=np.int32)
     entries = weights.reshape(-1), points.reshape(-1), starts
-    return sparse.csr_matrix(entries, shape=(len(points), size), copy=False)
+    from scipy.sparse import csr_matrix  # an extra; whoever makes a CRF has checked
+
+    return csr_matrix(entries, shape=(len(points), size), copy=False)
 
 
 def _simplices(features, low, steps, keys, weights):

@@ -1,31 +1,11 @@
 """One example on disk: its bytes, both ways."""
 
 import cv2
-import numpy as np
 
 # TensorFlow is imported where bytes are read: the processes of a conversion do without it.
 
 # OpenCV's own default, 1, gives files half as large again.
 PNG_OPTIONS = (cv2.IMWRITE_PNG_COMPRESSION, 6)
-
-
-def features(encoding, instances=False):
-    """The TFDS features of a data set whose images are "encoded" (PNG or JPEG) or "raw"."""
-    import tensorflow_datasets as tfds
-
-    if encoding == "encoded":
-        image = tfds.features.Image(shape=(None, None, 3))
-        label = tfds.features.Image(shape=(None, None, 1), encoding_format="png")
-    else:
-        as_bytes = tfds.features.Encoding.BYTES
-        image = tfds.features.Tensor(shape=(None, None, 3), dtype=np.uint8, encoding=as_bytes)
-        label = tfds.features.Tensor(shape=(None, None, 1), dtype=np.uint8, encoding=as_bytes)
-    every = {"image": image, "label": label, "id": tfds.features.Text()}
-    if instances:
-        every["instance"] = tfds.features.Image(
-            shape=(None, None, 1), dtype=np.uint16, encoding_format="png"
-        )
-    return tfds.features.FeaturesDict(every)
 
 
 def serialize(image, label, name, instance=None, png_options=PNG_OPTIONS):

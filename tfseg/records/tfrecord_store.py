@@ -9,6 +9,7 @@ from tfseg.errors import UserError
 from tfseg.records.checksums import file_checksum, masked_crc, sealed
 from tfseg.records.metadata import MEND, parse_metadata, parse_splits
 from tfseg.records.stored import read_example
+from tfseg.records.tfds_files import dataset_info, features
 
 VERSION = "1.0.0"
 SHARD_BYTES = 128 << 20
@@ -40,21 +41,8 @@ def write_metadata(folder, spec, splits, metadata):
 
     `splits` are, by name, the number of examples of each shard and the bytes of all.
     """
-    import tensorflow_datasets as tfds
-
-    from tfseg.records.example import features
-
-    tfds.folder_dataset.write_metadata(
-        data_dir=str(folder),
-        features=features(metadata["encoding"], metadata["instances"]),
-        split_infos=[
-            tfds.core.SplitInfo(name=name, shard_lengths=lengths, num_bytes=size)
-            for name, (lengths, size) in splits.items()
-        ],
-        version=VERSION,
-        description=spec.title,
-        check_data=False,
-    )
+    (folder / "dataset_info.json").write_text(dataset_info(spec.name, VERSION, spec.title, splits))
+    (folder / "features.json").write_text(features(metadata["encoding"], metadata["instances"]))
     checksums = {name: file_checksum(folder / name) for name in DESCRIBED}
     metadata = {**metadata, "checksums": {**metadata["checksums"], **checksums}}
     # Where `builder.info.metadata` reads from.

@@ -6,20 +6,10 @@ import socket
 import sys
 from functools import partial
 
+import uvicorn
+
 from tfseg import devices
 from tfseg.errors import UserError
-
-try:
-    import fastapi  # noqa: F401
-    import prometheus_client  # noqa: F401
-    import python_multipart  # noqa: F401
-    import uvicorn
-except ImportError as error:
-    raise UserError(
-        f"serve needs a package that is not installed ({error.name}); "
-        "python -m pip install 'tfseg[serve]'"
-    ) from None
-
 from tfseg.serving.access import EVERY_ADDRESS, Access, find_hosts, find_token
 from tfseg.serving.app import make_app
 from tfseg.serving.descriptors import BACKLOG, allow_connections
