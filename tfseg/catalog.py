@@ -44,7 +44,7 @@ def _show_pretrained():
         rows.append((name, network, row.dataset, figure, row.scored, row.licence, row.source.where))
     _print_table(rows, right=(3,))
     print(
-        "\nmIoU in percent, as published. Weights are fetched once, checked and kept.\n"
+        "\nmIoU in percent, as published. Weights are downloaded once, checked and kept.\n"
         "predict --model=NAME, export --model=NAME, serve --model=NAME, train --checkpoint=NAME"
     )
 

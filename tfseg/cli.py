@@ -18,7 +18,7 @@ INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM  # exit code
 
 def _tell_train(cfg, run):
     return (
-        f"\nrun: {run}\nlook: tensorboard --logdir={cfg.logdir or run / 'tensorboard'}\n"
+        f"\nrun: {run}\nwatch: tensorboard --logdir={cfg.logdir or run / 'tensorboard'}\n"
         f"next: {_me()} test --run={run}"
     )
 

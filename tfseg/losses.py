@@ -215,7 +215,7 @@ def _factor(factor, text):
     except ValueError:
         number = 0.0
     if not 0 < number < math.inf:
-        raise UserError(f"--loss={text}: {factor!r} is no factor above 0; as in 0.5*dice")
+        raise UserError(f"--loss={text}: {factor!r} is not a factor above 0, as in 0.5*dice")
     return number
 
 

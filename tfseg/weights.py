@@ -105,7 +105,7 @@ def _matched(model, checkpoint, source="checkpoint", say=lambda line: None):
     state = rename(checkpoint.tensors, ())
     fitting = find_prefix(state, wanted, partial(rename, table=table))
     if fitting.prefix:
-        say(f"{source}: the prefix {fitting.prefix} is taken off its keys")
+        say(f"{source}: the prefix {fitting.prefix} is removed from its keys")
     return fitting.tensors, wanted, fitting.beside
 
 

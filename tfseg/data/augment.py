@@ -242,7 +242,7 @@ AUGMENTATIONS = {
     "channel_shuffle": Augmentation(random_channel_shuffle, 0.1, 1, "probability"),
     "blur": Augmentation(random_blur, 1.0, 20, "largest sigma, pixels"),
     "noise": Augmentation(random_noise, 0.02, 1, "largest sigma, share of white"),
-    "pick": Augmentation(None, 3, 9, "changes of the look that a frame gets; 0 is all"),
+    "pick": Augmentation(None, 3, 9, "changes of colour or sharpness per frame; 0 is all"),
 }
 
 PRESETS = {

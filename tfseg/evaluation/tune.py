@@ -44,7 +44,11 @@ def tune(config):
     chosen = {"best": best, "ways": rows}
     atomic.write_json(path, chosen)
     print(_table(rows))
-    words = f"{best}: {100 * gain:+.1f} points of mIoU" if best else "plain; none is worth its time"
+    words = (
+        f"{best}: {100 * gain:+.1f} points of mIoU"
+        if best
+        else "plain; no option is worth its time"
+    )
     print(f"best on {config.split}: {words}\nwrote {path}")
     return chosen
 

@@ -120,4 +120,4 @@ def open_export(path):
         return row.read(path)
     except Exception as error:  # every runtime has errors of its own
         reason = " ".join(str(error).split())[:120]
-        raise UserError(f"{path} is no exported network: {reason}") from None
+        raise UserError(f"{path} is not an exported network: {reason}") from None

@@ -60,7 +60,7 @@ def _segment_file(network, file, config):
     shape, size = tf.shape(pixels)[:2], network.input_shape[1:3]
     if None in size:
         smallest = network.get_layer("size").smallest
-        message = f"a picture needs {smallest} pixels a side"
+        message = f"an image needs {smallest} pixels a side"
         with tf.control_dependencies([tf.debugging.assert_greater_equal(shape, smallest, message)]):
             logits = network(tf.cast(pixels[None], tf.float32), training=False)
     else:

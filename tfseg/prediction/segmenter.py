@@ -173,6 +173,6 @@ def make_engine(network: Network, config: LookConfig) -> Engine:
         if value is not None
     }
     if given and not config.crf:
-        raise UserError(f"--crf_{next(iter(given))} is of --crf; give that too")
+        raise UserError(f"--crf_{next(iter(given))} needs --crf")
     crf = CRF(**given) if config.crf else None
     return Engine(network.model, network.decision, **config.group("looks"), crf=crf)

@@ -158,7 +158,7 @@ def _environment(path):
     for folder in (Path(path), Path(path) / "val"):
         if lmdb_store.is_environment(folder):
             return folder
-    raise UserError(f"--input_val={path} is no LMDB environment: it has no data.mdb")
+    raise UserError(f"--input_val={path} is not an LMDB environment: it has no data.mdb")
 
 
 def _records(choice, path, format, metadata, sizes, stores, val_fraction):
