@@ -1,4 +1,4 @@
-"""Checkpoints -> Keras networks: one function for every network."""
+"""Loads PyTorch checkpoints into networks."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -22,8 +22,8 @@ def load_state_dict(
     """Fills a network with a PyTorch state dict, or raises `UserError` and changes nothing.
 
     Args:
-        model: a network of `tfseg.build` or `tfseg.build_encoder`; its layers bear the
-            reference's module paths.
+        model: a network of `tfseg.build` or `tfseg.build_encoder`; its layers have the
+            names of the reference's modules.
         mapping: key -> array in PyTorch's layout (OIHW, transposed kernels IOHW). A prefix that
             all the network's keys share (Lightning's `model.`, DataParallel's `module.`) is taken
             off and said; `num_batches_tracked`, DenseNet's old spelling and the spelling of the
