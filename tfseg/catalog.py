@@ -1,4 +1,4 @@
-"""The `models` command: what networks there are, what they cost, and how one is built."""
+"""The `models` command: the networks, their costs, and the stages of one."""
 
 import math
 import re
@@ -50,7 +50,7 @@ def _show_pretrained():
 
 
 def _print_table(rows, right):
-    """Prints columns of words; those in `right` end at the right."""
+    """Prints columns of text; those in `right` are right-aligned."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = [
@@ -82,7 +82,7 @@ SIZELESS = (None, None, 3)
 
 
 def _which(encoders):
-    """All of them, those that have a map at stride 2, or those that dilate."""
+    """All encoders, those with a map at stride 2, or those that dilate."""
     if len(encoders) in (0, len(ENCODERS)):
         return "any" if encoders else ""
     dilated = all(ENCODERS[encoder].dilates for encoder in encoders)

@@ -74,7 +74,7 @@ def _memory_mib(number):
 
 
 def resolve_precision(name):
-    """For "auto" the fastest arithmetic that this machine has in hardware; others as they are."""
+    """Resolves "auto" to the fastest arithmetic in this machine's hardware; keeps the others."""
     if name != "auto":
         return name
     gpus = tf.config.get_visible_devices("GPU")

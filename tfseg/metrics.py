@@ -31,7 +31,7 @@ def confusion_matrix(labels: Any, predictions: Any, num_classes: int, ignore: in
 
 
 def _histogram(values, length):
-    """How often each of 0..length-1 occurs in `values` (N,) int32.
+    """Counts of each of 0..length-1 in `values` (N,) int32.
 
     Not `ops.bincount`, whose output grows with the largest value: neither XLA nor JAX compiles it.
     """
@@ -234,7 +234,7 @@ class MultilabelCounts(keras.metrics.Metric):
         }
 
     def matrix(self) -> None:
-        """None: no class is taken for another."""
+        """None: multilabel networks have no confusion matrix."""
 
     def scores(self) -> dict[str, Any]:
         """The figures so far, named as those of `scores`; `pixel_accuracy` of K decisions a

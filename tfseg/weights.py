@@ -55,7 +55,7 @@ def load_tensors(
     skip_head: bool = False,
     source: str = "checkpoint",
 ) -> list[str]:
-    """`load_state_dict` for a checkpoint of any kind; `source` is what messages call it."""
+    """`load_state_dict` for a checkpoint of any kind; `source` is its name in messages."""
     found, wanted, beside = _matched(model, checkpoint, source, say=print)
     spare = ("fc.", "classifier.", "pre_logits.", "head.") if model.name in ENCODERS else ("aux",)
     unused = unused_layers(model)
@@ -74,7 +74,7 @@ def load_tensors(
 
 
 def count_classes(model: keras.Model, checkpoint: Checkpoint | Mapping[str, np.ndarray]) -> int:
-    """How many classes weights were trained on; `model` is their network, built for one.
+    """The number of classes that weights were trained on; `model` is their network for one class.
 
     `checkpoint` may be a PyTorch state dict, too.
     """

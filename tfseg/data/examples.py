@@ -1,4 +1,4 @@
-"""A picture of what augmentation makes of one frame."""
+"""An image of what augmentation does to one frame."""
 
 import cv2
 import numpy as np
@@ -64,7 +64,7 @@ def _row(caption, tiles):
 
 
 def _middle(image, label):
-    """What of the frame's middle fills a tile, pixel for pixel; all of a frame that is smaller."""
+    """The middle of a frame that fills a tile, pixel for pixel; all of a smaller frame."""
     height, width = label.shape
     rows, columns = (min(side, round(side * TILE / width)) for side in (height, width))
     top, left = (height - rows) // 2, (width - columns) // 2

@@ -1,4 +1,4 @@
-"""`test --tune`: which way to look at images labels a split best."""
+"""`test --tune`: finds the test-time options that score best on a split."""
 
 import time
 
@@ -66,7 +66,7 @@ def _check(config):
 
 
 def _engines(target, config):
-    """An `Engine` for each way, all of which can take the frames: that is told before any work."""
+    """An `Engine` for each way; checks before any work that all can take the frames."""
     engines = {
         flags: make_engine(target.network, config.replace(**way))
         for flags, way in WAYS.items()

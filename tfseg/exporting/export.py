@@ -71,7 +71,7 @@ def _check_size(model, size):
 
 
 def _rebuilt(model, settings, size, policy):
-    """The same network, computing in `policy`, for images of `size` (H, W) or any (None)."""
+    """The same network in `policy`, for images of `size` (H, W), or any size (None)."""
     shape = (*(size or (None, None)), 3)
     with precision(policy):
         copy = build_network(settings, model.output_shape[-1], input_shape=shape)

@@ -100,7 +100,7 @@ def check_formats(names, precision):
 
 
 def exported_task(path):
-    """The task of an export, as the `labels.json` beside it says; multiclass without one."""
+    """The task of an export, from the `labels.json` beside it; multiclass without one."""
     path = Path(path)
     labels = (path if path.is_dir() else path.parent) / "labels.json"
     return read_labels(labels).get("task", "multiclass") if labels.exists() else "multiclass"

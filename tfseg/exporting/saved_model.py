@@ -74,7 +74,7 @@ def _segment_file(network, file, config):
 
 
 def _decode(file, pixel_range):
-    """RGB pixels uint8 (H, W, 3) of a JPEG or PNG file; gray becomes RGB, alpha is left out."""
+    """RGB pixels uint8 (H, W, 3) of a JPEG or PNG file; gray becomes RGB, alpha is ignored."""
     if pixel_range is None:
         return decode_file(file)
     levels = tf.constant(level_table(pixel_range))
