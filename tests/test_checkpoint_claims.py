@@ -51,7 +51,7 @@ def test_programs_do_not_run(tmp_path, monkeypatch, program):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "old.pth").write_bytes(HEAD + program)
     for path in (zipped(tmp_path / "new.pth", program), tmp_path / "old.pth"):
-        assert "which is no tensor but a call; nothing was run" in refusal(path)
+        assert "which is a call, not a tensor; nothing was run" in refusal(path)
     assert not (tmp_path / "harmed").exists()
 
 

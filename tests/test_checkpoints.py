@@ -122,7 +122,7 @@ def test_weights_that_are_no_numbers_are_named(tmp_path, network, wrong):
         (["checkpoint", "x.index", "x.data-00000-of-00001"], "TensorFlow's checkpoints"),
         (["config.json", "model.safetensors"], "give the file in it: model.safetensors"),
         (["data.pkl", "version"], "unpacked zip"),
-        (["photo.jpg"], "is a folder, but no run"),
+        (["photo.jpg"], "is a folder, but not a run"),
     ],
 )
 def test_folders_are_named(tmp_path, names, message):

@@ -60,7 +60,7 @@ def test_help_lists_the_commands(capsys):
             "--mapping is no option of --dataset=streets",
         ),
         (["convert", "--dataset=folder", "--source=/nowhere"], "needs --source=FOLDER with one of"),
-        (["convert", "--dataset=streets", "--download"], "cannot be fetched by a program"),
+        (["convert", "--dataset=streets", "--download"], "must be downloaded by hand"),
         (["convert", "--splits=train,,val"], "--splits=train,,val: wanted names like train,val"),
         (["convert", "--dataset=streets", "--splits=dev"], "no split 'dev'; there are train, val"),
         (["train", "--input_weights=1,0"], "--input_weights=1,0: wanted numbers above zero"),

@@ -103,7 +103,7 @@ def test_coco_json_beside_the_images(tmp_path):
 
 
 COCO_REFUSED = [
-    ((0, 2, []), "annotation 1 has a box alone and no segmentation; draw its outline"),
+    ((0, 2, []), "annotation 1 has only a box and no segmentation; draw its outline"),
     ((0, 2, [[1, 2, 3, 4]]), "annotation 1: a polygon is a list of x, y, x, y, ... of 3 or more"),
     ((0, 5, [ring(1, 2, 3, 4)]), "annotation 1 has category 5, which is not listed"),
     ((3, 2, [ring(1, 2, 3, 4)]), "annotation 1 is of image 13, which is not listed"),
@@ -131,7 +131,7 @@ def test_coco_json_refuses_files(tmp_path):
     coco(tmp_path / "train.json", ["gone.jpg", "turned.jpg"], [])
     coco(tmp_path / "train_2.json", [], [])
     parts = (
-        "train.json lists gone.jpg, which lies nowhere below; add the image",
+        "train.json lists gone.jpg, which is not in the folder; add the image",
         "image turned.jpg: height and width are 40 and 48, but ",
         "train_2.json is a second file for train; keep one a split in ",
     )
@@ -196,12 +196,15 @@ def test_yolo_of_roboflow_and_lists(tmp_path):
 
 
 YOLO_REFUSED = [
-    ("0 0.5 0.5 0.2 0.2", "a.txt, line 2 is a box alone; export polygons (YOLO segmentation)"),
+    ("0 0.5 0.5 0.2 0.2", "a.txt, line 2 is only a box; export polygons (YOLO segmentation)"),
     ("0 0.5 0.5 0.2 0.2 0.3", "line 2 has 6 numbers; wanted class x y x y ... of 3 or more points"),
-    ("2 0.1 0.1 0.2 0.1 0.2 0.2", "line 2 has class 2, but names has 0 to 1; mend one"),
-    ("0 10 10 20 10 20 20", "line 2: points are not between 0 and 1; export shares of the size"),
+    ("2 0.1 0.1 0.2 0.1 0.2 0.2", "line 2 has class 2, but names has 0 to 1; correct one"),
+    (
+        "0 10 10 20 10 20 20",
+        "line 2: points are not between 0 and 1; export points relative to the image's size",
+    ),
     ("0 0.1 0.1 nan 0.1 0.2 0.2", "line 2: points are not between 0 and 1"),
-    ("dog 0.1 0.1 0.2 0.1 0.2 0.2", "line 2: wanted class x y x y ..., numbers alone; mend it"),
+    ("dog 0.1 0.1 0.2 0.1 0.2 0.2", "line 2: wanted class x y x y ..., only numbers; correct it"),
 ]
 
 
@@ -215,13 +218,13 @@ def test_yolo_refuses_lines(tmp_path, wrong, message):
 
 
 YAML_REFUSED = [
-    (DATA.replace("nc: 2", "nc: 3"), "data.yaml: nc is 3, but names has 2; mend one"),
-    (DATA.replace("{names}", "{1: a, 2: b}"), "names are not numbered 0 to 1; mend them"),
-    (DATA.replace("{names}", "dog"), "data.yaml: names is no list of classes; mend it"),
+    (DATA.replace("nc: 2", "nc: 3"), "data.yaml: nc is 3, but names has 2; correct one"),
+    (DATA.replace("{names}", "{1: a, 2: b}"), "names are not numbered 0 to 1; correct them"),
+    (DATA.replace("{names}", "dog"), "data.yaml: names is not a list of classes; correct it"),
     (DATA.replace("path: .", "path: /gone"), "data.yaml: path /gone is no folder; remove that"),
     (DATA.replace("images/train", "photos"), "train is photos, and "),
     (DATA.replace("{names}", "[a, a]"), "two classes are called 'a'; rename one in YOLO"),
-    (DATA.replace("{names}", "[a"), "data.yaml is damaged or no YAML: "),
+    (DATA.replace("{names}", "[a"), "data.yaml is damaged or not YAML: "),
     (DATA, "1 images have no label file and are background, as "),
 ]
 

@@ -78,7 +78,7 @@ def test_processes_do_not_change_the_bytes(raw_camvid, tmp_path, format):
 def test_an_error_in_a_process_is_said_in_one_line(raw_camvid, tmp_path):
     path = first(raw_camvid, "train")
     path.write_bytes(b"no picture")
-    with pytest.raises(UserError, match=f"{path.name} is damaged or no image"):
+    with pytest.raises(UserError, match=f"{path.name} is damaged or not an image"):
         convert(camvid.spec(), raw_camvid, tmp_path / "out", workers=2)
     assert not list((tmp_path / "out").rglob("*"))
 
@@ -124,7 +124,7 @@ def test_a_few_unknown_colours_become_void_and_are_told(tmp_path, capsys):
     spec = painted(tmp_path / "raw", unknown=200)
     folder = convert(spec, tmp_path / "raw", tmp_path / "out")
     said = capsys.readouterr().out
-    assert "200 label pixels (1.00%) are in no class and became void" in said
+    assert "200 label pixels (1.00%) belong to no class and became void" in said
     assert "colour 9,9,9 in" in said
     assert json.loads((folder / "metadata.json").read_text())["unknown"] == 200
     label = pixels(open_records(folder).splits["train"], 0)[1]
@@ -204,7 +204,7 @@ def test_a_stopped_conversion_goes_on_where_it_stood(tmp_path, stop, flags):
     assert process.returncode != 0, "it was done before it was stopped"
     if stop == signal.SIGINT:
         assert process.returncode == 130
-        assert "of 80 frames kept; the same command goes on from there" in error
+        assert "of 80 frames kept; run the same command to continue" in error
     kept = {
         path: path.stat().st_mtime_ns for path in (tmp_path / "broken").rglob("*.tfrecord-00000-*")
     }

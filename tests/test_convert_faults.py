@@ -31,7 +31,7 @@ BAD = {
     ),
     "an empty split": (
         lambda raw: [f.unlink() for s in ("val", "valannot") for f in (raw / s).iterdir()],
-        r"val holds no pictures",
+        r"val holds no images",
     ),
     "a value outside": (
         lambda raw: write_label(raw, np.full((144, 192), 77, np.uint8)),
@@ -57,7 +57,7 @@ BAD = {
     ),
     "no picture": (
         lambda raw: first(raw, "train").write_bytes(b"hello"),
-        r"train/street-000.png is damaged or no image",
+        r"train/street-000.png is damaged or not an image",
     ),
 }
 

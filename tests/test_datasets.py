@@ -159,7 +159,7 @@ DAMAGES = [
         r"panoptic_val2017.json: category 184 is 'shrub', not 'tree-m",
     ),
     (vkitti_1, damage_colors, r"rgb_encoding.txt: 'Lorry' is no category or colour of Virtual KI"),
-    (voc2012_sbd, damage_mat, r"2008_000002.mat is damaged or no label of SBD"),
+    (voc2012_sbd, damage_mat, r"2008_000002.mat is damaged or not a label of SBD"),
     (gta5, damage_split, r"split.mat is not GTA5's split.mat: .*; remove it"),
     (vkitti_1, lambda f: next(f.rglob("*encoding.txt")).unlink(), r"encoding.txt is missing"),
     (cityscapes_fine, lambda f: next(f.rglob("*labelIds.png")).unlink(), r"leftImg8bit.png has no"),

@@ -93,7 +93,11 @@ FAULTS = {  # fault: (what makes it, whether it spoils training, its finding)
     ),
     "16 bits": (large, True, r"train_labels/1.png holds values to 4000; class indices end at 255"),
     "a cut label": (cut("val_labels/4.png"), True, r"val_labels/4.png is damaged.*; replace the"),
-    "a cut picture": (cut("train/1.png"), True, r"train/1.png is damaged or no image.*; replace"),
+    "a cut picture": (
+        cut("train/1.png"),
+        True,
+        r"train/1.png is damaged or not an image.*; replace",
+    ),
     "two sizes of one frame": (
         other_size,
         True,
@@ -112,21 +116,21 @@ FAULTS = {  # fault: (what makes it, whether it spoils training, its finding)
     "values outside the table": (
         relabel(lambda: with_value(np.uint8(9))),
         True,
-        r"864 of the label pixels \(4.69%\), in 6 of the labels, are in no class \(values 9; the "
-        r"first: value 9 in "
+        r"864 of the label pixels \(4.69%\), in 6 of the labels, belong to no class \(values 9; "
+        r"the first: value 9 in "
         r".*train_labels/0.png\); complete the table",
     ),
     "a label of void": (
         void_label,
         False,
-        r"1 of 4 labels are void all over \(the first: .*/2.png",
+        r"1 of 4 labels are entirely void \(the first: .*/2.png",
     ),
     "mostly void": (
         relabel(lambda: with_value(np.uint8(VOID), np.s_[:30])),
         False,
         r"train: 63% of the label pixels are void",
     ),
-    "nothing in val": (emptied, True, r"val has no frames; fill it or take its folder away"),
+    "nothing in val": (emptied, True, r"val has no frames; add frames, or remove its folder"),
     "a class missing from train": (
         without_stone("train"),
         True,
@@ -135,7 +139,7 @@ FAULTS = {  # fault: (what makes it, whether it spoils training, its finding)
     "a class missing from val": (
         without_stone("val"),
         False,
-        r"val has no pixel of stone: no IoU there, and none in the mean",
+        r"val has no pixel of stone: they have no IoU and do not count in the mean",
     ),
     "a rare class": (few_pixels, False, r"train has few pixels of stone \(0.017%\)"),
     "frames of two sizes": (
@@ -147,7 +151,7 @@ FAULTS = {  # fault: (what makes it, whether it spoils training, its finding)
         copied,
         True,
         r"1 of 3 frames of val are in train too, or nearly \(the nearest: .*val/copy.jpg and "
-        r".*train/3.png, \d.\d gray levels apart\): figures on val would flatter",
+        r".*train/3.png, \d.\d gray levels apart\): figures on val would be too good",
     ),
 }
 
@@ -161,7 +165,7 @@ def test_a_fault_is_found(tmp_path, capsys, fault):
     kind = "spoils training" if spoils else "note"
     assert [line for line in findings if re.match(f"{kind}: .*{wanted}", line)], findings
     assert spoilt is spoils
-    assert spoilt is (findings[-1] != "nothing found that would spoil training")
+    assert spoilt is (findings[-1] != "no problem found")
 
 
 def test_faults_are_counted_whatever_their_files_are_called(tmp_path, capsys):
@@ -197,7 +201,7 @@ def test_label_ids_given_as_train_ids(tmp_path, capsys):
     spoilt, findings = diagnose(capsys, (spec(NINETEEN), draw(tmp_path / "x", label_ids)))
     assert spoilt
     (line,) = (line for line in findings if "labelIds" in line)
-    assert "Cityscapes' labelIds where trainIds, 0 to 18, are wanted" in line
+    assert "Cityscapes' labelIds but trainIds, 0 to 18, are wanted" in line
     assert "train_labels/0.png; take the files *_labelTrainIds.png" in line
     assert len(findings) == 1
 
@@ -237,4 +241,4 @@ def test_masks_of_colours(tmp_path, capsys):
     assert "the first: colour 1,2,3 in" in findings[0]
     spoilt, findings = diagnose(capsys, (spec(coding=table), draw(tmp_path / "y")))
     assert spoilt
-    assert "the masks are gray where colours are wanted" in findings[0]
+    assert "the masks are gray, but colours are wanted" in findings[0]

@@ -194,7 +194,7 @@ def test_memory_does_not_grow_with_the_frames():
     ("looks", "message"),
     [
         ({}, "^it has 40x50 pixels; small needs 48 a side"),
-        ({"scales": (1.5, 0.5)}, "^it has 40x50 pixels, seen at 0.5 of that; small needs 48"),
+        ({"scales": (1.5, 0.5)}, "^it has 40x50 pixels, scaled by 0.5 of that; small needs 48"),
         ({"size": (64, 32)}, "^size=64x32 has 64x32 pixels; small needs 48"),
         ({"tile": 20}, "^tile=20: a tile has 20x20 pixels; small needs 48"),
         ({"tile": 512}, "^it has 40x50 pixels; small needs 48"),

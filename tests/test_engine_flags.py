@@ -58,4 +58,4 @@ def test_test_with_every_look(run, tmp_path):
 def test_parameters_of_a_crf_need_it(command, run, photo, capsys):
     argv = [command, f"--run={run}", "--gpu=-1", "--crf_gaussian_sxy=2"]
     argv += [f"--input={photo}"] if command == "predict" else []
-    assert "--crf_gaussian_sxy is of --crf; give that too" in refused(capsys, *argv)
+    assert "--crf_gaussian_sxy needs --crf" in refused(capsys, *argv)

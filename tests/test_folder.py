@@ -179,7 +179,7 @@ def test_a_wrong_line_of_a_list_is_named(tmp_path, line):
     folder = draw(tmp_path / "x", "lists")
     with open(folder / "train.txt", "a") as file:
         file.write(f"\n{line}\n")
-    with pytest.raises(UserError, match=r"train.txt, line 4: wanted two files, picture and mask"):
+    with pytest.raises(UserError, match=r"train.txt, line 4: wanted two files, image and mask"):
         converted(folder, tmp_path)
 
 
@@ -187,7 +187,7 @@ def test_wrong_toml_is_named(tmp_path):
     folder = draw(tmp_path / "x", "flat", table=None)
     for text, message in (
         ("name = ", "dataset.toml: "),
-        ('colour = "x"', "unknown key 'colour'; it may have name, masks"),
+        ('colour = "x"', "unknown key 'colour'; allowed: name, masks"),
         ('masks = "rgb"', "masks = 'rgb'; wanted indices or colors"),
         ('[[class]]\nname = "a"\ncolor = "red"', "class 1: wanted a name, three numbers"),
     ):

@@ -50,7 +50,7 @@ def test_numbers_are_what_they_are_and_the_range_that_is_named_can_be_given(valu
         (
             GRAY.astype(np.float16),
             (),
-            r"holds 16-bit floats \(L\), which no reader here",
+            r"holds 16-bit floats \(L\), which is not supported",
         ),
         (GRAY.astype(np.uint64), (), r"holds 64-bit unsigned numbers \(L\)"),
         (RGB[..., :2].astype(np.uint16), (2,), r"holds 16-bit unsigned numbers \(LA\)"),
@@ -68,7 +68,9 @@ def test_a_tiff_of_twelve_bits_is_as_bright_as_it_says():
     pixels = read_image(packed_tiff(values))
     np.testing.assert_array_equal(pixels[..., 0], np.rint(values * (255 / 4095)))
     np.testing.assert_array_equal(read_image(packed_tiff(values), (0, 99))[1:], 255)
-    with pytest.raises(UserError, match=r"holds 14-bit unsigned numbers \(L\), which no reader"):
+    with pytest.raises(
+        UserError, match=r"holds 14-bit unsigned numbers \(L\), which is not supported"
+    ):
         read_image(packed_tiff(values, bits=14))
 
 
@@ -125,7 +127,7 @@ def test_a_size_comes_from_the_header(kind, orientation, tmp_path):
     with pytest.raises(UserError, match=r"x\.png has 50000x60000 pixels; the most is 178,956,970"):
         image_size(path)
     path.write_bytes(b"")
-    with pytest.raises(UserError, match=r"x\.png is damaged or no image: .*empty.*; replace"):
+    with pytest.raises(UserError, match=r"x\.png is damaged or not an image: .*empty.*; replace"):
         image_size(path)
 
 
@@ -134,7 +136,7 @@ def test_an_image_of_pillows_is_turned_upright_and_damage_is_said(tmp_path):
     path.write_bytes(saved(RGB, "PNG", 6))
     np.testing.assert_array_equal(pillow_pixels(Image.open(path)), np.rot90(RGB, -1))
     path.write_bytes(saved(RGB, "JPEG", quality=95)[:-100])
-    with pytest.raises(UserError, match=r"the image is damaged or no image: .*truncated"):
+    with pytest.raises(UserError, match=r"the image is damaged or not an image: .*truncated"):
         pillow_pixels(Image.open(path))
 
 

@@ -70,8 +70,8 @@ def test_every_room_sees_the_same_pixels(name, tmp_path):
 
 def test_the_server_answers_the_readers_line():
     for data, message in (
-        (b"hello", "the image is damaged or no image: its kind is not known"),
-        (saved(RGB, "PNG")[:200], "the image is damaged or no image"),
+        (b"hello", "the image is damaged or not an image: its format is not supported"),
+        (saved(RGB, "PNG")[:200], "the image is damaged or not an image"),
         (tiff(smooth(20, 30, 5), extra=(0, 0)), "the image has 5 bands; wanted gray or RGB"),
         (tiff(WIDE.astype(np.float32)), "the image holds floats from 0 to 65535"),
     ):
@@ -108,9 +108,9 @@ def test_inspect_and_convert_say_what_is_odd(tmp_path, capsys):
     assert "--pixel_range=0,4095" in capsys.readouterr().out
     black = own_folder(tmp_path / "black", np.zeros((20, 30, 3), np.uint8), ".png")
     texts = [f.text for f in tfseg.inspect(input=black, workers=1) if f.spoils]
-    assert any("2 of 2 images are of one level all over" in text for text in texts)
+    assert any("2 of 2 images have a single gray level" in text for text in texts)
     clear = own_folder(tmp_path / "clear", np.dstack([RGB, RGB[..., 0]]), ".png")
-    assert any("transparency, which is left out" in f.text for f in tfseg.inspect(input=clear))
+    assert any("transparency, which is ignored" in f.text for f in tfseg.inspect(input=clear))
 
 
 def test_other_ranges_are_other_records(tmp_path, capsys):

@@ -144,17 +144,23 @@ def written(data):
 
 REFUSED = {
     "none": (lambda path: None, r"image .* does not exist; check its name"),
-    "empty": (written(b""), r"is damaged or no image: it is empty; replace the file"),
-    "text": (written(b"no image"), r"is damaged or no image: its kind is not known .*; replace"),
+    "empty": (written(b""), r"is damaged or not an image: it is empty; replace the file"),
+    "text": (
+        written(b"no image"),
+        r"is damaged or not an image: its format is not supported .*; replace",
+    ),
     "a folder": (lambda path: path.mkdir(), r"is a folder, not an image; replace the file"),
     "a pipe": (os.mkfifo, r"is no regular file; replace the file"),
-    "cut PNG": (written(saved(RGB, "PNG")[:300]), r"is damaged or no image: .*; replace the file"),
-    "a cut end": (written(saved(RGB, "PNG")[:-12]), r"is damaged or no image: .*; replace"),
-    "cut JPEG": (written(saved(RGB, "JPEG")[:500]), r"is damaged or no image: .*; replace"),
-    "cut WebP": (written(saved(RGB, "WEBP")[:80]), r"is damaged or no image: .*; replace"),
-    "cut TIFF": (written(tiff(RGB)[:300]), r"is damaged or no image: .*; replace"),
-    "cut 16-bit TIFF": (written(tiff(RGB16)[:900]), r"is damaged or no image: .*; replace"),
-    "cut 16-bit PNG": (written(png16(RGB16)[:300]), r"is damaged or no image: .*; replace"),
+    "cut PNG": (
+        written(saved(RGB, "PNG")[:300]),
+        r"is damaged or not an image: .*; replace the file",
+    ),
+    "a cut end": (written(saved(RGB, "PNG")[:-12]), r"is damaged or not an image: .*; replace"),
+    "cut JPEG": (written(saved(RGB, "JPEG")[:500]), r"is damaged or not an image: .*; replace"),
+    "cut WebP": (written(saved(RGB, "WEBP")[:80]), r"is damaged or not an image: .*; replace"),
+    "cut TIFF": (written(tiff(RGB)[:300]), r"is damaged or not an image: .*; replace"),
+    "cut 16-bit TIFF": (written(tiff(RGB16)[:900]), r"is damaged or not an image: .*; replace"),
+    "cut 16-bit PNG": (written(png16(RGB16)[:300]), r"is damaged or not an image: .*; replace"),
     "four bands": (written(tiff(smooth(20, 30, 4))), r"has 4 bands; wanted gray or RGB"),
     "four bands, not alpha": (
         written(tiff(smooth(20, 30, 4), extra=(0,))),
@@ -168,11 +174,14 @@ REFUSED = {
     "pages": (written(tiff(RGB, pages=2)), r"holds several images \(pages\); save the one"),
     "animation": (
         written(saved(RGB, "PNG", save_all=True, append_images=[Image.fromarray(255 - RGB)])),
-        r"holds 2 images; save the one that is meant",
+        r"holds 2 images; save the one you want",
     ),
     "LAB": (written(saved(Image.fromarray(RGB).convert("LAB"), "TIFF")), r"is in LAB colours"),
     "huge": (written(png_that_says(60_000, 60_000)), r"has 60000x60000 pixels; the most is"),
-    "huge in vain": (written(png_that_says(9_000, 9_000)), r"is damaged or no image: .*; replace"),
+    "huge in vain": (
+        written(png_that_says(9_000, 9_000)),
+        r"is damaged or not an image: .*; replace",
+    ),
 }
 
 

@@ -132,7 +132,7 @@ def test_labelme_refuses_files(tmp_path):
             "b.json: imagePath 'b.jpg' is no file, and imageData holds no image; put the image",
             "c.json: imageHeight and imageWidth are 48 and 40, but ",
             "d.json is damaged or no JSON",
-            "e.json is no labelme file: it has no list of shapes; move it away",
+            "e.json is not a labelme file: it has no list of shapes; remove it",
         ),
         strict=True,
     ):

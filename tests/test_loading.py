@@ -77,7 +77,7 @@ def test_prefixes_are_taken_off(capsys, prefix):
     assert_same(network, tiny_network())
     said = capsys.readouterr().out
     silent = prefix in ("module.", "_orig_mod.")
-    assert ("is taken off its keys" in said) != silent
+    assert ("is removed from its keys" in said) != silent
     assert said.count("\n") == (not silent)
 
 

@@ -189,11 +189,11 @@ def test_void_splits_are_refused_and_missing_classes_said(tmp_path, capsys):
         table=THREE,
     )
     spec = get_dataset("folder", folder)
-    with pytest.raises(UserError, match=r"every label of val is void all over"):
+    with pytest.raises(UserError, match=r"every label of val is entirely void"):
         convert(spec, folder, tmp_path / "out")
     assert not [path for path in tmp_path.glob("out/**/*") if path.is_file()]
     records = open_records(folder)
-    with pytest.raises(UserError, match=r"every label of val is void all over"):
+    with pytest.raises(UserError, match=r"every label of val is entirely void"):
         check(records.splits["val"])
     assert "train has no pixel of sky" in check(records.splits["train"])[0]
     found = [finding.text for finding in inspect((spec, folder)) if finding.spoils]

@@ -114,7 +114,7 @@ def test_a_damaged_picture_ends_it_and_leaves_whole_files(run, tmp_path, capsys)
     with pytest.raises(SystemExit) as stopped:
         predict(run, folder, tmp_path / "out", "--workers=1")
     assert stopped.value.code == 2
-    assert "b.png is damaged or no image" in capsys.readouterr().err
+    assert "b.png is damaged or not an image" in capsys.readouterr().err
     assert listed(tmp_path / "out") == ["a.png", "a_overlay.png"]
     assert Image.open(tmp_path / "out" / "a_overlay.png").size == (50, 40)
 
@@ -224,7 +224,7 @@ def test_a_video_cut_short_says_so(run, tmp_path, capsys):
     ("flags", "message"),
     [
         (["--input=DIR/none.png"], "none.png does not exist"),
-        (["--input=DIR/text.png"], "text.png is damaged or no image"),
+        (["--input=DIR/text.png"], "text.png is damaged or not an image"),
         (["--input=DIR/empty"], "holds no images"),
         (["--input=DIR/photo.png", "--output=DIR/out/mask.png"], "mask.png: of images, wanted a"),
         (["--input=DIR/photo.png", "--checkpoint=DIR/x.pth"], "x.pth does not exist"),

@@ -150,7 +150,7 @@ def test_alpha_is_said_once(run, tmp_path, capsys):
     predict(run, tmp_path / "in", tmp_path / "out")
     notes = [line for line in capsys.readouterr().out.splitlines() if "transparency" in line]
     assert len(notes) == 1
-    assert notes[0].startswith("note: 2 of 2 images have transparency, which is left out")
+    assert notes[0].startswith("note: 2 of 2 images have transparency, which is ignored")
 
 
 # A range of pixels, from the raw folder through the run to masks and exports
@@ -201,7 +201,7 @@ def test_flat_images_are_found(sensor, tmp_path, capsys):
     assert any(f.spoils and "one level" in f.text for f in tfseg.inspect(input=tmp_path, workers=1))
     capsys.readouterr()
     tfseg.convert(dataset="folder", source=tmp_path, output=tmp_path / "records", workers=1)
-    assert "note: 8 of 8 images are of one level all over" in capsys.readouterr().out
+    assert "note: 8 of 8 images have a single gray level" in capsys.readouterr().out
 
 
 def test_the_range_goes_from_raw_images_to_exports(sensor, tmp_path):

@@ -96,7 +96,7 @@ def rgb(mask):
         ),
         (rgb, "is uint8 of shape (48, 64, 3); wanted class indices, uint8 (48, 64)"),
         (lambda mask: mask.astype(np.uint16) * 300, "of shape (48, 64); wanted class indices"),
-        (lambda mask: b"hello", "is damaged or no image"),
+        (lambda mask: b"hello", "is damaged or not an image"),
     ],
     ids=["missing", "small", "RGB", "16 bits", "damaged"],
 )
@@ -198,7 +198,7 @@ def test_a_frame_of_several_files_is_said_to_have_none(cityscapes, tmp_path, cap
     [
         (["--predictions=MASKS"], "--predictions needs --input=RECORDS"),
         (["--predictions=/nowhere", "--input=RECORDS"], "--predictions=/nowhere is not a folder"),
-        (["--export=MASKS", "--input=RECORDS"], "is no exported network"),
+        (["--export=MASKS", "--input=RECORDS"], "is not an exported network"),
         (["--run=x", "--export=MASKS"], "--run beside --export; give one of them"),
         (["--predictions=MASKS", "--input=RECORDS", "--label_ids"], "for Cityscapes' 19 classes"),
         (["--predictions=MASKS", "--input=RECORDS", "--flip"], "--flip is for networks; leave it"),

@@ -42,7 +42,7 @@ def test_segment_and_encoded_see_the_same_pixels(server, kind):
 REFUSED = {
     "floats": (tiff(RGB.astype(np.float32)), "the image holds floats from"),
     "four bands": (tiff(smooth(48, 64, 4)), "the image has 4 bands; wanted gray or RGB"),
-    "cut": (saved(RGB, "PNG")[:900], "the image is damaged or no image: "),
+    "cut": (saved(RGB, "PNG")[:900], "the image is damaged or not an image: "),
 }
 
 

@@ -79,7 +79,7 @@ def test_a_broken_epoch_goes_on_exactly(records, tmp_path, monkeypatch):
 
 
 def test_resume_refuses_what_would_be_another_run(run):
-    with pytest.raises(UserError, match="optimizer cannot change in a run that goes on"):
+    with pytest.raises(UserError, match="optimizer cannot change when a run is resumed"):
         resume(TrainConfig.of(resume=run, optimizer="sgd"))
 
 

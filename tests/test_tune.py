@@ -30,7 +30,7 @@ def test_every_way_has_the_figures_of_its_flags(trained, capsys):
         assert row["miou"] == miou(trained, *flags.split())
     best = max(row["miou"] for row in tuned["ways"].values())
     assert best - tuned["ways"][tuned["best"]]["miou"] < 0.001
-    assert f"best on val: {tuned['best'] or 'plain; none is worth its time'}" in shown
+    assert f"best on val: {tuned['best'] or 'plain; no option is worth its time'}" in shown
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_every_way_has_the_figures_of_its_flags(trained, capsys):
         (["--split=test"], "--tune chooses on val, so that test stays unseen"),
         (["--flip"], "--flip beside --tune, which tries it; leave it out"),
         (["--crf_iterations=3"], "--crf_iterations beside --tune, which tries it; leave it out"),
-        (["--size=40x40"], "--size=40x40 has 40x40 pixels, seen at 0.75 of that; tiny needs 32"),
+        (["--size=40x40"], "--size=40x40 has 40x40 pixels, scaled by 0.75 of that; tiny needs 32"),
         (["--html=x.html"], "--html beside --tune, which writes no report; leave it out"),
         (["--export=x"], "--tune is for networks; leave it out beside --export"),
     ],

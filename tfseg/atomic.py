@@ -25,7 +25,7 @@ _PARTIAL = re.compile(r"\.[0-9a-f]{8}\.")
 
 @contextmanager
 def file(path: Path) -> Iterator[Path]:
-    """Yields a temporary path, with the same suffixes, whose file takes the place of `path`.
+    """Yields a temporary path with the same suffixes; its file replaces `path` at the end.
 
     Its name cannot be foretold, so no link can be planted there. After an error there is nothing.
 
@@ -50,14 +50,14 @@ def file(path: Path) -> Iterator[Path]:
 
 
 def remove_partials(folder: Path, name: str = "*") -> None:
-    """Removes the temporary files of `name` that a kill left, where nobody writes it now."""
+    """Removes temporary files of `name` that a kill left, unless another process writes it now."""
     for partial in folder.glob(f".????????.{name}"):
         if _PARTIAL.match(partial.name):
             partial.unlink()
 
 
 def full_disk(error: BaseException) -> str | None:
-    """What the system says where an error came from a full disk or quota; else None.
+    """The system's message if an error came from a full disk or quota; else None.
 
     Libraries in C hide the error number in their text, or in an error before.
     """
@@ -86,7 +86,7 @@ def write_json(path: Path, values: Any) -> None:
 
 @contextmanager
 def folder(final: Path, request: str | None = None) -> Iterator[Path]:
-    """Yields a folder to write into that takes the place of `final` at the end.
+    """Yields a folder to write into, which replaces `final` at the end.
 
     Args:
         final: the folder to make or replace.
@@ -127,7 +127,7 @@ def folder(final: Path, request: str | None = None) -> Iterator[Path]:
 
 @contextmanager
 def held(path: Path, busy: str) -> Iterator[None]:
-    """Holds the lock file `path`, which is there only as long; a kill lets go of it.
+    """Holds the lock file `path` and removes it at the end; a kill releases it.
 
     Raises `UserError`, with the words `busy`, where another process holds it.
     """
@@ -142,7 +142,7 @@ def held(path: Path, busy: str) -> Iterator[None]:
 
 
 def _open_lock(path, busy):
-    """A descriptor that holds the file; None where its last holder has removed it meanwhile."""
+    """A descriptor that holds the file; None if its last holder has removed it."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
     except OSError as error:
@@ -175,7 +175,7 @@ def _publish(partial, final, old):
 
 
 def _exchange(first, second):
-    """Swaps two names in one step; False where the system cannot."""
+    """Swaps two names in one step; False if the system cannot."""
     rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     here = -100  # AT_FDCWD
     names = os.fsencode(first), os.fsencode(second)
@@ -196,7 +196,7 @@ def _sync(path):
 
 @contextmanager
 def _alone(partial, final, keep):
-    """Makes `partial`, held by this process alone (a kill lets go of it), gone on failure."""
+    """Makes `partial`, locked by this process (a kill releases it); removes it on failure."""
     partial.mkdir(parents=True, exist_ok=True)
     try:
         held = os.open(partial, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)

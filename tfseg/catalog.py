@@ -1,4 +1,4 @@
-"""The `models` command: what networks there are, what they cost, and how one is built."""
+"""The `models` command: the networks, their costs, and the stages of one."""
 
 import math
 import re
@@ -44,13 +44,13 @@ def _show_pretrained():
         rows.append((name, network, row.dataset, figure, row.scored, row.licence, row.source.where))
     _print_table(rows, right=(3,))
     print(
-        "\nmIoU in percent, as published. Weights are fetched once, checked and kept.\n"
+        "\nmIoU in percent, as published. Weights are downloaded once, checked and kept.\n"
         "predict --model=NAME, export --model=NAME, serve --model=NAME, train --checkpoint=NAME"
     )
 
 
 def _print_table(rows, right):
-    """Prints columns of words; those in `right` end at the right."""
+    """Prints columns of text; those in `right` are right-aligned."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = [
@@ -82,7 +82,7 @@ SIZELESS = (None, None, 3)
 
 
 def _which(encoders):
-    """All of them, those that have a map at stride 2, or those that dilate."""
+    """All encoders, those with a map at stride 2, or those that dilate."""
     if len(encoders) in (0, len(ENCODERS)):
         return "any" if encoders else ""
     dilated = all(ENCODERS[encoder].dilates for encoder in encoders)

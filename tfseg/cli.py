@@ -18,7 +18,7 @@ INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM  # exit code
 
 def _tell_train(cfg, run):
     return (
-        f"\nrun: {run}\nlook: tensorboard --logdir={cfg.logdir or run / 'tensorboard'}\n"
+        f"\nrun: {run}\nwatch: tensorboard --logdir={cfg.logdir or run / 'tensorboard'}\n"
         f"next: {_me()} test --run={run}"
     )
 
@@ -93,7 +93,7 @@ def _command(name):
 
 
 def _checked(argv):
-    """The arguments as Fire shall see them. Raises `UserError` for what no command knows.
+    """Checks the arguments and rewrites them for Fire. Raises `UserError` for unknown ones.
 
     Fire calls a command before it rejects a flag that the command lacks; a training must not run
     first and complain afterwards.
@@ -121,7 +121,7 @@ def _checked(argv):
 
 
 def _help(argv):
-    """What the program, or the command in `argv`, can be told."""
+    """The help of the program, or of the command in `argv`."""
     names = [word for word in argv if word in COMMANDS]
     if not names:
         rows = [(name, command.config.__doc__) for name, command in COMMANDS.items()]
@@ -140,7 +140,7 @@ def _help(argv):
 
 
 def _columns(rows):
-    """Two columns; what is too wide for the first puts the second on a line of its own."""
+    """Two columns; a wide first cell puts the second on the next line."""
     lines = []
     for name, text in rows:
         head = f"  {name:<32}"
@@ -156,7 +156,7 @@ def _described(field):
 
 
 def _shown(field):
-    """A flag's default as it would be typed; nothing where there is none."""
+    """A flag's default as it is typed; empty if it has none."""
     return "" if field.default is None else spell(field, field.default)
 
 
@@ -168,7 +168,7 @@ def _me():
 
 @contextmanager
 def _quiet_tensorflow():
-    """Keeps the notes that TensorFlow's libraries write while they load off the terminal."""
+    """Hides the notes that TensorFlow's libraries print while they load."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     sys.stderr.flush()
     kept = os.dup(2)

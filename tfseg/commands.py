@@ -1,4 +1,4 @@
-"""The commands: one call each into the room that does the work.
+"""The commands; each calls the room that does the work.
 
 The command line gives them flags as text; in Python the same flags are keyword arguments:
 `tfseg.train(input="records", epochs=3)`.
@@ -67,7 +67,7 @@ def train(cfg) -> Path:
     """Trains a network, or continues the run `resume`; returns the run's folder.
 
     Raises:
-        UserError: for an option or data that cannot be trained with.
+        UserError: if an option is wrong or the data cannot be used.
 
     Example:
         >>> run = tfseg.train(input="records", epochs=3)
@@ -82,8 +82,8 @@ def train(cfg) -> Path:
 def test(cfg) -> dict[str, Any]:
     """Scores a network, an export or predicted masks; returns the figures, shares of 1.
 
-    The figures are those of `test-<split>.json`, which it writes with pictures and, if asked for,
-    a report. With `tune` it compares ways to look at images instead; see `tune-<split>.json`.
+    It writes the same figures to `test-<split>.json`, with images and, if asked for, a report.
+    With `tune` it compares test-time options instead and writes `tune-<split>.json`.
 
     Example:
         >>> tfseg.test(run="runs/first", split="val")["miou"]
@@ -100,7 +100,7 @@ def test(cfg) -> dict[str, Any]:
 
 @_command(config.PredictConfig)
 def predict(cfg) -> Path:
-    """Writes the masks of images or of a video; returns where they are.
+    """Writes the masks of images or of a video; returns their folder or file.
 
     `tfseg.load(run).predict(image)` gives one mask as an array.
 
@@ -127,7 +127,7 @@ def export(cfg) -> Path:
 
 @_command(config.ServeConfig)
 def serve(cfg) -> None:
-    """Answers over HTTP with an export, or a public network, until Ctrl-C or SIGTERM.
+    """Serves an export or a public network over HTTP until Ctrl-C or SIGTERM.
 
     Example:
         >>> tfseg.serve(export="exports/linknet", port=8501)
@@ -140,7 +140,7 @@ def serve(cfg) -> None:
 
 
 def _exported(cfg):
-    """The folder with an export of the public network that `serve` names, made where it is not."""
+    """The folder with the export of the public network that `serve` names; exports it if needed."""
     from tfseg.pretrained import PRETRAINED
 
     if cfg.export:
@@ -173,10 +173,10 @@ def convert(cfg) -> Path:
 
 @_command(config.InspectConfig)
 def inspect(cfg) -> "list[Finding]":
-    """Says what records or a raw folder hold; returns what is wrong with them.
+    """Prints what records or a raw folder hold; returns their problems.
 
-    With `verify` it checks records against their checksums instead, with `draft` it writes a table
-    of classes for a folder without one, with `augment` it draws what training sees.
+    With `verify` it checks records against their checksums instead, with `draft` it drafts a table
+    of classes for a raw folder, with `augment` it draws frames as training sees them.
 
     Example:
         >>> [finding.text for finding in tfseg.inspect(input="garden") if finding.spoils]
@@ -208,7 +208,7 @@ def models(cfg) -> None:
 
 @_command(config.PlotConfig)
 def plot(cfg) -> Path:
-    """Draws the training curves of runs; returns the picture's path.
+    """Draws the training curves of runs; returns the image's path.
 
     Example:
         >>> tfseg.plot(run=["runs/first", "runs/second"], output="curves.png")

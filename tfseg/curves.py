@@ -40,7 +40,7 @@ class Curves:
 
 
 def plot(config):
-    """Writes the picture that a `PlotConfig` describes, whole or not at all; returns its path."""
+    """Writes the image of a `PlotConfig`, whole or not at all; returns its path."""
     every = [read_curves(path) for path in config.run or (None,)]
     _check_folders(every)
     if config.output.is_dir():
@@ -51,7 +51,7 @@ def plot(config):
 
 
 def read_curves(path):
-    """The `Curves` of a run's folder. Raises `UserError` where it is none, or has no events yet."""
+    """The `Curves` of a run's folder. Raises `UserError` if it has no events yet."""
     run = RunFolder(path)
     settings = asdict(run.config())
     folders = [run.path / "tensorboard"]  # first: a run that goes on may have got a --logdir then
@@ -87,7 +87,7 @@ def _read_scalars(folders):
 
 
 def _check_folders(every):
-    """Raises `UserError` where two runs share a --logdir: no event says which of them wrote it."""
+    """Raises `UserError` if two runs share a --logdir: events do not say which run wrote them."""
     owners = {}
     for curves in every:
         folder = Path(curves.settings["logdir"] or curves.run / "tensorboard").resolve()
@@ -100,7 +100,7 @@ def _check_folders(every):
 
 
 def legend_names(every):
-    """What each run is called: the settings that differ where they are few, else its folder."""
+    """The name of each run: the settings that differ if they are few, else its folder."""
     names = _told_by_settings(every)
     if "" in names or len(set(names)) < len(every) or max(map(len, names)) > 70:
         names = [curves.run.resolve().name for curves in every]
@@ -173,7 +173,7 @@ def _draw_curves(axes, values, tag, look):
 
 
 def _spread(lines):
-    """The highest value of all lines over the lowest line's median; 1 where nothing is positive."""
+    """The highest value of all lines over the lowest line's median; 1 if none is positive."""
     positive = [[value for _, value in line if 0 < value < math.inf] for line in lines]
     positive = [values for values in positive if values]
     if not positive:

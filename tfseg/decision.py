@@ -1,4 +1,4 @@
-"""What a network's logits say: probabilities, and masks by the highest class or by thresholds."""
+"""Turns logits into probabilities, and into masks by the highest class or by thresholds."""
 
 import math
 from dataclasses import dataclass
@@ -47,14 +47,14 @@ class Decision:
         return tf.cast(class_indices(class_logits(logits)), tf.uint8)
 
     def choose(self, probabilities: Any) -> tf.Tensor:
-        """The mask that probabilities (..., K) stand for, as `mask` has it."""
+        """The mask for probabilities (..., K), as from `mask`."""
         if self.task == "multiclass":
             return tf.cast(class_indices(probabilities), tf.uint8)
         one = probabilities if self.is_multilabel else probabilities[..., 1]
         return tf.cast(one > np.float32(self._thresholds()), tf.uint8)
 
     def confidence(self, probabilities: Any, mask: Any) -> tf.Tensor:
-        """The probability of each pixel's class (...); of a multilabel network those of all."""
+        """The probability of each pixel's class (...); all classes for a multilabel network."""
         if self.task == "multiclass":
             return tf.reduce_max(probabilities, axis=-1)
         if self.is_multilabel:

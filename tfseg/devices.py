@@ -24,7 +24,10 @@ def select(gpus, mem_frac=None):
     """
     found = tf.config.list_physical_devices("GPU")
     if not found and gpus == (0,):
-        print("warning: no GPU found, running on the CPU (--gpu=-1 says so)", file=sys.stderr)
+        print(
+            "warning: no GPU found, running on the CPU (--gpu=-1 hides this warning)",
+            file=sys.stderr,
+        )
         gpus = ()
     for number in gpus:
         if number >= len(found):
@@ -65,12 +68,13 @@ def _memory_mib(number):
         return float(reply.stdout)
     except (OSError, ValueError, subprocess.CalledProcessError) as error:
         raise UserError(
-            f"--mem_frac needs nvidia-smi to know the memory of GPU {number} ({error}); drop it"
+            f"--mem_frac needs nvidia-smi to know the memory of GPU {number} ({error}); "
+            f"leave it out"
         ) from None
 
 
 def resolve_precision(name):
-    """For "auto" the fastest arithmetic that this machine has in hardware; others as they are."""
+    """Resolves "auto" to the fastest arithmetic in this machine's hardware; keeps the others."""
     if name != "auto":
         return name
     gpus = tf.config.get_visible_devices("GPU")

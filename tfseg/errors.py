@@ -1,4 +1,4 @@
-"""What a user got wrong, in one line: the value, the file or option, and the mend."""
+"""A user's mistake, in one line: the value, the file or option, and what to do."""
 
 import difflib
 import importlib.util
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 DISTRIBUTION = "tfseg-keras"  # the name of the package in an index; "tfseg" there is another one
-_ODD = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # what names of files may hold
+_ODD = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # characters that file names may contain
 _OPTION = re.compile(r"(?<![\w-])--(?=[a-z])")  # not in a path, "models--timm"
 
 
@@ -58,17 +58,17 @@ def install_hint(extra: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """A text without line ends and what no terminal shows, as escapes: `a\\nb.png`."""
+    """A text whose line ends and control characters are escaped: `a\\nb.png`."""
     return _ODD.sub(lambda odd: ascii(odd[0])[1:-1], text)
 
 
 def unknown(kind: str, name: Any, known: Iterable[str]) -> UserError:
-    """The error for a name that is in no table, with the nearest ones that are.
+    """The error for a name that is in no table; it suggests the nearest names.
 
     Args:
-        kind: what was asked for: "network", "flag".
-        name: what was given.
-        known: the names there are.
+        kind: what the name stands for: "network", "flag".
+        name: the given name.
+        known: the names in the table.
     """
     known = sorted(known)
     near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5)

@@ -1,4 +1,4 @@
-"""Public weights: where they lie; each is fetched once, cached and checked."""
+"""Public weights: their addresses; each is downloaded once, cached and checked."""
 
 import hashlib
 import importlib.util
@@ -25,7 +25,7 @@ BLOCK = 2**18  # bytes
 
 
 class Source(Protocol):
-    """Where a file of weights lies.
+    """The place of a file of weights.
 
     Attributes:
         sha256: of the file, or its first digits; None where nobody has published it.
@@ -34,10 +34,10 @@ class Source(Protocol):
     sha256: str | None
 
     def file(self) -> Path:
-        """The file, fetched where it is not on this machine."""
+        """The file, downloaded if it is not on this machine."""
 
     def missing(self, reason: str, option: str) -> str:
-        """What to say where there is no file: `option` takes the path of one."""
+        """The message for a missing file; `option` takes the path of one."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Hub:
 
 @dataclass(frozen=True)
 class Torch:
-    """A file at an address of its own, kept where `torch.hub` keeps it.
+    """A file at its own address, kept in the cache of `torch.hub`.
 
     Attributes:
         address: of the file; its name ends in the first digits of its SHA-256.
@@ -115,7 +115,7 @@ class Torch:
         return self.address
 
     def _continue(self, partial):
-        """Fetches what `partial` lacks of the file; a download that was cut off goes on."""
+        """Downloads the rest of the file after `partial`: interrupted downloads continue."""
         done = partial.stat().st_size if partial.exists() else 0
         request = urllib.request.Request(self.address, headers={"Range": f"bytes={done}-"})
         try:
@@ -161,7 +161,7 @@ class Package:
     sha256: str
 
     def file(self) -> Path:
-        """The file. Raises `FileNotFoundError` where the package is not installed."""
+        """The file. Raises `FileNotFoundError` if the package is not installed."""
         found = importlib.util.find_spec(self.name.replace("-", "_"))
         folders = (found and found.submodule_search_locations) or ()
         for folder in folders:
@@ -175,7 +175,7 @@ class Package:
 
 @dataclass(frozen=True)
 class Keras:
-    """ImageNet weights that Keras fetches itself, and checks.
+    """ImageNet weights that Keras downloads and checks itself.
 
     Attributes:
         name: in `keras.applications`.
@@ -200,7 +200,7 @@ class Keras:
 
 
 def fetch(source: Source, asked: str, option: str) -> Path:
-    """The file of weights, fetched once and then cached.
+    """The file of weights, downloaded once and then cached.
 
     Args:
         asked: how the user asked for it, as "--model=segformer_b0_ade20k".
@@ -222,7 +222,7 @@ def fetch(source: Source, asked: str, option: str) -> Path:
 
 
 def _check(source, path):
-    """Raises `UserError` for another file than the source's."""
+    """Raises `UserError` if the file is not the source's."""
     if source.sha256 and not (found := _digest(path)).startswith(source.sha256):
         # A snapshot of the hub is a link; the file behind it must go before it is fetched again.
         raise UserError(
@@ -237,7 +237,7 @@ def _digest(path):
 
 
 def answered(question: Callable[[], object], seconds: float) -> object:
-    """Asks in a thread, because looking up a name has no time limit of its own."""
+    """Calls a function in a thread, because looking up a host name has no time limit."""
     answers = queue.SimpleQueue()
 
     def ask():

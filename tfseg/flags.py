@@ -81,7 +81,7 @@ def path(text):
 
 
 def page_file(text):
-    """Text like "report.html" -> its path, which no folder has."""
+    """Text like "report.html" -> its path; refuses a folder."""
     if path(text).is_dir():
         raise ValueError("a file like report.html, and that is a folder")
     return path(text)
@@ -195,7 +195,7 @@ class Config:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """The config saved at `path`. Raises `UserError` where it is not one."""
+        """The config saved at `path`. Raises `UserError` if it is not one."""
         path = Path(path)
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
@@ -226,11 +226,11 @@ class Config:
 
     @property
     def given(self) -> frozenset[str]:
-        """Names of the flags that were given, also where they say what the default says."""
+        """Names of the given flags, also those that were given their default."""
         return vars(self).get("_given", frozenset(self.changed()))
 
     def changed(self) -> dict[str, Any]:
-        """Name -> value of the flags that do not have their defaults."""
+        """Name -> value of the flags that differ from their defaults."""
         fields = ((f.name, f.default) for f in dataclasses.fields(self))
         return {name: getattr(self, name) for name, usual in fields if getattr(self, name) != usual}
 

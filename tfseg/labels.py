@@ -1,4 +1,4 @@
-"""What the numbers in a mask mean: class indices with names and colours, and void."""
+"""The meaning of the numbers in a mask: class indices with names and colours, and void."""
 
 import json
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ BACKGROUNDS = ("background", "_background_")  # names of what is none of the cla
 
 @dataclass(frozen=True)
 class Labels:
-    """The classes of a data set, index for index: their names, and RGB colours in 0..255."""
+    """The classes of a data set in the order of their indices: names, and RGB colours in 0..255."""
 
     dataset: str
     classes: tuple[str, ...]
@@ -29,7 +29,7 @@ class Labels:
 
 @dataclass(frozen=True)
 class LabelSets:
-    """What the values of labels stand for where a pixel can have several classes.
+    """The meaning of label values if a pixel can have several classes.
 
     Attributes:
         labels: the classes, in the order in which the labels name them first.
@@ -94,7 +94,7 @@ def palette(count: int) -> tuple[tuple[int, int, int], ...]:
 
 
 def read_labels(path: Path) -> dict[str, Any]:
-    """The object in a `labels.json`: "classes", "colors", and what else its writer put there.
+    """The object in a `labels.json`: "classes", "colors", and whatever else was written.
 
     Raises:
         UserError: where it cannot be read, or its classes or colours are off.
@@ -110,7 +110,7 @@ def read_labels(path: Path) -> dict[str, Any]:
 
 
 def _fault(labels):
-    """What is wrong with the classes and colours, or None."""
+    """The problem of the classes and colours, or None."""
     if not isinstance(labels, dict):
         return "wanted an object with classes and colors"
     for key in ("classes", "colors"):

@@ -1,7 +1,7 @@
-"""Losses on logits that leave void pixels out: no loss, no gradient.
+"""Losses on logits. Void pixels add no loss and no gradient.
 
 Every loss takes labels (B, H, W), logits (B, H, W, K), `ignore` (the void label) and optional class
-weights (K,), and gives a float32 scalar, exactly 0 where every pixel is void. The one logit z of a
+weights (K,), and gives a float32 scalar, which is 0 if every pixel is void. The one logit z of a
 binary network, (B, H, W, 1), counts as the two logits 0 and z: the cross-entropy is the sigmoid's.
 """
 
@@ -40,7 +40,7 @@ def ohem(
     threshold: float = 0.7,
     least: float = 1 / 16,
 ) -> Any:
-    """Cross-entropy of the hard pixels alone (Shrivastava et al. 2016, arXiv 1604.03540).
+    """Cross-entropy of the hard pixels only (Shrivastava et al. 2016, arXiv 1604.03540).
 
     Hard is a pixel whose class has a probability below `threshold`; where those are less than the
     share `least` of the valid pixels, so many of the hardest, to a thousandth of probability.
@@ -142,7 +142,7 @@ LOSSES = {
 def make_loss(
     text: str, ignore: int = VOID, weights: Any = None, smoothing: float = 0.0
 ) -> Callable[[Any, Any], Any]:
-    """The loss that `text` spells, as `model.compile` takes it.
+    """Makes a loss from its name or a sum of names, for `model.compile`.
 
     Args:
         text: a sum of `LOSSES`, each with its factor, as "cross_entropy+0.5*dice".
@@ -154,7 +154,7 @@ def make_loss(
         A function (labels, logits) -> float32 scalar.
 
     Raises:
-        UserError: for what is no such sum, and smoothing that none of them takes.
+        UserError: for an unknown loss, or smoothing that none of them takes.
 
     Example:
         >>> model.compile("adam", loss=tfseg.losses.make_loss("cross_entropy+dice"))
@@ -194,7 +194,7 @@ def multilabel_loss(losses: Sequence[Callable[[Any, Any], Any]], table: Any) -> 
 
 
 def compiles(text: str) -> bool:
-    """Whether XLA runs all losses of a sum faster."""
+    """Whether XLA speeds up all losses of a sum."""
     return all(row.compiles for _, row in _terms(text))
 
 
@@ -215,7 +215,7 @@ def _factor(factor, text):
     except ValueError:
         number = 0.0
     if not 0 < number < math.inf:
-        raise UserError(f"--loss={text}: {factor!r} is no factor above 0; as in 0.5*dice")
+        raise UserError(f"--loss={text}: {factor!r} is not a factor above 0, as in 0.5*dice")
     return number
 
 

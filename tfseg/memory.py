@@ -18,7 +18,7 @@ CERTAIN = 2**20  # pixels a step that fit in every machine: what follows need no
 
 @dataclass(frozen=True)
 class StepCost:
-    """What a training step takes: bytes a pixel of the batch, and bytes whatever its size."""
+    """The memory of a training step: bytes per pixel of the batch, and bytes for any size."""
 
     per_pixel: float
     fixed: float
@@ -28,7 +28,7 @@ class StepCost:
 
 
 def step_cost(network: keras.Model) -> StepCost:
-    """The cost of a network of one static input size, from what its layers put out."""
+    """The cost of a network with one static input size, from the outputs of its layers."""
     pixels = math.prod(network.input_shape[1:3])
     outputs = sum(_bytes(tensor) for layer in network.layers for tensor in _tensors(layer.output))
     logits = max(_bytes(tensor) for tensor in _tensors(network.output))
@@ -48,7 +48,7 @@ def _bytes(tensor):
 
 
 def free_memory() -> float:
-    """Bytes of main memory that programs can still take: the system's, or the container's."""
+    """Free main memory in bytes: the system's, or the container's."""
     free = [math.inf]
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()

@@ -1,4 +1,4 @@
-"""Confusion counts, and every figure that follows from them."""
+"""Confusion matrices, and the figures computed from them."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ def confusion_matrix(labels: Any, predictions: Any, num_classes: int, ignore: in
         labels: class indices of any shape.
         predictions: class indices of the same shape.
         num_classes: K.
-        ignore: the label of pixels that count nowhere.
+        ignore: the label of pixels that do not count.
     """
     labels = ops.cast(ops.reshape(labels, (-1,)), "int32")
     predictions = ops.cast(ops.reshape(predictions, (-1,)), "int32")
@@ -31,7 +31,7 @@ def confusion_matrix(labels: Any, predictions: Any, num_classes: int, ignore: in
 
 
 def _histogram(values, length):
-    """How often each of 0..length-1 occurs in `values` (N,) int32.
+    """Counts of each of 0..length-1 in `values` (N,) int32.
 
     Not `ops.bincount`, whose output grows with the largest value: neither XLA nor JAX compiles it.
     """
@@ -85,7 +85,7 @@ def class_logits(logits: Any) -> Any:
 def class_indices(logits: Any) -> Any:
     """The class of every pixel, int32 (B, H, W), from logits (B, H, W, K).
 
-    Keras' own argmax spends as long again on telling -0.0 from 0.0.
+    Keras' own argmax takes twice as long, because it tells -0.0 from 0.0.
     """
     if keras.backend.backend() != "tensorflow":
         return ops.argmax(logits, axis=-1)
@@ -106,18 +106,18 @@ def iou(hits: Any, truth: Any, predicted: Any, divide: Any = ratio) -> Any:
 
 
 def mean(values: Any) -> float:
-    """The mean of what is not NaN; NaN of nothing."""
+    """The mean of the values that are not NaN; NaN if there are none."""
     values = np.asarray(values)
     there = values[~np.isnan(values)]
     return float(there.mean()) if there.size else float("nan")
 
 
 def scores(matrix: np.ndarray) -> dict[str, Any]:
-    """The field's figures of a confusion matrix, shares of 1.
+    """Computes figures from a confusion matrix, as shares of 1.
 
     Args:
         matrix: (K, K), rows truth, columns prediction. Columns from K on are predictions of no
-            class: they count as misses.
+            class; they count as misses.
 
     Returns:
         `iou` (K,) TP / (TP + FP + FN), `miou` its mean, `pixel_accuracy` the share of right
@@ -145,7 +145,7 @@ class ConfusionMatrix(keras.metrics.Metric):
 
     Args:
         num_classes: K; 2 for a binary network, which has one logit.
-        ignore: the label of pixels that count nowhere.
+        ignore: the label of pixels that do not count.
 
     Example:
         >>> metric = tfseg.metrics.ConfusionMatrix(11)
@@ -187,7 +187,7 @@ class ConfusionMatrix(keras.metrics.Metric):
         return ops.convert_to_numpy(self.counts).astype(np.int64)
 
     def scores(self) -> dict[str, Any]:
-        """The figures so far, as of `scores`."""
+        """The figures so far, as `scores` gives them."""
         return scores(self.matrix())
 
     def get_config(self) -> dict[str, Any]:
@@ -234,7 +234,7 @@ class MultilabelCounts(keras.metrics.Metric):
         }
 
     def matrix(self) -> None:
-        """None: no class is taken for another."""
+        """None: multilabel networks have no confusion matrix."""
 
     def scores(self) -> dict[str, Any]:
         """The figures so far, named as those of `scores`; `pixel_accuracy` of K decisions a

@@ -33,7 +33,7 @@ OPTIONS = (
 
 @dataclass(frozen=True)
 class Network:
-    """A trained network, and what is known of it.
+    """A trained network with its classes and settings.
 
     Attributes:
         model: Keras model in float32, RGB pixels (N, H, W, 3) in 0..255 -> logits. Mixed precision
@@ -104,7 +104,7 @@ def find_network(config: NetworkConfig, labels: Labels | None = None) -> Network
 
 
 def with_thresholds(network: Network, given: tuple[float, ...] | None) -> Network:
-    """A network with the thresholds that a command gives, where it gives some."""
+    """A network with the thresholds that a command gives, if any."""
     if given is None:
         return network
     if network.settings.task == "multiclass":
@@ -119,7 +119,7 @@ def with_thresholds(network: Network, given: tuple[float, ...] | None) -> Networ
 
 
 def _pretrained(config):
-    """A public network by its name, with its own weights or those of a file."""
+    """A public network by name, with its own weights or those of a file."""
     name, row = config.model, PRETRAINED[config.model]
     for option in config.group("model"):
         if option in config.given:
@@ -153,7 +153,7 @@ def load_run(run: str | Path | RunFolder | None, checkpoint: Path | None = None)
 
 
 def _run_around(file):
-    """The run that a checkpoint lies in. Raises `UserError` for one that lies elsewhere."""
+    """The run that holds a checkpoint. Raises `UserError` if no run does."""
     if not file.is_file():
         return file  # which is answered as a run that is none
     around = file.absolute().parent.parent
@@ -171,7 +171,7 @@ def _say(file, left):
 
 
 def check_labels(records: Records, labels: Labels, task: str, name: str) -> None:
-    """Raises `UserError` where records do not have the classes that `name` was trained on."""
+    """Raises `UserError` if records lack the classes that `name` was trained on."""
     wanted, found = labels.classes, labels_of(records.info, task).classes
     if found != wanted:
         raise UserError(
@@ -193,7 +193,7 @@ def precision(policy: str) -> Iterator[None]:
 
 
 def build_network(config: TrainConfig | NetworkConfig, num_classes: int, **options: Any):
-    """The network that a config describes, at any input size; `options` as in `tfseg.build`.
+    """Builds the network of a config, for any input size; `options` as in `tfseg.build`.
 
     Raises `UserError` for a binary one of more than two classes.
     """
@@ -215,7 +215,7 @@ def build_network(config: TrainConfig | NetworkConfig, num_classes: int, **optio
 
 
 def logits_alone(network: keras.Model) -> keras.Model:
-    """A network without its auxiliary output: what is validated, kept and shipped."""
+    """A network without its auxiliary outputs, which only training uses."""
     if not isinstance(network.output, dict):
         return network
     return keras.Model(network.inputs, network.output["logits"], name=network.name)
@@ -236,7 +236,7 @@ def load_checkpoint(network: keras.Model, path: Path, skip_head: bool = False) -
 
 
 def _file(path, model):
-    """The file that a checkpoint's path means: of a run its best, where it is of this network."""
+    """The file that a checkpoint's path means; for a run of this network, its best checkpoint."""
     path = Path(path)
     if not (path / "config.json").is_file() or not (path / "checkpoints").is_dir():
         return path
@@ -255,7 +255,7 @@ def _fill(network, file, checkpoint: Checkpoint, skip_head=False):
 
 
 def _restore(network, file, checkpoint):
-    """Weights, the optimizer's state and that of random layers, as a run left them."""
+    """Restores weights and the states of optimizer and random layers, as a run left them."""
     wanted = {f"optimizer/{i}": v.shape for i, v in enumerate(network.optimizer.variables)}
     found = {key: checkpoint.tensors[key].shape for key in wanted if key in checkpoint.tensors}
     if checkpoint.layout != "keras" or found != wanted:

@@ -1,4 +1,4 @@
-"""Trained networks that are public, by name. A new one is a row in PRETRAINED."""
+"""Trained public networks by name. A new one is a row in PRETRAINED."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,7 +128,7 @@ PRETRAINED = {
 
 
 def is_pretrained(name: str | Path | None) -> bool:
-    """Whether this names a row; a file or folder of the same name comes first."""
+    """Whether this names a row; a file or folder of the same name has priority."""
     return str(name) in PRETRAINED and not Path(name).exists()
 
 

@@ -19,7 +19,7 @@ from tfseg.labels import Labels, read_labels
 BEST = "best.weights.h5"  # weights alone; the best on val, averaged where --ema is on
 LOCK = ".lock"
 WRITTEN = ("config.json", "labels.json", "results.json")  # by training alone
-_WITHOUT = "delete the file, then they are 0.5"
+_WITHOUT = "delete the file to use 0.5"
 STEP = re.compile(r"step-(\d{7,})\.weights\.h5")
 
 

@@ -1,4 +1,4 @@
-"""How the learning rate falls over the steps of a run."""
+"""Learning rate schedules."""
 
 import math
 

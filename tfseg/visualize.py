@@ -1,4 +1,4 @@
-"""Masks as pictures: colours, overlays, legends, side-by-side panels, confusion matrices.
+"""Masks as images: colours, overlays, legends, side-by-side panels, confusion matrices.
 
 Images are RGB uint8 (H, W, 3), masks class indices uint8 (H, W) with void 255. Masks of multilabel
 networks are uint8 (H, W, K), 0, 1 or void for each class.
@@ -19,7 +19,7 @@ ROW = 24  # pixels of a line of lettering
 
 
 def colorize(mask, colors):
-    """The colours of one mask: void black, the mean colour where a pixel has several classes."""
+    """The colours of one mask: void is black; several classes of a pixel give their mean colour."""
     if mask.ndim == 3:
         there = (mask == 1).astype(np.float32)
         count = np.maximum(there.sum(axis=2, keepdims=True), 1)
@@ -30,7 +30,7 @@ def colorize(mask, colors):
 
 
 def overlay(image, mask, colors, alpha=0.5):
-    """The colours of a mask laid over its image; void and no class leave the image as it is."""
+    """The colours of a mask laid over its image; void and pixels without a class keep the image."""
     # OpenCV's, because floats of a large picture would take gigabytes.
     blended = cv2.addWeighted(image, 1 - alpha, colorize(mask, colors), alpha, 0)
     void = mask == VOID if mask.ndim == 2 else (mask != 1).all(axis=2)
@@ -73,7 +73,7 @@ def triptych(image, truth, prediction, classes, colors):
 
 
 def captioned(rows):
-    """Rows of (caption, picture) as one picture, each caption above its own.
+    """Rows of (caption, image) as one image, each caption above its image.
 
     Pictures are of one size, uint8 (H, W, 3); a long caption runs on over neighbours without one.
     """
@@ -114,7 +114,7 @@ def _font():
 
 
 def confusion_picture(matrix, classes):
-    """A confusion matrix as a heat map: each row's shares in percent, labels down the side."""
+    """A confusion matrix as a heat map: each row's shares in percent, one row per label class."""
     # Figure objects rather than pyplot: no global state, no window system.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -143,7 +143,7 @@ def confusion_picture(matrix, classes):
 
 
 def hourglass(title, stages, edges):
-    """A network's stages from left to right, as tall as their maps are high (in powers of two).
+    """A network's stages from left to right, drawn as high as their maps (in powers of two).
 
     `stages` are (name, (height, width, channels)), `edges` pairs of their numbers. Neighbours that
     are joined touch; an arc joins the others.

@@ -1,4 +1,4 @@
-"""Checkpoints -> Keras networks: one function for every network."""
+"""Loads PyTorch checkpoints into networks."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -22,8 +22,8 @@ def load_state_dict(
     """Fills a network with a PyTorch state dict, or raises `UserError` and changes nothing.
 
     Args:
-        model: a network of `tfseg.build` or `tfseg.build_encoder`; its layers bear the
-            reference's module paths.
+        model: a network of `tfseg.build` or `tfseg.build_encoder`; its layers have the
+            names of the reference's modules.
         mapping: key -> array in PyTorch's layout (OIHW, transposed kernels IOHW). A prefix that
             all the network's keys share (Lightning's `model.`, DataParallel's `module.`) is taken
             off and said; `num_batches_tracked`, DenseNet's old spelling and the spelling of the
@@ -55,7 +55,7 @@ def load_tensors(
     skip_head: bool = False,
     source: str = "checkpoint",
 ) -> list[str]:
-    """`load_state_dict` for a checkpoint of any kind; `source` is what messages call it."""
+    """`load_state_dict` for a checkpoint of any kind; `source` is its name in messages."""
     found, wanted, beside = _matched(model, checkpoint, source, say=print)
     spare = ("fc.", "classifier.", "pre_logits.", "head.") if model.name in ENCODERS else ("aux",)
     unused = unused_layers(model)
@@ -74,7 +74,7 @@ def load_tensors(
 
 
 def count_classes(model: keras.Model, checkpoint: Checkpoint | Mapping[str, np.ndarray]) -> int:
-    """How many classes weights were trained on; `model` is their network, built for one.
+    """The number of classes that weights were trained on; `model` is their network for one class.
 
     `checkpoint` may be a PyTorch state dict, too.
     """
@@ -105,7 +105,7 @@ def _matched(model, checkpoint, source="checkpoint", say=lambda line: None):
     state = rename(checkpoint.tensors, ())
     fitting = find_prefix(state, wanted, partial(rename, table=table))
     if fitting.prefix:
-        say(f"{source}: the prefix {fitting.prefix} is taken off its keys")
+        say(f"{source}: the prefix {fitting.prefix} is removed from its keys")
     return fitting.tensors, wanted, fitting.beside
 
 

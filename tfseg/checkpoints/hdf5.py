@@ -23,8 +23,8 @@ _DATASPACE, _DATATYPE, _LAYOUT, _FILTERS = 0x01, 0x03, 0x08, 0x0B
 _ATTRIBUTE, _CONTINUATION, _GROUP = 0x0C, 0x10, 0x11
 _NEWER = {0x02, 0x06, 0x07, 0x15}  # links in headers, files elsewhere, attributes elsewhere
 OTHERWISE = (
-    "it is HDF5 in another form than Keras writes; load it where it was made, and write it anew "
-    "with Keras' save_weights"
+    "its HDF5 layout is not that of Keras; load it where it was made, and save it again with "
+    "Keras' save_weights"
 )
 
 
@@ -67,12 +67,12 @@ class _Reader:
         """An address with a flipped bit mostly leads into another part, and no two share bytes."""
         parts = sorted(part for part in self.parts if part[0] < part[1])
         if any(end > start for (_, end), (start, _) in itertools.pairwise(parts)):
-            raise DamageError("two of its parts lie in the same place")
+            raise DamageError("two of its parts overlap")
 
     def once(self, address):
         """A part's address, which nothing else may have: that rules out circles."""
         if address in self.seen:
-            raise DamageError("two of its parts lie in the same place")
+            raise DamageError("two of its parts overlap")
         self.seen.add(address)
         return address
 
@@ -85,7 +85,7 @@ class _Reader:
             raise ReadingError(OTHERWISE)
         base, _, end, _, _, root = struct.unpack("<6Q", self.at(24 + 4 * version, 48))
         if base or end > self.source.size:
-            raise DamageError("it ends before what it claims to hold; it may be cut off")
+            raise DamageError("it ends too early; it may be truncated")
         return root
 
     def walk(self, address, path, depth=0):
@@ -95,7 +95,7 @@ class _Reader:
             self.contents.attributes[path] = dict(attributes)
         parts = dict(messages)
         if depth > _DEEPEST:
-            raise DamageError("its groups lie too deep in each other")
+            raise DamageError("its groups are nested too deeply")
         if _GROUP in parts:
             tree, heap = struct.unpack("<2Q", parts[_GROUP][:16])
             for name, child in self.links(tree, heap):
@@ -130,7 +130,7 @@ class _Reader:
         """(name, address of the header) of what is in a group."""
         signature, _, size, _, names = struct.unpack("<4s4sQQQ", self.at(self.once(heap), 32))
         if signature != b"HEAP":
-            raise DamageError("a list of names in it is none")
+            raise DamageError("a list of names in it is invalid")
         names = self.at(names, size)
         for offset, address, cached in self.nodes(tree):
             name = names[offset:].partition(b"\0")[0].decode()
@@ -151,7 +151,7 @@ class _Reader:
                 (child,) = struct.unpack("<Q", self.at(address + 32 + 16 * at, 8))
                 yield from self.nodes(child, depth + 1)
         else:
-            raise DamageError("a group in it is none")
+            raise DamageError("a group in it is invalid")
 
     def dataset(self, parts):
         dtype, shape, layout = _dtype(parts[_DATATYPE]), _shape(parts[_DATASPACE]), parts[_LAYOUT]
@@ -193,14 +193,14 @@ class _Reader:
         if heap not in self.heaps:
             self.heaps[heap] = self.texts(self.once(heap))
         if index not in self.heaps[heap]:
-            raise DamageError("a text in it is not where it should be")
+            raise DamageError("a text in it is missing")
         return self.heaps[heap][index][:length].decode()
 
     def texts(self, address):
         """{index: bytes} of a global heap's collection."""
         signature, size = struct.unpack("<4s4xQ", self.at(address, 16))
         if signature != b"GCOL":
-            raise DamageError("a list of texts in it is none")
+            raise DamageError("a list of texts in it is invalid")
         block, at, found = self.at(address + 16, size - 16), 0, {}
         while at + 16 <= len(block):
             index, used = struct.unpack_from("<H6xQ", block, at)
@@ -217,7 +217,7 @@ def _shape(data):
         raise ReadingError(OTHERWISE)
     start = 8 if version == 1 else 4
     if len(data) < start + 8 * rank or rank > 32 or flags > 1:
-        raise DamageError("a shape in it is none")
+        raise DamageError("a shape in it is invalid")
     return struct.unpack(f"<{rank}Q", data[start : start + 8 * rank])
 
 

@@ -17,9 +17,9 @@ OTHERS = (  # offset, bytes, what such a file is and what to do with it
     (0, b"BZh", "is packed by bzip2; unpack it: bunzip2"),
     (0, b"\xfd7zXZ", "is packed by xz; unpack it: unxz"),
     (0, b"7z\xbc\xaf", "is a 7z archive; unpack it"),
-    (0, b"version https://git-lfs", "is Git LFS's note of where the file lies; run: git lfs pull"),
-    (0, b"<", "is a web page, not the file that it should show; download that again"),
-    (4, b"TFL3", "is a LiteRT file, which cannot be trained on; give what it was exported from"),
+    (0, b"version https://git-lfs", "is a Git LFS pointer; run: git lfs pull"),
+    (0, b"<", "is a web page, not the file itself; download it again"),
+    (4, b"TFL3", "is a LiteRT file, which cannot be trained; give what it was exported from"),
     (0, b"\x93NUMPY", "is one NumPy array; wanted the weights of a network"),
     (0, b"GGUF", "is a GGUF file; wanted the weights in plain floats"),
 )
@@ -28,8 +28,8 @@ TENSORFLOW = (
     "weights by model.save_weights('x.weights.h5')"
 )
 TARRED = (
-    "is a tar, as PyTorch wrote before 0.1.10; load it with that and save it anew, or unpack the "
-    "tar where it is another's"
+    "is a tar, as PyTorch wrote before 0.1.10; load it with that version and save it again, or "
+    "unpack the tar if something else wrote it"
 )
 
 
@@ -54,7 +54,7 @@ def kind_of(path: Path) -> str:
         if _OLD_TORCH in first[:32]:
             return "old torch"
         raise UserError(
-            f"checkpoint {path} is damaged, or a pickle of another than PyTorch; save the state "
+            f"checkpoint {path} is damaged, or not a pickle of PyTorch; save the state "
             f"dict by torch.save(model.state_dict(), 'new.pth')"
         )
     if header_length(first[:9], size) is not None:
@@ -87,7 +87,7 @@ def _folder(path):
     except OSError as error:
         return f"cannot be read: {error.strerror}"
     if "saved_model.pb" in names:
-        return "is a SavedModel, which is for running alone; give what it was exported from"
+        return "is a SavedModel, which can only be run; give what it was exported from"
     if any(name.endswith(".index") for name in names) or "checkpoint" in names:
         return f"is a folder of TensorFlow's checkpoints. {TENSORFLOW}"
     if "data.pkl" in names:
@@ -95,8 +95,8 @@ def _folder(path):
     known = (".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".h5", ".keras")
     inside = [name for name in names if name.endswith(known)][:3]
     if inside:
-        return f"is a folder, but no run; give the file in it: {' or '.join(inside)}"
-    return "is a folder, but no run; wanted a run or a file"
+        return f"is a folder, but not a run; give the file in it: {' or '.join(inside)}"
+    return "is a folder, but not a run; wanted a run or a file"
 
 
 def _kind_of_zip(path, file):

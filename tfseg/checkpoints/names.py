@@ -65,8 +65,8 @@ def checked_name(module, name):
         root in ("builtins", "__builtin__") and name in HARMLESS
     ):
         raise ReadingError(
-            f"it holds a {module}.{name}, which is no tensor but a call; nothing was run, and the "
-            f"file is not loaded; get the weights from somebody you trust"
+            f"it holds a {module}.{name}, which is a call, not a tensor; nothing was run, and the "
+            f"file was not loaded; get the weights from a source you trust"
         )
     return Name(module, name)
 
@@ -111,7 +111,7 @@ def _tensor(storage, offset, shape, strides, *_):
     """PyTorch's `_rebuild_tensor_v2`."""
     whole = (offset, *shape, *strides)
     if not isinstance(storage, Storage) or any(type(number) is not int for number in whole):
-        raise DamageError("a tensor in it is made of something else than numbers")
+        raise DamageError("a tensor in it does not hold numbers")
     return Tensor(storage, offset, tuple(shape), tuple(strides))
 
 

@@ -98,7 +98,7 @@ class _Machine:
     def _taken(self, count):
         items = self.stack[len(self.stack) - count :]
         if len(items) < count:
-            raise DamageError("its pickle takes what is not there")
+            raise DamageError("its pickle is inconsistent")
         del self.stack[len(self.stack) - count :]
         return items
 
@@ -177,7 +177,7 @@ class _Machine:
     def _stack_global(self, _):
         module, name = self._taken(2)
         if not isinstance(module, str) or not isinstance(name, str):
-            raise DamageError("its pickle names a thing by something else than text")
+            raise DamageError("its pickle names an object by something other than text")
         self.stack.append(checked_name(module, name))
 
     def _reduce(self, _):

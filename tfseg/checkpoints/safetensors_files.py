@@ -63,7 +63,7 @@ def _entry(key, entry):
     for side in shape:
         count *= side
     if {type(number) for number in (*shape, start, stop)} > {int} or min((*shape, start)) < 0:
-        raise DamageError(f"{key} has a shape or place that is none")
+        raise DamageError(f"{key} has an invalid shape or place")
     if stop - start != count * dtype.itemsize:
         raise DamageError(f"{key} of shape {shape} does not fill its place")
     return dtype, shape, start, stop

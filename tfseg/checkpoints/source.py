@@ -35,7 +35,7 @@ class Source:
     def at(self, offset: int, count: int) -> bytes:
         """`count` bytes from `offset` on."""
         if min(offset, count) < 0 or offset + count > self.size:
-            raise DamageError("it ends before what it claims to hold; it may be cut off")
+            raise DamageError("it ends too early; it may be truncated")
         self.file.seek(offset)
         data = self.file.read(count)
         if len(data) < count:

@@ -59,8 +59,8 @@ def _instead(saved):
     objects = [value.name for value in kinds if isinstance(value, Inert)]
     if objects:
         return (
-            f"it holds a {objects[0]}, which is no tensor and is not loaded; save the state dict "
-            f"alone: torch.save(model.state_dict(), 'new.pth')"
+            f"it holds a {objects[0]}, which is not a tensor and is not loaded; save the state "
+            f"dict alone: torch.save(model.state_dict(), 'new.pth')"
         )
     keys = [str(key)[:40] for key in saved][:5] if isinstance(saved, dict) else []
     return f"it holds no state dict{', but ' + ', '.join(keys) if keys else ''}"

@@ -89,7 +89,7 @@ class OldFile:
             places[key] = (offset + 8, count * sides[key])
             offset += 8 + count * sides[key]
             if count < 0 or offset > self.source.size:
-                raise DamageError("it ends before what it claims to hold; it may be cut off")
+                raise DamageError("it ends too early; it may be truncated")
         if offset != self.source.size or places.keys() != sides.keys():
             raise DamageError("its storages are not those of its tensors")
         return places

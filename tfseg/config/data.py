@@ -68,7 +68,7 @@ ConvertConfig = dataclasses.make_dataclass(
 
 @dataclass(frozen=True)
 class InspectConfig(Config):
-    """Say what records or a raw folder hold, and what would spoil training (then exit code 1)."""
+    """List what records or a raw folder hold, and their problems (exit code 1 if serious)."""
 
     input: Path = flag(Path("records"), INPUT, path)
     dataset: str = flag(None, DATASET)
@@ -83,6 +83,6 @@ class InspectConfig(Config):
     pixel_range: tuple = flag(None, PIXEL_RANGE, value_range)
     verify: bool = flag(False, "check records against their checksums instead", switch)
     augment: str = flag(
-        None, "draw what training with this --augment sees instead, to --output (augment.png)"
+        None, "draw frames as training with this --augment sees them, to --output (augment.png)"
     )
     workers: int = flag(None, "processes (default: one per core)", int, low=1)

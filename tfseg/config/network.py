@@ -1,4 +1,4 @@
-"""Which network a command uses, and how it looks at images."""
+"""Which network a command uses, and its test-time options."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +53,7 @@ class NetworkConfig(Config):
 
 @dataclass(frozen=True)
 class LookConfig(NetworkConfig):
-    """How the network looks at images."""
+    """Test-time options of a network: scales, flips, tiles, the CRF."""
 
     gpu: tuple = flag((0,), GPU, gpus)
     mem_frac: float = flag(None, MEM_FRAC, float, low=0.01, high=1)

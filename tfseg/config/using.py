@@ -50,7 +50,7 @@ class TestConfig(LookConfig):
 
 @dataclass(frozen=True)
 class PredictConfig(LookConfig):
-    """Label images or a video: a palette mask and an overlay of each, at its own size."""
+    """Predict masks for images or a video; write palette masks and overlays at their size."""
 
     dataset: str = flag(
         None, "data set that --model was trained on, for names and colours", group="model"
@@ -61,7 +61,7 @@ class PredictConfig(LookConfig):
         "a,b; a video, or a camera's number",
         path,
     )
-    pixel_range: tuple = flag(None, PIXEL_RANGE + "; runs keep theirs", value_range)
+    pixel_range: tuple = flag(None, PIXEL_RANGE + "; runs store theirs", value_range)
     output: Path = flag(
         Path("predictions"), "folder for the masks; for a video a file, as masks.mp4", Path
     )
@@ -102,14 +102,14 @@ class ExportConfig(NetworkConfig):
         names,
         table="tfseg.exporting.graph:OUTPUTS",
     )
-    pixel_range: tuple = flag(None, PIXEL_RANGE + "; runs keep theirs", value_range)
+    pixel_range: tuple = flag(None, PIXEL_RANGE + "; runs store theirs", value_range)
     size: tuple = flag(None, "fix the image size, HxW in pixels (default: any)", size)
     batch: int = flag(None, "fix the batch size (default: any)", int, low=1)
 
 
 @dataclass(frozen=True)
 class ServeConfig(Config):
-    """Answer over HTTP with an export: TensorFlow Serving's REST API, images to masks, a page."""
+    """Serve an export over HTTP: TensorFlow Serving's REST API, images to masks, a page."""
 
     export: Path = flag(None, "folder with the versions of an export, as exports/linknet", path)
     model: str = flag(

@@ -19,7 +19,7 @@ PIXEL_RANGE = (
 SKIP_DAMAGED = "leave out and count examples that cannot be decoded"
 AUGMENT = (
     "random augmentation: none, light, standard, strong, or a list as flip,rotate=10,blur=1.5; "
-    "README.md lists all"
+    "the documentation lists all"
 )
 GPU = "GPU numbers, as 0 or 0,1; -1 uses the CPU"
 MEM_FRAC = "fraction of each GPU's memory to use, 0 to 1 (default: grow as needed)"

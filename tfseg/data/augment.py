@@ -33,7 +33,7 @@ MOST = 0.75  # share that one class may have of such a crop
 
 
 def training_frame(image, label, rng, size, scale=(1.0, 1.0), augment=(), shown=None):
-    """What training makes of a frame: a crop of `size` (h, w), then the changes of `augment`.
+    """Takes a random crop of `size` (h, w) from a frame, then applies the changes of `augment`.
 
     `augment` is (name, strength) pairs in the order of `AUGMENTATIONS`; see `parse_augment`. With
     `shown`, a class, the crop has a pixel of it, where the frame has one.
@@ -178,7 +178,7 @@ def random_hue(image, label, rng, hue=0.0):
 
 
 def random_gray(image, label, rng, gray=0.0):
-    """Takes the colours away, with probability `gray`."""
+    """Removes the colours, with probability `gray`."""
     if rng.random() < 1 - gray:
         return image, label
     return _gray(image), label
@@ -189,7 +189,7 @@ def _gray(image):
 
 
 def random_sepia(image, label, rng, sepia=0.0):
-    """Makes an old photograph of it, with probability `sepia`."""
+    """Gives it the tone of an old photograph, with probability `sepia`."""
     if rng.random() < 1 - sepia:
         return image, label
     return cv2.transform(image, SEPIA), label
@@ -218,7 +218,7 @@ def random_noise(image, label, rng, noise=0.0):
 
 
 class Augmentation(NamedTuple):
-    """One change: its function, and what its strength can be, from 0 (nothing) up."""
+    """One change: its function, and the range of its strength from 0 (nothing)."""
 
     change: Callable | None
     standard: float
@@ -242,7 +242,7 @@ AUGMENTATIONS = {
     "channel_shuffle": Augmentation(random_channel_shuffle, 0.1, 1, "probability"),
     "blur": Augmentation(random_blur, 1.0, 20, "largest sigma, pixels"),
     "noise": Augmentation(random_noise, 0.02, 1, "largest sigma, share of white"),
-    "pick": Augmentation(None, 3, 9, "changes of the look that a frame gets; 0 is all"),
+    "pick": Augmentation(None, 3, 9, "changes of colour or sharpness per frame; 0 is all"),
 }
 
 PRESETS = {

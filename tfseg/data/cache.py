@@ -1,4 +1,4 @@
-"""Decoded frames kept in memory or on disk, so that later epochs skip the decoding."""
+"""Keeps decoded frames in memory or on disk, so that later epochs skip decoding."""
 
 import mmap
 import shutil

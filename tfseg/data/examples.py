@@ -1,4 +1,4 @@
-"""A picture of what augmentation makes of one frame."""
+"""An image of what augmentation does to one frame."""
 
 import cv2
 import numpy as np
@@ -38,7 +38,7 @@ def augment_sheet(image, label, colors, augment, *, scale=(1.0, 1.0), columns=4,
             yield _lined(*changed, colors)
 
     whole, middle = (image, label), _middle(image, label)
-    single, rows = [("the frame, its label in lines", _lined(*whole, colors))], []
+    single, rows = [("the frame with its label's outlines", _lined(*whole, colors))], []
     for name, strength in augment:
         if AUGMENTATIONS[name].change is None:
             continue
@@ -52,7 +52,7 @@ def augment_sheet(image, label, colors, augment, *, scale=(1.0, 1.0), columns=4,
         else:
             rows.append(_row(caption, distinct))
     pick = dict(augment).get("pick")
-    together = f"{pick:g} changes of the look at a time" if pick else "all together"
+    together = f"{pick:g} changes of colour or sharpness at a time" if pick else "all together"
     together += f", scaled by {scale[0]:g} to {scale[1]:g}"
     rows.append(_row(together, examples(whole, augment, scale)))
     rows = [single[i : i + columns] for i in range(0, len(single), columns)] + rows
@@ -64,7 +64,7 @@ def _row(caption, tiles):
 
 
 def _middle(image, label):
-    """What of the frame's middle fills a tile, pixel for pixel; all of a frame that is smaller."""
+    """The middle of a frame that fills a tile, pixel for pixel; all of a smaller frame."""
     height, width = label.shape
     rows, columns = (min(side, round(side * TILE / width)) for side in (height, width))
     top, left = (height - rows) // 2, (width - columns) // 2

@@ -1,4 +1,4 @@
-"""Frames of a batch that borrow from their neighbours, image and label together."""
+"""Mixes frames of a batch with their neighbours, image and label together."""
 
 import cv2
 import numpy as np
@@ -10,12 +10,12 @@ MIXUP_ALPHA = 0.2  # of the beta distribution that mixup draws from, as on Image
 
 
 def cutmix(frame, other, rng):
-    """Takes a rectangle, its area uniform between nothing and all (Yun et al. 2019, 3.1)."""
+    """Takes a rectangle with an area drawn uniformly from 0 to all (Yun et al. 2019, 3.1)."""
     return _pasted(frame, other, rectangle(other[1].shape, rng))
 
 
 def copy_paste(frame, other, rng):
-    """Takes all pixels of one class, the rarer the likelier, as in `rare_order`.
+    """Takes all pixels of one class, rare classes more often, as in `rare_order`.
 
     Ghiasi et al. 2021 (arXiv 2012.07177) paste single objects; labels of classes know none.
     """
@@ -34,7 +34,7 @@ def mixup(frame, other, rng):
 
 
 def rectangle(shape, rng):
-    """Where a random rectangle lies, bool (H, W)."""
+    """A random rectangle, bool (H, W)."""
     height, width = shape
     side = np.sqrt(rng.random())
     row, column = rng.integers(height), rng.integers(width)
@@ -46,7 +46,7 @@ def rectangle(shape, rng):
 
 
 def class_region(label, rng):
-    """Where a random class of the label lies, bool (H, W)."""
+    """The pixels of a random class of the label, bool (H, W)."""
     classes, counts = np.unique(label[label != VOID], return_counts=True)
     if not len(classes):
         return np.zeros(label.shape, bool)
@@ -65,7 +65,7 @@ MIXES = {"cutmix": cutmix, "copy_paste": copy_paste, "mixup": mixup}
 
 
 def mixed(images, labels, mix, rng):
-    """A batch, uint8 (B, H, W, 3) and (B, H, W), half of whose frames borrow from the next one."""
+    """Mixes half of a batch, uint8 (B, H, W, 3) and (B, H, W), with their next frames."""
     new_images, new_labels = images.copy(), labels.copy()
     for place in range(len(images)):
         if rng.random() < SHARE:

@@ -1,4 +1,4 @@
-"""Which frame comes when: arithmetic on positions in the stream, no buffer to fill or to lose."""
+"""The order of frames, computed from positions in the stream, without a shuffle buffer."""
 
 import functools
 from bisect import bisect_right
@@ -37,7 +37,7 @@ def _permutation(seed, count):
 
 
 def rare_order(counts, seed):
-    """A function position -> (index of a frame, class that its crop shall show), for training.
+    """A function position -> (index of a frame, class that its crop must show), for training.
 
     Classes come as often as the root of their share of all pixels is small, and each one's frames
     equally often (as Hoyer et al. 2022, arXiv 2111.14887, section 3.3, who take an exponential).

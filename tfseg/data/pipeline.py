@@ -76,7 +76,7 @@ def training_batches(
 
 
 def _mixed(dataset, mix, seed, start_step, workers):
-    """Batches whose frames borrow from each other; (seed, step) seeds what they borrow."""
+    """Batches of mixed frames; (seed, step) seeds the mixing."""
     images, labels = dataset.element_spec
 
     def change(images, labels, step):
@@ -91,7 +91,7 @@ def _mixed(dataset, mix, seed, start_step, workers):
 
 
 def _draws(split, sampling, seed):
-    """A function position -> (index, class that the crop shall show, or None)."""
+    """A function position -> (index, class that the crop must show, or None)."""
     if sampling == "rare":
         classes = len(split.info.classes)
         return rare_order(np.array([counts[:classes] for counts in label_counts(split)]), seed)

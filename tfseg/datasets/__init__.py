@@ -1,4 +1,4 @@
-"""What each data set means. A new one is a file here and a row in DATASETS.
+"""The meaning of each data set. A new one is a file here and a row in DATASETS.
 
 The file bears the row's name. It has `spec(**options)`, which gives the `DatasetSpec`, and `MARKS`,
 glob patterns of which a raw folder of that data set matches one and others match none. Where
@@ -82,20 +82,20 @@ DATASETS = {
 
 
 def load_module(name: str) -> ModuleType:
-    """The file of a data set. Imported on use, because the table itself must cost nothing."""
+    """Imports the file of a data set; only on use, so that the table loads fast."""
     return importlib.import_module(f"tfseg.datasets.{name}")
 
 
 def get_dataset(name: str, source: Path | None = None, **options: Any):
-    """The `DatasetSpec` of a data set.
+    """Returns the `DatasetSpec` of a data set.
 
     Args:
         name: its name in `DATASETS`.
-        source: its raw folder, for one that is described there.
-        options: what the data set can be told, as classes=32; None is its own default.
+        source: its raw folder, for data sets that are described by files in it.
+        options: options of the data set, such as classes=32; None is the default.
 
     Raises:
-        UserError: for an unknown name, with the nearest there are, or an option that is off.
+        UserError: for an unknown name, with the nearest names, or a wrong option.
     """
     if name not in DATASETS:
         raise unknown("dataset", name, DATASETS)
@@ -115,7 +115,7 @@ def get_dataset(name: str, source: Path | None = None, **options: Any):
 
 
 def recognise(source: Path) -> list[str]:
-    """Names of the data sets whose marks a folder bears."""
+    """Names of the data sets that a raw folder may be, by its file names."""
     source, found = Path(source), []
     for name in DATASETS:
         module = load_module(name)

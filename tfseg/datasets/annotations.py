@@ -29,7 +29,7 @@ def tool_spec(source, tool, classes, frames, colors=None):
     """
     for name in classes:
         if not name or not is_plain(name):
-            raise UserError(f"{source}: class {name!r} is no name on one line; rename it in {tool}")
+            raise UserError(f"{source}: class {name!r} is not a one-line name; rename it in {tool}")
     twice = [name for name, count in Counter(classes).items() if count > 1]
     if twice:
         raise UserError(f"{source}: two classes are called {twice[0]!r}; rename one in {tool}")

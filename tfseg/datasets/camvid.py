@@ -167,7 +167,9 @@ def split_of(name):
     """The split of an original frame by its name, as the SegNet authors have it."""
     sequence, _, number = name.partition("_")
     if not re.fullmatch("f?[0-9]{1,9}", number):
-        raise UserError(f"{name} is no name of a CamVid frame, as 0001TP_006690; rename the file")
+        raise UserError(
+            f"{name} is not the name of a CamVid frame, such as 0001TP_006690; rename the file"
+        )
     number = int(number.lstrip("f"))
     if sequence == "Seq05VD" or (sequence == "0001TP" and number >= 8550):
         return "test"

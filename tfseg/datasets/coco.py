@@ -106,7 +106,7 @@ def _annotated(source, split, path, report):
         annotations = sorted(content["annotations"], key=lambda entry: entry["file_name"])
     except (KeyError, TypeError) as error:
         raise UserError(
-            f"{path} is damaged or no panoptic annotation: {error!r}; fetch it again"
+            f"{path} is damaged or not a panoptic annotation: {error!r}; download it again"
         ) from None
     known = category_names(133)
     for i, name in categories.items():
@@ -119,12 +119,12 @@ def _annotated(source, split, path, report):
     for entry in annotations:
         stem = str(entry["file_name"]).removesuffix(".png")
         if stem not in images or stem not in labels:
-            report(f"{path} lists {stem}, whose picture or label is missing")
+            report(f"{path} lists {stem}, whose image or label is missing")
             continue
         try:
             frames.append(Frame(stem, images[stem], labels[stem], _segments(entry, index)))
         except (KeyError, TypeError, AttributeError) as error:
-            report(f"{path}: the segments of {stem} are damaged: {error!r}; fetch it again")
+            report(f"{path}: the segments of {stem} are damaged: {error!r}; download it again")
     return frames
 
 

@@ -94,7 +94,7 @@ def _read(path):
         if not is_size((entry["height"], entry["width"])):
             raise UserError(
                 f"{path}: image {entry['file_name']} has height {entry['height']} and width "
-                f"{entry['width']}, which no image has; export it again"
+                f"{entry['width']}, which is impossible; export it again"
             )
     return content
 
@@ -124,7 +124,9 @@ def _categories(contents):
     first, *others = contents
     for path, table in zip(others, tables[1:], strict=True):
         if table != tables[0]:
-            raise UserError(f"{path} and {first.name} have other categories; export them together")
+            raise UserError(
+                f"{path} and {first.name} have different categories; export them together"
+            )
     if not tables[0]:
         raise UserError(f"{first} lists no categories; export it again")
     return tables[0]
@@ -173,10 +175,10 @@ class _Finder:
         own = [p for p in found if split_of(*p.parts[-2:-4:-1]) == self.split]
         found = own or found
         if not found:
-            raise UserError(f"{self.path} lists {name}, which lies nowhere below; add the image")
+            raise UserError(f"{self.path} lists {name}, which is not in the folder; add the image")
         if len(found) > 1:
             raise UserError(
-                f"{self.path} lists {name}, which may be {found[0]} or {found[1]}; move one away"
+                f"{self.path} lists {name}, which may be {found[0]} or {found[1]}; remove one"
             )
         return found[0]
 
@@ -214,7 +216,7 @@ def _encoded(segmentation, size, place):
     from pycocotools import mask
 
     if not segmentation:
-        raise UserError(f"{place} has a box alone and no segmentation; draw its outline")
+        raise UserError(f"{place} has only a box and no segmentation; draw its outline")
     if isinstance(segmentation, list):
         for ring in segmentation:
             if not _is_ring(ring):

@@ -16,7 +16,7 @@ def download(spec, folder):
     instead, and where fetching fails.
     """
     if spec.download is None:
-        raise UserError(f"--download: {spec.name} cannot be fetched by a program: {spec.where}")
+        raise UserError(f"--download: {spec.name} must be downloaded by hand: {spec.where}")
     folder = Path(folder or Path("downloads", spec.name))
     partial = folder.with_name(f".{folder.name}.partial")
     if not folder.exists():

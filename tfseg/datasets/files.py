@@ -24,7 +24,9 @@ def open_regular(path: Path) -> BinaryIO:
         raise UserError(f"{path} is missing; put it there") from None
     except (OSError, ValueError) as error:  # a name may hold what none can
         reason = getattr(error, "strerror", None) or error
-        raise UserError(f"{path} cannot be read: {reason}; check the file and its rights") from None
+        raise UserError(
+            f"{path} cannot be read: {reason}; check the file and its permissions"
+        ) from None
     if not stat.S_ISREG(os.fstat(file).st_mode):
         os.close(file)
         raise UserError(f"{path} is no regular file; put a file there, or remove it")
@@ -35,7 +37,7 @@ def read_bytes(path: Path) -> bytes:
     """What a regular file holds. Raises `UserError`."""
     with open_regular(path) as file:
         if (size := os.fstat(file.fileno()).st_size) > MOST_BYTES:
-            raise UserError(f"{path} has {size:,} bytes, which no text has; replace the file")
+            raise UserError(f"{path} has {size:,} bytes, too many for a text; replace the file")
         try:
             return file.readall()
         except (OSError, MemoryError) as error:
@@ -50,7 +52,7 @@ def read_text(path: Path) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(
-            f"{path} is no text in UTF-8 (byte {error.start} is {data[error.start]:#04x}); save it "
+            f"{path} is not UTF-8 text (byte {error.start} is {data[error.start]:#04x}); save it "
             f"as UTF-8"
         ) from None
 
@@ -68,7 +70,7 @@ def pair_folders(images, labels, coding, report, image_end="", label_end="", ima
         here, there = (found, labels) if stem in found else (truth, images)
         report(f"{here[stem]} has no partner in {there}; add it or remove the file")
     if not found:
-        report(f"{images} holds no pictures ({', '.join(sorted(PICTURES))})")
+        report(f"{images} holds no images ({', '.join(sorted(PICTURES))})")
     both = sorted(found.keys() & truth.keys())
     return [Frame(stem, found[stem], truth[stem], coding) for stem in both]
 

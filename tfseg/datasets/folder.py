@@ -97,7 +97,7 @@ def _listed(path, report):
         names = names if len(names) == 2 else line.split()
         places = [path.parent / name for name in names]
         if len(places) != 2 or not all(place.is_file() for place in places):
-            report(f"{path}, line {number}: wanted two files, picture and mask, not {line[:99]!r}")
+            report(f"{path}, line {number}: wanted two files, image and mask, not {line[:99]!r}")
             continue
         frames.append((str(Path(names[0]).with_suffix("")), *places))
     if not frames:

@@ -66,5 +66,7 @@ def _split(path, frames):
     except Exception as error:  # whatever damaged bytes lead its reader to
         raise UserError(f"{path} is not GTA5's split.mat: {error}; remove it") from None
     if odd := [frame for frame in frames if not frame.id.isdecimal()]:
-        raise UserError(f"{odd[0].image} is called by no number, as split.mat has it; rename it")
+        raise UserError(
+            f"{odd[0].image} is not named by a number, as split.mat requires; rename it"
+        )
     return {split: [f for f in frames if int(f.id) in ids] for split, ids in lists.items()}

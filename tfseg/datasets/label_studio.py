@@ -170,7 +170,7 @@ def _image(where, data, images):
     if not found:
         raise UserError(f"{where}: {name} lies nowhere below the folder; put the image there")
     if len(found) > 1:
-        raise UserError(f"{where}: {name} may be {found[0]} or {found[1]}; move one away")
+        raise UserError(f"{where}: {name} may be {found[0]} or {found[1]}; remove one")
     return found[0]
 
 

@@ -62,7 +62,7 @@ def _read(path):
     try:
         content = read_json(path)
         if not isinstance(content, dict) or not isinstance(content.get("shapes"), list):
-            raise UserError(f"{path} is no labelme file: it has no list of shapes; move it away")
+            raise UserError(f"{path} is not a labelme file: it has no list of shapes; remove it")
         content["shapes"] = [_shape(path, *entry) for entry in enumerate(content["shapes"], 1)]
         content["imageData"] = bool(content.get("imageData"))
         return content

@@ -198,7 +198,7 @@ def _paired(source, split, images, masks, settings, report):
             report(f"{path} has no partner in {path.parent}; add it or remove the file")
         return pairs
     if not images.files:
-        report(f"{images.path} holds no pictures ({', '.join(sorted(PICTURES))})")
+        report(f"{images.path} holds no images ({', '.join(sorted(PICTURES))})")
     pairs, alone = pair(images.files, masks.files, report, settings.get("mask_name"))
     for path in alone:
         ours, theirs = (images, masks) if (path in _paths(images)) else (masks, images)
@@ -221,7 +221,7 @@ def _without_masks(split, images, report):
                 f"it, or take {images.path} away"
             )
         else:
-            report(f"{images.path} holds no pictures ({', '.join(sorted(PICTURES))})")
+            report(f"{images.path} holds no images ({', '.join(sorted(PICTURES))})")
             return []
     return None
 

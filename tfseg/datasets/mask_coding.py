@@ -137,7 +137,7 @@ def look_at(masks, look=None):
     order = random.Random(0).sample(masks, len(masks))
     with (
         ThreadPoolExecutor(os.cpu_count()) as pool,
-        tqdm(total=len(order), desc="looking at masks", unit="mask", leave=False, delay=1) as bar,
+        tqdm(total=len(order), desc="reading masks", unit="mask", leave=False, delay=1) as bar,
     ):
         for start in range(0, len(order), AT_ONCE):
             for found in pool.map(look, order[start : start + AT_ONCE]):

@@ -95,7 +95,7 @@ def _check_opaque(alpha, place):
     if clear := np.count_nonzero(alpha < most):
         raise UserError(
             f"{place} has an alpha channel with {clear / alpha.size:.1%} of its pixels "
-            f"transparent, and what their class is cannot be told; save it without alpha"
+            f"transparent, so their class is unknown; save it without alpha"
         )
 
 

@@ -96,7 +96,7 @@ class DatasetSpec:
             raise UserError(f"{self.name}: {len(self.classes)} classes; the most is {MOST_CLASSES}")
         for name in self.classes:
             if not isinstance(name, str) or not name or not is_plain(name):
-                raise UserError(f"{self.name}: class {name!r} is no name on one line; rename it")
+                raise UserError(f"{self.name}: class {name!r} is not a one-line name; rename it")
 
     def list_frames(self, source, report=refuse):
         """`frames(source, report)` for a folder that has been checked. Raises `UserError`."""
@@ -120,7 +120,9 @@ def readable(source):
         yield
     except OSError as error:
         place = str(error.filename or source)[:MOST_LETTERS]
-        raise UserError(f"{place} cannot be read: {error.strerror}; mend it or its name") from None
+        raise UserError(
+            f"{place} cannot be read: {error.strerror}; check the file and its name"
+        ) from None
 
 
 def _well_named(frames, report):
@@ -129,4 +131,4 @@ def _well_named(frames, report):
         if is_plain(frame.id):
             yield frame
         else:
-            report(f"{frame.image} has a name that is no line of UTF-8; rename the file")
+            report(f"{frame.image} has a name that is not one line of UTF-8; rename the file")

@@ -96,10 +96,10 @@ def _read_toml(path):
     except UserError:
         raise
     except (ValueError, RecursionError) as error:  # dates and numbers have errors of their own
-        raise UserError(f"{path}: {error}; mend it") from None
+        raise UserError(f"{path}: {error}; correct it") from None
     for key in settings.keys() - {*SETTINGS, "class"}:
         raise UserError(
-            f"{path}: unknown key {key!r}; it may have name, masks, mask_folder, image_folder, "
+            f"{path}: unknown key {key!r}; allowed: name, masks, mask_folder, image_folder, "
             f"mask_name and [[class]]"
         )
     for key in SETTINGS:
@@ -118,7 +118,7 @@ def _read_toml(path):
     for i, entry in enumerate(entries, 1):
         for key in entry.keys() - {"name", "color", "value"}:
             raise UserError(
-                f"{path}, class {i}: unknown key {key!r}; it may have name, color and value"
+                f"{path}, class {i}: unknown key {key!r}; allowed: name, color and value"
             )
     rows = [_row(f"{path}, class {i}", e, e.get("color")) for i, e in enumerate(entries, 1)]
     return settings, rows

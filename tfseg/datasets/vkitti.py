@@ -97,7 +97,7 @@ def _read_colors(path):
         raise
     except (KeyError, ValueError) as error:
         raise UserError(
-            f"{path}: {error} is no category or colour of Virtual KITTI; fetch it again"
+            f"{path}: {error} is no category or colour of Virtual KITTI; download it again"
         ) from None
     return Colors(tuple(table.items()))
 

@@ -63,7 +63,7 @@ def _frames(source, report, sbd):
         listed = read_text(path).split()
         for name in listed:
             if name not in images or name not in labels:
-                report(f"{path} lists {name}, whose picture or label is missing")
+                report(f"{path} lists {name}, whose image or label is missing")
         both = (name for name in listed if name in images and name in labels)
         splits[split] = [Frame(name, images[name], labels[name], CODING) for name in both]
     if sbd:
@@ -85,7 +85,7 @@ def _more(source, report, taken):
         if path.stem in images:
             frames.append(Frame(path.stem, images[path.stem], partial(_read_mat, path), CODING))
         else:
-            report(f"{path} has no picture in {folder / 'img'}")
+            report(f"{path} has no image in {folder / 'img'}")
     return frames
 
 
@@ -104,4 +104,6 @@ def _read_mat(path):
     except UserError:
         raise
     except Exception as error:  # whatever damaged bytes lead its reader to
-        raise UserError(f"{path} is damaged or no label of SBD: {error}; fetch it again") from None
+        raise UserError(
+            f"{path} is damaged or not a label of SBD: {error}; download it again"
+        ) from None

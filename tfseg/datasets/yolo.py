@@ -74,9 +74,9 @@ def _read(path):
         raise
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         reason = " ".join(str(error).split())
-        raise UserError(f"{path} is damaged or no YAML: {reason}; export it again") from None
+        raise UserError(f"{path} is damaged or not YAML: {reason}; export it again") from None
     if not isinstance(content, dict):
-        raise UserError(f"{path} is no table of names, train and val; export it again")
+        raise UserError(f"{path} is not a table of names, train and val; export it again")
     return content
 
 
@@ -84,16 +84,16 @@ def _names(path, content):
     names = content.get("names")
     if isinstance(names, dict):
         if sorted(names, key=str) != sorted(range(len(names)), key=str):
-            raise UserError(f"{path}: names are not numbered 0 to {len(names) - 1}; mend them")
+            raise UserError(f"{path}: names are not numbered 0 to {len(names) - 1}; correct them")
         names = [names[i] for i in range(len(names))]
     if not isinstance(names, list) or not names:
-        raise UserError(f"{path}: names is no list of classes; mend it")
+        raise UserError(f"{path}: names is not a list of classes; correct it")
     # Lists within lists are small in the file and may be endless when they are spelt out.
     if not all(isinstance(name, str | int | float) for name in names):
-        raise UserError(f"{path}: names holds what is no name; mend it")
+        raise UserError(f"{path}: names holds an invalid name; correct it")
     if content.get("nc", len(names)) != len(names):
         said = _short(content["nc"])
-        raise UserError(f"{path}: nc is {said}, but names has {len(names)}; mend one")
+        raise UserError(f"{path}: nc is {said}, but names has {len(names)}; correct one")
     return tuple(map(str, names))
 
 
@@ -126,7 +126,7 @@ def _frames(source, report, path, content, index):
 def _images(path, root, split, place):
     """The images that an entry names: a folder, or a list of files."""
     if not isinstance(place, str):
-        raise UserError(f"{path}: {split} is no path, nor a list of some; mend it")
+        raise UserError(f"{path}: {split} is neither a path nor a list of paths; correct it")
     found = root / place
     if not found.exists() and place.startswith("../"):  # Roboflow's, from one folder further down
         found = root / place.removeprefix("../")
@@ -140,7 +140,7 @@ def _images(path, root, split, place):
     elif found.is_dir():
         images = images_in(found)
     else:
-        raise UserError(f"{path}: {split} is {place}, and {found} does not exist; mend the path")
+        raise UserError(f"{path}: {split} is {place}, and {found} does not exist; correct the path")
     if not images:
         raise UserError(f"{found} holds no images ({', '.join(sorted(PICTURES))}); add some")
     return images
@@ -189,7 +189,7 @@ def _shapes(path, index, size):
 
 def _shape(fields, place, index, size):
     if len(fields) == 5:
-        raise UserError(f"{place} is a box alone; export polygons (YOLO segmentation)")
+        raise UserError(f"{place} is only a box; export polygons (YOLO segmentation)")
     if len(fields) < 7 or len(fields) % 2 == 0:
         raise UserError(
             f"{place} has {len(fields)} numbers; wanted class x y x y ... of 3 or more points"
@@ -199,14 +199,16 @@ def _shape(fields, place, index, size):
         if not number.is_integer():
             raise ValueError
     except ValueError:
-        raise UserError(f"{place}: wanted class x y x y ..., numbers alone; mend it") from None
+        raise UserError(f"{place}: wanted class x y x y ..., only numbers; correct it") from None
     if not 0 <= number < len(index):
         raise UserError(
-            f"{place} has class {int(number)}, but names has 0 to {len(index) - 1}; mend one"
+            f"{place} has class {int(number)}, but names has 0 to {len(index) - 1}; correct one"
         )
     slack = SLACK / np.array(size[::-1])
     if not ((points >= -slack) & (points <= 1 + slack)).all():
-        raise UserError(f"{place}: points are not between 0 and 1; export shares of the size")
+        raise UserError(
+            f"{place}: points are not between 0 and 1; export points relative to the image's size"
+        )
     return index[int(number)], tuple(map(tuple, points.tolist()))
 
 

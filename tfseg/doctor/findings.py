@@ -37,7 +37,7 @@ def splits(data, surveys):
         yield Finding(NOTE, "there is no val split: training holds out a tenth of train")
     for split, found in surveys.items():
         if not found.frames:
-            yield Finding(SPOILS, f"{split} has no frames; fill it or take its folder away")
+            yield Finding(SPOILS, f"{split} has no frames; add frames, or remove its folder")
 
 
 def images(data, surveys):
@@ -57,7 +57,7 @@ def black_and_white(data, surveys):
         again = ", and convert again" if data.kind == "records" else ""
         yield Finding(
             SPOILS,
-            f"labels hold 0 and 255 alone, and 255 is void: {second} never occurs (the first: "
+            f"labels hold only 0 and 255, and 255 is void: {second} never occurs (the first: "
             f"{file}); say in classes.csv what the values mean, in a last column `value`: "
             f"`{second},{color},255`, and 0 for {first}{again}",
         )
@@ -82,7 +82,7 @@ def unknown(data, surveys):
         last = len(data.classes) - 1
         yield Finding(
             SPOILS,
-            f"labels look like Cityscapes' labelIds where trainIds, 0 to {last}, are wanted: they "
+            f"labels look like Cityscapes' labelIds but trainIds, 0 to {last}, are wanted: they "
             f"go on to 33, and 7 (road as a labelId) is more frequent than 0 (road as a trainId); "
             f"{first}; take the files *_labelTrainIds.png, or give each class its labelId in the "
             f"table (road: value 7)",
@@ -96,7 +96,7 @@ def unknown(data, surveys):
         mend = "and convert again"
     yield Finding(
         SPOILS if isinstance(data.coding, Values) or share > _most_unknown() else NOTE,
-        f"{pixels} of the label pixels ({share:.2%}), in {files} of the labels, are in no class "
+        f"{pixels} of the label pixels ({share:.2%}), in {files} of the labels, belong to no class "
         f"({_which(data, surveys)}{first}); complete the table of classes, {mend}",
     )
 
@@ -124,7 +124,7 @@ def _which(data, surveys):
         outside = [str(value) for value in _seen(surveys) if value not in known]
         return f"values {_listed(outside)}; "
     gray = any(kind in ("1", "L") for found in surveys.values() for kind in found.kinds)
-    return "the masks are gray where colours are wanted; " if gray else ""
+    return "the masks are gray, but colours are wanted; " if gray else ""
 
 
 def _most_unknown():
@@ -166,8 +166,8 @@ def void(data, surveys):
             first = found.void_in[0]
             yield Finding(
                 NOTE,
-                f"{split}: {len(found.void_in)} of {found.frames} labels are void all over "
-                f"(the first: {first}); they teach nothing, and may be left out",
+                f"{split}: {len(found.void_in)} of {found.frames} labels are entirely void "
+                f"(the first: {first}); they add nothing and can be removed",
             )
         total = found.pixels.sum()
         if total > found.void > total / 2:
@@ -195,7 +195,8 @@ def classes(data, surveys):
         elif missing:
             yield Finding(
                 NOTE,
-                f"{split} has no pixel of {_listed(missing)}: no IoU there, and none in the mean",
+                f"{split} has no pixel of {_listed(missing)}: they have no IoU and do not count in "
+                f"the mean",
             )
 
 
@@ -211,7 +212,7 @@ def rare(data, surveys):
     if few:
         yield Finding(
             NOTE,
-            f"train has few pixels of {_listed(few)}: expect a low and unsteady IoU; more frames "
+            f"train has few pixels of {_listed(few)}: expect a low, unstable IoU; more frames "
             f"with them help most",
         )
 
@@ -264,8 +265,8 @@ def leaks(data, surveys):
                 SPOILS,
                 f"{len(pairs)} of {found.frames} frames of {split} are in train too, or nearly "
                 f"(the nearest: {data.where(split, index)} and {data.where('train', twin)}, "
-                f"{distance:.1f} gray levels apart): figures on {split} would flatter; take them "
-                f"out of one of the two",
+                f"{distance:.1f} gray levels apart): figures on {split} would be too good; "
+                f"remove them from one of the two",
             )
 
 

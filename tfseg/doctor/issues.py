@@ -36,7 +36,7 @@ class Issues:
             found.append(Finding(key[0], message + (f" (and {more} more like it)" if more else "")))
         if len(found) > MOST_SHOWN:
             rest = found[MOST_SHOWN:]
-            text = f"{len(rest)} more kinds of faults; mend these first"
+            text = f"{len(rest)} more kinds of problems; fix these first"
             found = [*found[:MOST_SHOWN], Finding(any(f.spoils for f in rest), text)]
         return found
 

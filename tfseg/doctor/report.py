@@ -9,7 +9,7 @@ from tfseg.records.example import encode_png
 
 SCHEMES = tuple(CLASS_WEIGHTS)
 MOST_SIZES = 4
-CLEAN = "nothing found that would spoil training"
+CLEAN = "no problem found"
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def write(path, data, surveys, findings, samples):
     write_page(
         path,
         "inspect.html",
-        title=f"{data.name}: what is in it",
+        title=f"{data.name}: contents",
         name=data.name,
         heading=data.heading,
         findings=findings,

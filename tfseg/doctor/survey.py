@@ -28,9 +28,9 @@ class Facts:
 
     `image` and `label` name its files; sizes are (H, W); `kind` is the label file's Pillow mode.
     `pixels` counts class indices (256,), void at 255; `values` raw label values (256,), None for
-    colours. `unknown` pixels are in no class, `example` is one of them in words; `soft` ones took
-    the class of the nearer colour. `thumbnail` is gray, uint8 (SIDE, SIDE); `traits` are what is
-    odd about the image.
+    colours. `unknown` pixels belong to no class, `example` describes one; `soft` pixels took the
+    class of the nearer colour. `thumbnail` is gray, uint8 (SIDE, SIDE); `traits` are what is odd
+    about the image.
     """
 
     image: str
@@ -56,7 +56,7 @@ def examine(frame):
         try:
             look(frame, facts)
         except UserError as error:
-            mend = "" if ";" in error.typed else "; replace the file, or take the frame out"
+            mend = "" if ";" in error.typed else "; replace the file, or remove the frame"
             facts.problems += (f"{error.typed}{mend}",)
     if facts.image_size and facts.label_size and facts.image_size != facts.label_size:
         facts.problems += (sizes_differ(facts),)

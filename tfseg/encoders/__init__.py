@@ -105,17 +105,17 @@ def build_encoder(
     output_stride: int = 32,
     encoder_weights: str | Path | None = None,
 ) -> keras.Model:
-    """An encoder on its own: RGB pixels in 0..255 -> {"stride2": ..., "stride32": ...}.
+    """Builds an encoder alone: RGB pixels in 0..255 -> {"stride2": ..., "stride32": ...}.
 
     Args:
         name: one of `list_encoders()`.
-        input_shape: (H, W, 3), None where any size is to be taken.
+        input_shape: (H, W, 3); None takes any size.
         normalization: a scheme, as in `tfseg.build`; None for pixels that are normalised already.
-        output_stride: 8 or 16 dilates the last stages in place of their strides.
+        output_stride: 8 or 16 replaces the strides of the last stages by dilation.
         encoder_weights: "imagenet" or a file, as in `tfseg.build`.
 
     Raises:
-        UserError: for an unknown name, with the nearest there are.
+        UserError: for an unknown name; the message suggests the nearest ones.
 
     Example:
         >>> features = tfseg.build_encoder("resnet34")(images)  # (1, 96, 128, 3)

@@ -47,7 +47,7 @@ def load_weights(model, encoder, path, keys=()):
     }
     fitting = find_prefix(rename(read_state_dict(path), ()), own, partial(rename, table=keys))
     if fitting.prefix:
-        print(f"checkpoint {path}: the prefix {fitting.prefix} is taken off its keys")
+        print(f"checkpoint {path}: the prefix {fitting.prefix} is removed from its keys")
     wanted = own | {k: v for k, v in named_variables(model).items() if k in fitting.tensors}
     found = {key: array for key, array in fitting.tensors.items() if key in wanted}
     fill(wanted, found, f"{encoder} (the encoder)", source=f"checkpoint {path}")

@@ -1,4 +1,4 @@
-"""How well outlines are met: Boundary IoU and the boundary F1 measure, counted over frames."""
+"""Figures of outlines: Boundary IoU and the boundary F1 measure, counted over frames."""
 
 from typing import NamedTuple
 
@@ -60,7 +60,7 @@ class Boundaries:
         self.frames += (every[0] + every[1]) > 0
 
     def results(self):
-        """Dict of `boundary_iou` and `bf`, float64 (K,), NaN for what was nowhere; their means."""
+        """Dict of `boundary_iou` and `bf`, float64 (K,), NaN for absent classes; their means."""
         rims = iou(self.both, self.truth, self.predicted)
         bf = ratio(self.f1, self.frames)
         return {"boundary_iou": rims, "boundary_miou": mean(rims), "bf": bf, "mean_bf": mean(bf)}

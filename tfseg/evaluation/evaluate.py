@@ -38,7 +38,7 @@ def test(config):
     print(table(results))
     if config.elab_names:
         _print_elab(results)
-    print(f"wrote {path} and pictures in {folder}")
+    print(f"wrote {path} and images in {folder}")
     if config.html:
         report.write(config.html, target, scored, others)
     return results
@@ -71,5 +71,5 @@ def _print_elab(results):
     named = ", ".join(f"{name} {100 * value:.1f}" for name, value in elab_names(results).items())
     print(
         f'e-lab: {named} (warning: its "IoU" is class accuracy and its "iIoU" mIoU; '
-        f"compare with no one else's)"
+        f"do not compare them with others')"
     )

@@ -17,7 +17,7 @@ BINS = 15  # of confidence (Guo et al. 2017, arXiv 1706.04599, section 4)
 
 
 class Tally:
-    """Counts frames, whose order and number at a time do not matter.
+    """Counts frames; their order and batch size do not matter.
 
     Args:
         classes: class names, index for index.
@@ -46,7 +46,7 @@ class Tally:
         self._instances, self._frames, self._frames_with_instances = Instances(), 0, 0
 
     def add(self, truth, prediction, instance=None, confidence=None):
-        """Counts a frame; returns its own mIoU, NaN where the truth is all void.
+        """Counts a frame; returns its own mIoU, NaN if the truth is entirely void.
 
         Args:
             truth: uint8 (H, W) class indices, 255 void.
@@ -76,11 +76,11 @@ class Tally:
         return scores(frame)["miou"]
 
     def best_thresholds(self):
-        """Of two classes, the threshold at which the second's IoU is highest: (threshold,)."""
+        """The threshold at which the second of two classes has the highest IoU: (threshold,)."""
         return (self.ranking.best_threshold(),)
 
     def results(self):
-        """All figures as JSON holds them: shares of 1, None for what was nowhere.
+        """All figures as JSON holds them: shares of 1, None for absent classes.
 
         `miou`, `pixel_accuracy`, `class_accuracy`, `fw_iou` and `iou` by class as of
         `tfseg.metrics.scores`; `boundary_iou` and `bf` by class, `boundary_miou`, `mean_bf`; for
@@ -107,7 +107,7 @@ class Tally:
 
 
 class Calibration:
-    """How far confidence is from being right: the expected calibration error, in 15 equal bins.
+    """The difference of confidence and accuracy: the expected calibration error, in 15 equal bins.
 
     Guo et al. 2017, arXiv 1706.04599, section 2: the mean distance of a bin's confidence from its
     share of right pixels, weighted by the bins' pixels.
@@ -177,7 +177,7 @@ SUMMARY = {
 
 
 def table(results):
-    """The figures for the terminal, in percent; "–" is what was nowhere."""
+    """The figures for the terminal, in percent; "–" is an absent class."""
     lines = _columns("class", COLUMNS, results)
     if "category_iou" in results:
         lines += ["", *_columns("category", CATEGORY_COLUMNS, results)]
@@ -194,7 +194,7 @@ def table(results):
 
 
 def _columns(what, titles, results):
-    """A line for every class or category, a column for every figure that was counted."""
+    """A row for each class or category, a column for each figure."""
     titles = {key: title for key, title in titles.items() if key in results}
     names = results[next(iter(titles))]
     wide = max(map(len, (what, *names)))

@@ -1,4 +1,4 @@
-"""What Cityscapes counts beside classes: categories, and objects however small they are.
+"""Cityscapes' other figures: categories, and iIoU, in which small objects count as large ones.
 
 The figures are those of the authors' evaluator (Cordts et al. 2016, arXiv 1604.01685, section 4.1).
 """
@@ -47,7 +47,7 @@ _CODES = _coding()
 
 
 def cityscapes_prediction(ids):
-    """What a prediction in Cityscapes' own ids is to `Tally`: uint8 (H, W) -> uint8 (H, W).
+    """Converts a prediction in Cityscapes' own ids for `Tally`: uint8 (H, W) -> uint8 (H, W).
 
     0..18 are the classes, 19 is caravan and trailer, which are no class but vehicles, 20 is all
     else.

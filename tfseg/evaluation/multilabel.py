@@ -1,4 +1,4 @@
-"""Figures of networks whose classes do not exclude each other: each class on its own."""
+"""Figures of multilabel networks: each class alone."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ MEANS = {"miou": "iou", "boundary_miou": "boundary_iou", "mean_bf": "bf"}
 
 
 class MultilabelTally:
-    """Counts frames as `Tally` does, a class and what it is not at a time.
+    """Counts frames as `Tally` does, each class against the rest.
 
     Masks have a channel for each class, uint8 (H, W, K) of 0 and 1; truth has 255 for void.
     """
@@ -58,6 +58,6 @@ class MultilabelTally:
 
 
 def _mean(values):
-    """The mean of what is not None; None of nothing."""
+    """The mean of the values that are not None; None if there are none."""
     there = [value for value in values if value is not None]
     return sum(there) / len(there) if there else None

@@ -1,4 +1,4 @@
-"""How well probabilities tell the pixels of a class from all others, at every threshold."""
+"""Figures of a class's probabilities at every threshold: average precision, the best threshold."""
 
 import numpy as np
 

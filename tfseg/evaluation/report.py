@@ -107,7 +107,7 @@ def _confusion(matrix, classes):
 
 
 def _fitting(pixels):
-    """Whole steps smaller, so that a mask keeps its colours."""
+    """Shrinks by a whole factor, so that a mask keeps its colours."""
     step = -(-pixels.shape[1] // PANEL)
     return pixels[::step, ::step]
 

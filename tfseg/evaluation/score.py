@@ -1,4 +1,4 @@
-"""Masks of a split against its labels, frame by frame."""
+"""Compares the masks of a split with its labels, frame by frame."""
 
 from dataclasses import dataclass
 
@@ -53,7 +53,7 @@ def score(source, split, batch_size=4, show=None, task="multiclass"):
 
 
 def score_network(engine, split, batch_size=4, show=None):
-    """`score` of an `Engine`, after a look at whether its frames are large enough."""
+    """`score` for an `Engine`; first checks that the frames are large enough."""
     for size in split.sizes:
         engine.check_size(*size, f"a frame of {split.name}")
     return score(engine, split, batch_size, show, engine.decision.task)

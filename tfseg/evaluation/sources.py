@@ -1,4 +1,4 @@
-"""Masks to be scored that no network of ours makes: an export's, or a folder of pictures."""
+"""Masks from elsewhere to score: an export's, or a folder of PNGs."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ NO_MASKS = ("_overlay", "_uncertainty")  # what `predict` writes beside them
 
 
 class Export:
-    """An exported network, see `open_export`. Raises `UserError` for what is none.
+    """An exported network, see `open_export`. Raises `UserError` for anything else.
 
     Attributes:
         task: what kind of masks it gives, one of `tfseg.decision.TASKS`.
@@ -41,7 +41,7 @@ class Export:
 
 
 class MaskFolder:
-    """A folder of PNGs, each with the class indices of the frame whose id it is called by.
+    """A folder of PNGs of class indices, each named by the id of its frame.
 
     A file may lie in folders of its own, and have more behind its frame's id
     ("ID_leftImg8bit.png"). `table` (256,) maps what the files hold to class indices. Raises
@@ -82,6 +82,6 @@ class MaskFolder:
 
 
 def _begins(files, name):
-    """The one file whose name begins with a frame's; None where there is none, or are several."""
+    """The only file whose name begins with a frame's; None for none or several."""
     found = [file for file in files if file.stem.startswith(f"{name}_")]
     return found[0] if len(found) == 1 else None

@@ -24,7 +24,7 @@ OTHERS = ("export", "predictions")  # in place of a network
 
 @dataclass(frozen=True)
 class Target:
-    """What is tested: `source.label` on a split, where figures go, and what a report calls it."""
+    """What `test` scores: `source.label` on a split, the figures' folder, the report's title."""
 
     name: str
     source: object
@@ -44,7 +44,7 @@ class Target:
 
 
 def find_target(config: TestConfig) -> Target:
-    """The `Target` that the flags name. Raises `UserError` where they name none, or several."""
+    """The `Target` that the flags name. Raises `UserError` if they name none, or several."""
     given = [name for name in ("run", "model", *OTHERS) if getattr(config, name)]
     if len(given) > 1:
         raise UserError(f"--{given[0]} beside --{given[1]}; give one of them")
@@ -66,7 +66,7 @@ def find_target(config: TestConfig) -> Target:
 
 
 def _looks(config):
-    """How the network looks at images, in words, where it is not as usual."""
+    """The test-time options that differ from the defaults, in words."""
     changed = config.changed()
     return ", ".join(
         name if changed[name] is True else f"{name} {changed[name]}"

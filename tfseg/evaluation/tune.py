@@ -1,4 +1,4 @@
-"""`test --tune`: which way to look at images labels a split best."""
+"""`test --tune`: finds the test-time options that score best on a split."""
 
 import time
 
@@ -44,7 +44,11 @@ def tune(config):
     chosen = {"best": best, "ways": rows}
     atomic.write_json(path, chosen)
     print(_table(rows))
-    words = f"{best}: {100 * gain:+.1f} points of mIoU" if best else "plain; none is worth its time"
+    words = (
+        f"{best}: {100 * gain:+.1f} points of mIoU"
+        if best
+        else "plain; no option is worth its time"
+    )
     print(f"best on {config.split}: {words}\nwrote {path}")
     return chosen
 
@@ -62,7 +66,7 @@ def _check(config):
 
 
 def _engines(target, config):
-    """An `Engine` for each way, all of which can take the frames: that is told before any work."""
+    """An `Engine` for each way; checks before any work that all can take the frames."""
     engines = {
         flags: make_engine(target.network, config.replace(**way))
         for flags, way in WAYS.items()

@@ -1,4 +1,4 @@
-"""Frames that tell an int8 export what range its numbers have."""
+"""Frames that calibrate the ranges of an int8 export."""
 
 import numpy as np
 import tensorflow as tf

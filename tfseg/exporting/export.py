@@ -43,7 +43,7 @@ def export(config: ExportConfig) -> Path:
     _check_size(model, config.size)
     frames = calibration_frames(config, network.settings) if config.precision == "int8" else []
     if MODELS[model.name].samples:
-        print(f"{model.name} is exported without dropout: one look, no samples")
+        print(f"{model.name} is exported without dropout: one pass, no samples")
     with atomic.folder(output) as folder:
         _free_folder(config.output)  # another export may have been faster
         for name in tqdm(config.format, "exporting", unit="format"):
@@ -71,7 +71,7 @@ def _check_size(model, size):
 
 
 def _rebuilt(model, settings, size, policy):
-    """The same network, computing in `policy`, for images of `size` (H, W) or any (None)."""
+    """The same network in `policy`, for images of `size` (H, W), or any size (None)."""
     shape = (*(size or (None, None)), 3)
     with precision(policy):
         copy = build_network(settings, model.output_shape[-1], input_shape=shape)

@@ -1,4 +1,4 @@
-"""The same network with fewer operations, for inference alone."""
+"""The same network with fewer operations, for inference only."""
 
 import keras
 import numpy as np
@@ -51,7 +51,7 @@ def fold(network):
 
 
 def _one_slope(operation):
-    """What a PReLU scales everything below zero with; None where Keras' leaky ReLU cannot."""
+    """The single slope of a PReLU below zero; None if it has several."""
     if not isinstance(operation, layers.PReLU) or operation.alpha.shape != (1, 1, 1):
         return None
     slope = float(keras.ops.squeeze(operation.alpha))
@@ -59,7 +59,7 @@ def _one_slope(operation):
 
 
 def _folds_into(norm, network):
-    """The convolution whose output nothing but `norm` sees; None where there is none."""
+    """The convolution whose output only `norm` uses; None if there is none."""
     if not isinstance(norm, layers.BatchNormalization) or len(norm._inbound_nodes) != 1:
         return None
     seen, last = norm, len(norm.input.shape) - 1
@@ -92,7 +92,7 @@ def _users(tensor, network):
 
 
 def _with_norm(conv, norm):
-    """Kernel and bias of a convolution that does what its batch normalisation did."""
+    """Kernel and bias of a convolution that includes its batch normalisation."""
     values = {v.path.rsplit("/", 1)[-1]: np.asarray(v.value, np.float64) for v in norm.weights}
     scale = values.get("gamma", 1) / np.sqrt(values["moving_variance"] + norm.epsilon)
     kernel = np.asarray(conv.kernel.value, np.float64)

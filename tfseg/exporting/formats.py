@@ -100,7 +100,7 @@ def check_formats(names, precision):
 
 
 def exported_task(path):
-    """The task of an export, as the `labels.json` beside it says; multiclass without one."""
+    """The task of an export, from the `labels.json` beside it; multiclass without one."""
     path = Path(path)
     labels = (path if path.is_dir() else path.parent) / "labels.json"
     return read_labels(labels).get("task", "multiclass") if labels.exists() else "multiclass"
@@ -120,4 +120,4 @@ def open_export(path):
         return row.read(path)
     except Exception as error:  # every runtime has errors of its own
         reason = " ".join(str(error).split())[:120]
-        raise UserError(f"{path} is no exported network: {reason}") from None
+        raise UserError(f"{path} is not an exported network: {reason}") from None

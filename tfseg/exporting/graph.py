@@ -29,7 +29,7 @@ def make_module(network, config):
 
 
 def pixels(network, batch):
-    """What an exported function takes first."""
+    """The input of an exported function."""
     return tf.TensorSpec((batch, *network.input_shape[1:]), tf.uint8, name="images")
 
 

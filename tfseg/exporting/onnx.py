@@ -66,7 +66,7 @@ def _fill_in(graph, weights):
 
 
 def _pad_alike(conv):
-    """Says a convolution's "same" padding in numbers: ONNX Runtime cannot pad dilated ones."""
+    """Writes a convolution's "same" padding as numbers: ONNX Runtime cannot pad dilated ones."""
     import onnx
 
     given = {attribute.name: attribute for attribute in conv.attribute}

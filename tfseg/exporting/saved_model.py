@@ -60,7 +60,7 @@ def _segment_file(network, file, config):
     shape, size = tf.shape(pixels)[:2], network.input_shape[1:3]
     if None in size:
         smallest = network.get_layer("size").smallest
-        message = f"a picture needs {smallest} pixels a side"
+        message = f"an image needs {smallest} pixels a side"
         with tf.control_dependencies([tf.debugging.assert_greater_equal(shape, smallest, message)]):
             logits = network(tf.cast(pixels[None], tf.float32), training=False)
     else:
@@ -74,7 +74,7 @@ def _segment_file(network, file, config):
 
 
 def _decode(file, pixel_range):
-    """RGB pixels uint8 (H, W, 3) of a JPEG or PNG file; gray becomes RGB, alpha is left out."""
+    """RGB pixels uint8 (H, W, 3) of a JPEG or PNG file; gray becomes RGB, alpha is ignored."""
     if pixel_range is None:
         return decode_file(file)
     levels = tf.constant(level_table(pixel_range))

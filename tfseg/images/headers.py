@@ -77,14 +77,14 @@ def check_tiff(data, name):
     """
     tags = _tags(data)
     if tags.next and not _tag(_tags(data, tags.next), "subfile", 0):  # 1, 4: smaller, a mask
-        raise UserError(f"{name} holds several images (pages); save the one that is meant")
+        raise UserError(f"{name} holds several images (pages); save the one you want")
     photometric, bands = _tag(tags, "photometric", 1), _tag(tags, "bands", 1)
     alpha = _tag(tags, "extra", ()) in ((1,), (2,))
     colors = bands - alpha
     if colors not in (1, 3) and (colors, photometric) != (4, _CMYK):
         raise UserError(
-            f"{name} has {bands} bands; wanted gray or RGB (and alpha, declared as such); write "
-            f"the three that are meant into an RGB image"
+            f"{name} has {bands} bands; wanted gray or RGB (and alpha, declared as such); save "
+            f"the three you want as an RGB image"
         )
     bits, kind = _tag(tags, "bits", (1,))[0], _tag(tags, "kind", (1,))[0]
     mode = ("RGB" if colors == 3 else "L") + "A" * alpha
@@ -92,8 +92,8 @@ def check_tiff(data, name):
     packed = bits in (10, 12, 14) and (bits, colors) != (12, 1)
     if packed or (wide and mode == "LA") or (bits, kind) in _UNREAD:
         raise UserError(
-            f"{name} holds {bits}-bit {_NUMBERS.get(kind, 'data')} ({mode}), which no reader here "
-            f"knows; save it as 8- or 16-bit numbers or as 32-bit floats, without alpha"
+            f"{name} holds {bits}-bit {_NUMBERS.get(kind, 'data')} ({mode}), which is not "
+            f"supported; save it as 8- or 16-bit numbers or as 32-bit floats, without alpha"
         )
     if (bits, kind) in _OPENCVS or (colors == 3 and wide and photometric != _LAB):
         deep = (bits, kind) == (16, _UNSIGNED)

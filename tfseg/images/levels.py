@@ -23,15 +23,15 @@ def to_levels(values: np.ndarray, pixel_range: Range | None, name: str) -> np.nd
     floats = values.dtype.kind == "f"
     if floats and not (finite := np.isfinite(values)).all():
         raise UserError(
-            f"{name} holds {np.count_nonzero(~finite)} pixels that are NaN or infinite; give them "
-            f"a number, as that of black"
+            f"{name} holds {np.count_nonzero(~finite)} pixels that are NaN or infinite; replace "
+            f"them, for example with the value of black"
         )
     if pixel_range is None:
         low, high = values.min(), values.max()
         start, end = likely_range(low, high)
         kind = "floats" if floats else f"{values.dtype} values"
         raise UserError(
-            f"{name} holds {kind} from {low:g} to {high:g}; say which are black and white, as "
+            f"{name} holds {kind} from {low:g} to {high:g}; state which are black and white: "
             f"--pixel_range={start:.9g},{end:.9g}"
         )
     return _scaled(values, pixel_range)

@@ -266,9 +266,11 @@ def _explained(name):
         raise UserError(f"{name} does not fit into memory; make it smaller") from None
     except Exception as error:
         if getattr(error, "errno", None):
-            raise UserError(f"{name} cannot be read: {error.strerror}; check its rights") from None
+            raise UserError(
+                f"{name} cannot be read: {error.strerror}; check its permissions"
+            ) from None
         reason = " ".join(str(error).split())[:120] or type(error).__name__
-        raise UserError(f"{name} is damaged or no image: {reason}; {REPLACE}") from None
+        raise UserError(f"{name} is damaged or not an image: {reason}; {REPLACE}") from None
 
 
 def _opened(data, formats):
@@ -280,7 +282,7 @@ def _opened(data, formats):
         factory, accepts = Image.OPEN[name]
         if accepts(data[:16]) is True:
             return factory(io.BytesIO(data) if isinstance(data, bytes) else data, "")
-    raise ValueError(f"its kind is not known ({', '.join(formats)})")
+    raise ValueError(f"its format is not supported ({', '.join(formats)})")
 
 
 def _decoded(data):
@@ -297,4 +299,4 @@ def _check_frames(name, picture):
     if picture.format == "MPO":  # a photo with its thumbnails
         return
     if (count := getattr(picture, "n_frames", 1)) > 1:
-        raise UserError(f"{name} holds {count} images; save the one that is meant as a PNG")
+        raise UserError(f"{name} holds {count} images; save the one you want as a PNG")

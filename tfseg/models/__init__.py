@@ -23,26 +23,26 @@ def build(
     normalization: str | None = "auto",
     **options: Any,
 ) -> keras.Model:
-    """A segmentation network: RGB pixels in 0..255 (N, H, W, 3) -> float32 logits (N, H, W, K).
+    """Builds a network: RGB pixels in 0..255 (N, H, W, 3) -> float32 logits (N, H, W, K).
 
     Args:
         name: one of `list_models()`.
-        num_classes: K, void not counted.
-        encoder: one of the network's encoders; its usual one where None.
-        encoder_weights: None for fresh ones; "imagenet" for those of the encoder's row (fetched
-            once, cached); "auto" for these where they lie here or come within seconds, otherwise
-            fresh ones; or the path of a file with the encoder's weights.
-        input_shape: (H, W, 3); None where any size from 32 up is to be taken.
-        normalization: what pixels become: "auto" (what the encoder was trained on, or
+        num_classes: K, without void.
+        encoder: one of the network's encoders; None takes its usual one.
+        encoder_weights: None for random ones; "imagenet" (downloaded once, then cached); "auto"
+            for ImageNet weights if they are here or arrive within seconds, else random ones; or
+            the path of a file with the encoder's weights.
+        input_shape: (H, W, 3); None takes any size from 32 up.
+        normalization: how pixels are normalised: "auto" (as the encoder was trained, or
             "imagenet"), "imagenet", "unit", "caffe", "symmetric", "efficientnet_lite",
-            "efficientnet_v2"; None for pixels normalised already.
+            "efficientnet_v2"; None for normalised pixels.
         options: the network's own: `output_stride` (8, 16, 32), `k`, `encoder_depth` (3 to 5),
             `decoder_channels`, `decoder_attention` ("scse"), `decoder_interpolation` ("nearest",
-            "bilinear"), `decoder_use_norm`, `merge_policy` ("add", "cat"). `aux=True`, where a
-            network has it, makes the outputs {"logits", "aux"}, for training.
+            "bilinear"), `decoder_use_norm`, `merge_policy` ("add", "cat"). `aux=True` adds
+            auxiliary heads for training: outputs {"logits", "aux"}.
 
     Raises:
-        UserError: for an unknown name or option, with the nearest ones there are.
+        UserError: for an unknown name or option; the message suggests the nearest ones.
 
     Example:
         >>> model = tfseg.build("linknet", 11)

@@ -107,7 +107,7 @@ class Engine:
             what = what if seen < self.tile else f"--tile={self.tile}: a tile"
             height, width = (min(side, self.tile) for side in (height, width))
         if round(seen * min(self.scales)) < smallest:
-            scaled = "" if min(self.scales) >= 1 else f", seen at {min(self.scales):g} of that"
+            scaled = "" if min(self.scales) >= 1 else f", scaled by {min(self.scales):g} of that"
             raise UserError(
                 f"{what} has {height}x{width} pixels{scaled}; "
                 f"{self.network.name} needs {smallest} a side"

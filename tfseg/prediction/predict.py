@@ -45,7 +45,7 @@ def predict(config):
         return
     images = find_images(config.input, config.output)
     if config.output.suffix.lower() in PICTURES | VIDEOS.keys() and not config.output.is_dir():
-        raise UserError(f"--output={config.output}: of images, wanted a folder")
+        raise UserError(f"--output={config.output}: for images, wanted a folder")
     _check_targets(images, config.output, _ends(config.save))
     select(config.gpu, config.mem_frac)
     segmenter = make_segmenter(find_network(config), config)
@@ -80,8 +80,8 @@ def _label_all(images, segmenter, config):
             done.result()
     if transparent:
         print(
-            f"note: {len(transparent)} of {len(images)} images have transparency, which is left "
-            f"out (the first: {transparent[0]})"
+            f"note: {len(transparent)} of {len(images)} images have transparency, which is ignored "
+            f"(the first: {transparent[0]})"
         )
 
 

@@ -20,14 +20,14 @@ DEEP = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")  # modes of PIL images of m
 
 
 class Segmenter:
-    """A trained network with the meaning of its classes.
+    """A trained network with the names of its classes.
 
     Attributes:
         model: the Keras model, RGB pixels in 0..255 -> logits.
-        classes: class names, index for index.
-        colors: RGB colours in 0..255, one a class.
-        engine: how it looks at images, an `Engine`.
-        pixel_range: values of image files of more than 8 bits that become 0 and 255.
+        classes: class names, in the order of their indices.
+        colors: RGB colours in 0..255, one per class.
+        engine: runs the network on images, an `Engine`.
+        pixel_range: values that become 0 and 255, for image files of more than 8 bits.
 
     Example:
         >>> segmenter = tfseg.load("runs/camvid-linknet-20260101-120000")
@@ -53,26 +53,26 @@ class Segmenter:
     def predict(self, image: Images) -> np.ndarray:
         """The class of every pixel, uint8 (H, W), at the image's own size.
 
-        Of a multilabel network it is a mask of 0 and 1 for each class, uint8 (H, W, K).
+        A multilabel network gives a mask of 0 and 1 for each class, uint8 (H, W, K).
 
         `image` is an image file, a PIL image, or pixels uint8 in 0..255: RGB (H, W, 3), gray (H, W)
-        or (H, W, 1), or a batch (N, H, W, 3), whose answer is (N, H, W). Raises `UserError` for a
-        file that is no image, and for pixels of another dtype or shape.
+        or (H, W, 1), or a batch (N, H, W, 3), which gives (N, H, W). Raises `UserError` for a
+        file that is not an image, and for pixels of another dtype or shape.
         """
         return self._each(self.engine.mask, image)
 
     def probabilities(self, image: Images) -> np.ndarray:
-        """The probabilities of the classes at every pixel, float32 (H, W, K); as `predict`."""
+        """The class probabilities of every pixel, float32 (H, W, K); arguments as in `predict`."""
         return self._each(self.engine.probabilities, image)
 
     def open(self, path: str | Path) -> ImageData:
-        """An image file, its header read; with tiles it may have any size."""
+        """Opens an image file and reads its header; with tiles it may have any size."""
         most = None if self.engine.tile else MOST_PIXELS
         mend = "give --tile=1024, which takes images of any size"
         return open_image(path, max_pixels=most, mend=mend)
 
     def pixels_of(self, file: ImageData) -> np.ndarray:
-        """RGB pixels uint8 (H, W, 3) of an opened file, in the range that it was trained with."""
+        """RGB pixels uint8 (H, W, 3) of an opened file, scaled by the range of the training."""
         return file.pixels(self.pixel_range)
 
     def _each(self, answer, image):
@@ -126,15 +126,15 @@ def load(
     threshold: float | tuple[float, ...] | None = None,
     **looks: Any,
 ) -> Segmenter:
-    """A trained network, a run's best or a public one, in float32, ready to predict.
+    """Loads a trained network in float32: the best of a run, or a public one.
 
     Args:
-        run: folder of a training run, or the name of a trained public network, as
+        run: folder of a training run, or the name of a trained public network, such as
             "fcn_resnet50_coco"; `python train.py models --pretrained` lists them.
         checkpoint: other weights of the same network.
-        threshold: the probability above which a pixel has a class of a binary or multilabel
-            network, one for all classes or one for each; the run's own where None.
-        looks: how it looks at images, as `tfseg.prediction.engine.Engine` has it: `scales`,
+        threshold: for a binary or multilabel network, the probability above which a pixel has a
+            class; one for all classes or one per class. None uses the run's own.
+        looks: test-time options of `tfseg.prediction.engine.Engine`: `scales`,
             `flip`, `tile`, `overlap`, `size`, `mc_samples`, `crf`.
 
     Raises:
@@ -173,6 +173,6 @@ def make_engine(network: Network, config: LookConfig) -> Engine:
         if value is not None
     }
     if given and not config.crf:
-        raise UserError(f"--crf_{next(iter(given))} is of --crf; give that too")
+        raise UserError(f"--crf_{next(iter(given))} needs --crf")
     crf = CRF(**given) if config.crf else None
     return Engine(network.model, network.decision, **config.group("looks"), crf=crf)

@@ -87,7 +87,7 @@ def convert(
     if final.exists() and not overwrite:
         if _request_of(final) != request:
             raise UserError(f"{final} holds another conversion; --overwrite replaces it")
-        print(f"{final} is there already, of the same files by name and size")
+        print(f"{final} exists already, made from the same files (by name and size)")
         return final
     with atomic.folder(final, request) as folder:
         if lmdb_format:
@@ -195,7 +195,7 @@ def _write(plan, written, write, make, workers, allow_unknown, progress):
     except KeyboardInterrupt as stop:
         done = sum(entry.examples for entry in written)
         raise type(stop)(
-            f"with {done} of {total} frames kept; the same command goes on from there"
+            f"with {done} of {total} frames kept; run the same command to continue"
         ) from None
     finally:
         examples.close()

@@ -48,7 +48,7 @@ def read_frame(split, index):
         raise _damaged(split, index, _short(error)) from None
     size = tuple(label.shape)
     if size != tuple(image.shape[:2]) or size not in split.sizes:
-        raise _damaged(split, index, f"its label is {size[0]}x{size[1]}, which none should be")
+        raise _damaged(split, index, f"its label is {size[0]}x{size[1]}, which is impossible")
     return image, label
 
 
@@ -77,7 +77,7 @@ def _damaged(split, index, reason):
 def _short(error):
     """An error's message without the name of TensorFlow's node that it is wrapped in."""
     if isinstance(error, UnicodeDecodeError):  # of a message that quotes the bytes
-        return "it is no serialized example"
+        return "it is not a serialized example"
     return " ".join(re.sub(r"{{.*?}}", "", error.message).split())[:120]
 
 

@@ -108,10 +108,10 @@ def _read_labels(frame, shape, allow_unknown):
 def mismatch(image, size, label, label_size):
     """A line on an image and a label whose sizes, (H, W), differ."""
     by = "{0[0]}x{0[1]}".format
-    reason = "they are not one frame, or one was resized without the other"
+    reason = "they are different frames, or only one was resized"
     if tuple(size) == tuple(label_size)[::-1]:
         reason = (
-            "they differ by a quarter turn, as where the label was drawn without regard to the "
+            "one is turned by a quarter: the label ignores the "
             "image's EXIF orientation, or the image lost it; save both upright"
         )
     return f"{image} is {by(size)} but {label} is {by(label_size)} (height x width); {reason}"

@@ -47,7 +47,7 @@ class Pages:
             _, second = self._meta(self._size)
         except (DamagedError, OSError, struct.error) as error:
             raise UserError(
-                f"{path.parent} is no LMDB environment that can be read: {error}; convert again"
+                f"{path.parent} is not a readable LMDB environment: {error}; convert again"
             ) from None
         root, last, self.entries, _ = max(first, second, key=lambda meta: meta[-1])
         self._root, self._last = root, last

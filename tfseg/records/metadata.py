@@ -22,7 +22,7 @@ def parse_json(data: bytes, place: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise UserError(f"{place} cannot be read: {error}; {MEND}") from None
     if not isinstance(values, dict):
-        raise UserError(f"{place} holds no object of JSON; {MEND}")
+        raise UserError(f"{place} does not hold a JSON object; {MEND}")
     return values
 
 
@@ -44,7 +44,7 @@ def parse_metadata(data: bytes, place: str) -> dict[str, Any]:
         )
     if SEAL in values and not seal_holds(values):
         raise UserError(
-            f"{place} has changed since it was written; {MEND}, or where the change is meant, "
+            f"{place} has changed since it was written; {MEND}, or, if you meant the change, "
             f"delete its entry {SEAL!r}"
         )
     return values

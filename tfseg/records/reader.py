@@ -33,19 +33,19 @@ def open_records(
     """Opens a TFDS directory, an LMDB folder, a bare LMDB environment, a raw folder, or several.
 
     Args:
-        path: what `--input` names; a folder of data sets will do where there is no doubt which.
+        path: as for `--input`; a folder of data sets works if it holds only one.
             "a,b" opens both as one.
         dataset: which one, where `path` holds several, or what a raw folder is.
         input_val: the validation environment that belongs to a bare environment.
         val_fraction: the share of a data set without a val split that becomes it.
-        weights: of several, how often frames of each are drawn for training; as large as they
+        weights: for several data sets, how often their frames are drawn for training; by default
             are by default.
         pixel_range: of a raw folder's images of more than 8 bits, see `tfseg.images.to_levels`.
         skip_damaged: open what has damaged examples too: reading such a one fails, and
             `without_corrupt` leaves them out.
 
     Raises:
-        UserError: where there are no records, several, or damaged ones.
+        UserError: for no records, several data sets, or damage.
 
     Example:
         >>> records = tfseg.open_records("records/streets")
@@ -158,7 +158,7 @@ def _environment(path):
     for folder in (Path(path), Path(path) / "val"):
         if lmdb_store.is_environment(folder):
             return folder
-    raise UserError(f"--input_val={path} is no LMDB environment: it has no data.mdb")
+    raise UserError(f"--input_val={path} is not an LMDB environment: it has no data.mdb")
 
 
 def _records(choice, path, format, metadata, sizes, stores, val_fraction):

@@ -73,13 +73,13 @@ class Tally:
             yield (
                 self.dim == self.deep,
                 f"{self.dim} of {self.deep} 16-bit images use values to {self.highest} of {FULL} "
-                f"alone (the first: {self.first_dim}), and come out dark; say what is white: "
+                f"alone (the first: {self.first_dim}), and look dark; state what is white: "
                 f"--pixel_range=0,{end}",
             )
         if self.flat:
             yield (
                 self.flat == self.images,
-                f"{self.flat} of {self.images} images are of one level all over (the first: "
+                f"{self.flat} of {self.images} images have a single gray level (the first: "
                 f"{self.first_flat}); replace them, or give their --pixel_range",
             )
 
@@ -87,7 +87,7 @@ class Tally:
         """A line on what was in the files and is not in the pixels."""
         if self.alpha:
             yield (
-                f"{self.alpha} of {self.images} images have transparency, which is left out (the "
+                f"{self.alpha} of {self.images} images have transparency, which is ignored (the "
                 f"first: {self.first_alpha})"
             )
 
@@ -111,12 +111,12 @@ def image_faults(split) -> list[str]:
         highest = max(highest, int(image.max()))
     if flat == count:
         return [
-            f"the images of {split.name} are of one level all over ({count} of them looked at), "
-            f"so there is nothing to learn from; look whether they are the right ones"
+            f"the images of {split.name} have a single gray level ({count} of them checked), "
+            f"so nothing can be learned; check that they are the right ones"
         ]
     if highest < DARK:
         return [
             f"the images of {split.name} are nearly black, {highest} of 255 at most ({count} of "
-            f"them looked at); where they have 16 bits, say what is white: --pixel_range"
+            f"them looked at); where they have 16 bits, state what is white: --pixel_range"
         ]
     return []

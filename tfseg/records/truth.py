@@ -8,15 +8,15 @@ MOST_NAMED = 8
 
 def all_void(split):
     return (
-        f"every label of {split} is void all over, so there is nothing to learn or to measure; "
-        f"mend its masks or the table of classes, or leave the split out"
+        f"every label of {split} is entirely void, so there is nothing to learn or to measure; "
+        f"correct its masks or the table of classes, or leave the split out"
     )
 
 
 def one_class(split, name):
     return (
-        f"every label of {split} is {name} alone, so figures and training know nothing else; look "
-        f"whether its masks are the right ones, and say what their values mean in the table"
+        f"every label of {split} is only {name}, so nothing can be learned or measured; check that "
+        f"its masks are the right ones, and say what their values mean in the table"
     )
 
 

@@ -47,8 +47,7 @@ def parallel(function, items, workers=None):
             yield waiting.popleft().result()
     except BrokenProcessPool:
         raise UserError(
-            f"a worker process died, as one does that is out of memory; try --workers="
-            f"{max(1, workers // 2)}"
+            f"a worker process died, probably out of memory; try --workers={max(1, workers // 2)}"
         ) from None
     finally:
         pool.shutdown(cancel_futures=True)

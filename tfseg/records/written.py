@@ -54,7 +54,7 @@ def check_unknown(written, total):
     )
     if unknown > MOST_UNKNOWN * pixels * total / done:
         raise UserError(
-            f"{unknown / pixels:.1%} of the label pixels are in no class (the first: "
+            f"{unknown / pixels:.1%} of the label pixels belong to no class (the first: "
             f"{_first_unknown(written)}); complete the table of classes, or --allow_unknown "
             f"makes them void"
         )
@@ -71,7 +71,7 @@ def _tell_unknown(written):
     if unknown := sum(entry.unknown for entry in written):
         share = unknown / sum(entry.pixels for entry in written)
         print(
-            f"note: {unknown} label pixels ({share:.2%}) are in no class and became void; "
+            f"note: {unknown} label pixels ({share:.2%}) belong to no class and became void; "
             f"the first: {_first_unknown(written)}"
         )
 

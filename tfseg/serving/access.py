@@ -50,7 +50,7 @@ def _read(path):
 
 def _checked(token, source):
     if not token.strip():
-        raise UserError(f"{source} is empty; leave it out to let everybody in")
+        raise UserError(f"{source} is empty; leave it out to allow everybody")
     return token.strip()
 
 
@@ -99,11 +99,11 @@ class Access:
         if host and self._hosts is not None:  # HTTP/1.0 may leave it out; a browser never does
             name = host_name(host)
             if name is None:
-                return refusal(400, f"Host: {host[:80]!r} is no host's name")
+                return refusal(400, f"Host: {host[:80]!r} is not a host name")
             if not self._knows(name):
                 return refusal(421, f"Host: {name[:80]!r} is not served; see --allowed_hosts")
         if self.token and path not in OPEN and not self._bears_token(headers):
-            return refusal(401, "wanted the token: Authorization: Bearer TOKEN", _BEARER)
+            return refusal(401, "missing or wrong token: send Authorization: Bearer TOKEN", _BEARER)
         return None
 
     def _knows(self, name):

@@ -4,15 +4,15 @@ from tfseg.decision import TASKS
 from tfseg.serving.runtimes import RUNTIMES
 
 DESCRIPTIONS = {
-    400: "Not a request, or not an image, that can be answered",
-    401: "Without the token that the server was started with",
+    400: "Invalid request or image",
+    401: "Missing or wrong token",
     404: "No such model or version",
-    408: "The request came in too slowly",
-    415: "A body that is compressed",
-    421: "By a name that the server does not go by",
-    413: "More bytes or pixels than the server takes",
-    503: "Overloaded; `Retry-After` says when to come back",
-    504: "Not answered in time",
+    408: "The request arrived too slowly",
+    415: "Compressed body",
+    421: "Host name not allowed",
+    413: "Too many bytes or pixels",
+    503: "Overloaded; `Retry-After` says when to try again",
+    504: "Timeout",
 }
 ERROR = {
     "type": "object",

@@ -188,7 +188,7 @@ class Versions:
         self.states[number] = ("AVAILABLE", "")
         if old:
             self.states[old.number] = ("END", "")
-            print(f"version {number} serves in place of {old.number}", flush=True)
+            print(f"version {number} replaces {old.number}", flush=True)
             del old
             gc.collect()  # a loaded model refers to itself
         return True

@@ -51,7 +51,7 @@ class StopBetweenSteps(keras.callbacks.Callback):
         if self.asked:
             raise kind
         self.asked = kind
-        print("\nstopping after this step; once more stops at once", file=sys.stderr)
+        print("\nstopping after this step; a second signal stops at once", file=sys.stderr)
 
     def on_train_batch_end(self, batch, logs=None):
         # After an epoch's last step comes its validation, which stops before its first.

@@ -58,7 +58,7 @@ def resume(config):
     fixed = sorted(config.given - config.having("resumable"))
     if fixed:
         raise UserError(
-            f"--{fixed[0]} cannot change in a run that goes on; leave it out, "
+            f"--{fixed[0]} cannot change when a run is resumed; leave it out, "
             f"or start a new run with --checkpoint={run.path}"
         )
     changes = {name: getattr(config, name) for name in config.given - {"resume"}}
@@ -124,7 +124,7 @@ def _run(config, records, run, strategy):
 
 def _announce(config, records, run, network, state):
     height, width = config.crop_size
-    start = f"goes on from step {state['step']}" if state["step"] else "new run"
+    start = f"continues from step {state['step']}" if state["step"] else "new run"
     train, val = (len(records.splits[split]) for split in ("train", "val"))
     print(
         f"{records.name}: {train} + {val} frames, {len(records.info.classes)} classes\n"

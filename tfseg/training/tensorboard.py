@@ -38,7 +38,7 @@ class TensorBoard(keras.callbacks.Callback):
     def _give_up(self, error):
         reason = full_disk(error) or str(error).splitlines()[0]
         print(
-            f"\nwarning: cannot write to --logdir={self.folder}: {reason}; training goes on "
+            f"\nwarning: cannot write to --logdir={self.folder}: {reason}; training continues "
             f"without TensorBoard",
             file=sys.stderr,
         )
