@@ -235,6 +235,22 @@ def test_int8_is_calibrated_with_the_frames_of_the_run(format, run, segmenter, t
 
 
 @pytest.mark.usefixtures("clients")
+def test_int8_runs_where_a_map_is_almost_always_zero(tmp_path):
+    """XNNPACK, LiteRT's quick kernels, refuses such a convolution."""
+    pixels = keras.Input((None, None, 3))
+    dim = keras.layers.Conv2D(1, 1, kernel_initializer="ones", activation="relu")
+    logits = keras.layers.Conv2D(2, 1, name="logits")(dim(pixels))
+    network = keras.Model(pixels, logits)
+    dim.bias.assign([-764.999])  # white is 765
+    frames = [np.full((1, 8, 8, 3), level, np.uint8) for level in (0, 255)]
+    FORMATS["litert"].write(network, tmp_path, ExportConfig(precision="int8"), frames)
+    run = open_export(tmp_path / "model.tflite")
+    for frame in frames:
+        expected = np.argmax(network(frame), -1)
+        np.testing.assert_array_equal(run(frame)["mask"], expected)
+
+
+@pytest.mark.usefixtures("clients")
 def test_enet_with_its_indices_is_the_same_in_every_runtime(tmp_path):
     check_formats(randomize(tfseg.build("enet", 5)), tmp_path, 97, 130)
 

@@ -26,6 +26,7 @@ REGISTERED = (
     "layers.resize",
     "layers.scale",
     "layers.similarity",
+    "layers.tokens",
     "metrics",
     "schedules",
 )

@@ -11,6 +11,7 @@ from tqdm import tqdm
 from tfseg.encoders import ENCODERS
 from tfseg.errors import UserError
 from tfseg.models import MODELS, build
+from tfseg.models.table import ANY, VIT
 from tfseg.pretrained import PRETRAINED
 from tfseg.visualize import hourglass, write_picture
 
@@ -82,9 +83,13 @@ SIZELESS = (None, None, 3)
 
 
 def _which(encoders):
-    """All encoders, those with a map at stride 2, or those that dilate."""
-    if len(encoders) in (0, len(ENCODERS)):
-        return "any" if encoders else ""
+    """A name for the encoders: any but vision transformers, those alone, a stride-2 map, dilation."""
+    if not encoders:
+        return ""
+    if set(encoders) == set(VIT):
+        return "vision transformers"
+    if set(encoders) == set(ANY):
+        return "any"
     dilated = all(ENCODERS[encoder].dilates for encoder in encoders)
     return "any that dilates" if dilated else "any with a stride-2 map"
 

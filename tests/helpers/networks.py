@@ -41,6 +41,7 @@ NETWORKS = {
     "pspnet_smp": ({"encoder": "resnet18"}, (882_475, 919_347, 928_565)),
     "deeplabv3_smp": ({"encoder": "resnet18"}, (15_901_515, 15_903_571, 15_904_085)),
     "deeplabv3plus_smp": ({"encoder": "resnet18"}, (12_331_867, 12_333_923, 12_334_437)),
+    "dpt": ({"encoder": "vit_tiny_patch16_224"}, (34_689_099, 34_691_155, 34_691_669)),
     "segformer": ({}, (3_716_971, 3_719_027, 3_719_541)),
     "segformer_smp": ({"encoder": "mit_b0"}, (3_716_971, 3_719_027, 3_719_541)),
     "fast_scnn": ({}, (1_398_907, 1_399_939, 1_400_197)),
@@ -89,6 +90,8 @@ COUNTS = [
     ("segformer_smp", {"encoder": "mit_b4"}, 2, 61_369_026),
     ("segformer_smp", {"encoder": "densenet121"}, 2, 8_021_122),
     ("unet", {"encoder": "mit_b0"}, 19, 5_552_099),
+    ("dpt", {}, 11, 121_010_187),
+    ("dpt", {"encoder": "vit_large_patch16_384"}, 2, 343_291_394),
     ("ddrnet23", {"aux": True}, 19, 20_299_238),
     ("pidnet_m", {"aux": True}, 19, 28_762_983),
     ("bisenetv2", {"aux": True}, 19, 14_804_255),
@@ -121,6 +124,7 @@ ENCODERS = {
     "mit_b3": 44_072_128,
     "mit_b4": 60_842_688,
     "mit_b5": 81_443_008,
+    "vit_tiny_patch16_224": 5_524_032,
 }
 
 
@@ -156,6 +160,7 @@ COVER = {
     "efficientnet_lite2": "segformer_smp",
     "timm_efficientnet_b0": "unet",
     "torchvision_mobilenet_v2": "fpn",
+    "vit_tiny_patch16_224": "dpt",
 }
 
 
@@ -259,6 +264,10 @@ PARITY = {
     "unet_regnetx_002": lambda: tfseg.build("unet", 11, encoder="regnetx_002"),
     "deeplabv3plus_smp_regnety_002": lambda: tfseg.build(
         "deeplabv3plus_smp", 11, encoder="regnety_002"
+    ),
+    "dpt_vit_tiny": lambda: tfseg.build("dpt", 11, encoder="vit_tiny_patch16_224"),
+    "dpt_add_deit_tiny_distilled": lambda: tfseg.build(
+        "dpt", 11, encoder="deit_tiny_distilled_patch16_224", decoder_readout="add"
     ),
     "ddrnet23_slim": lambda: tfseg.build("ddrnet23_slim", 11, aux=True),
     "fast_scnn": lambda: tfseg.build("fast_scnn", 11, aux=True),

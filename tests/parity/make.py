@@ -165,6 +165,17 @@ CASES = {
     "deeplabv3plus_smp_mobilenet_v2": Case(*smp("DeepLabV3Plus", "mobilenet_v2")),
     "unet_regnetx_002": Case(*smp("Unet", "timm-regnetx_002")),
     "deeplabv3plus_smp_regnety_002": Case(*smp("DeepLabV3Plus", "timm-regnety_002")),
+    "dpt_vit_tiny": Case(
+        *smp("DPT", "tu-vit_tiny_patch16_224", dynamic_img_size=True), normalization="symmetric"
+    ),
+    "dpt_add_deit_tiny_distilled": Case(
+        *smp(
+            "DPT",
+            "tu-deit_tiny_distilled_patch16_224",
+            decoder_readout="add",
+            dynamic_img_size=True,
+        )
+    ),
     "ddrnet23_slim": Case(
         mmsegmentation(
             "ddrnet/ddrnet_23-slim_in1k-pre_2xb6-120k_cityscapes-1024x1024.py", ("logits", "aux")

@@ -39,6 +39,15 @@ def _scene(text):
     return int(text.lower().removeprefix("scene"))
 
 
+_TASK = {
+    "task": flag(
+        None,
+        "what a label says of a pixel: one class, the topmost shape's, or, multilabel, every class "
+        "whose shapes cover it",
+        choices=("multiclass", "multilabel"),
+    )
+}
+
 DATASETS = {
     "camvid": DataSet(_CAMVID),
     "camseq01": DataSet(_CAMVID),
@@ -65,18 +74,19 @@ DATASETS = {
     "gta5": DataSet(),
     "folder": DataSet(),
     "class_masks": DataSet(),
-    "labelme": DataSet(),
+    "labelme": DataSet(_TASK),
     "cvat": DataSet(),
     "coco_json": DataSet(
         {
             "unlabelled": flag(
                 None, "class of pixels without annotation", choices=("background", "void")
-            )
+            ),
+            **_TASK,
         }
     ),
-    "yolo": DataSet(),
+    "yolo": DataSet(_TASK),
     "roboflow": DataSet(),
-    "label_studio": DataSet(),
+    "label_studio": DataSet(_TASK),
     "streets": DataSet(),
 }
 

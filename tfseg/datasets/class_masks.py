@@ -11,42 +11,37 @@ combinations of classes that occur, as `crack+rust`; `background` is none of the
 from functools import partial
 
 import numpy as np
-from tqdm import tqdm
 
 from tfseg.datasets.annotations import need_folder
 from tfseg.datasets.coding import indices
+from tfseg.datasets.combinations import check_classes, combined
 from tfseg.datasets.files import PICTURES, not_here
 from tfseg.datasets.layouts import SPLITS
-from tfseg.datasets.spec import DatasetSpec, Frame, data_name
+from tfseg.datasets.spec import Frame, data_name
 from tfseg.errors import UserError, one_line
 from tfseg.images import image_size, open_image
-from tfseg.labels import BACKGROUNDS, MOST_CLASSES, palette
+from tfseg.labels import palette
 
 MARKS = ()  # a folder of masks by city looks the same
 WANTED = "images/train and masks/train/CLASS, each with files of the same names; val likewise"
-MOST = 60  # classes, which are bits here
 
 
 def spec(source=None):
     need_folder(source, "class_masks", WANTED)
     folders = _folders(source)
     classes = sorted({folder.name for _, masks in folders.values() for folder in masks})
-    if len(classes) > MOST:
-        raise UserError(f"{source} has {len(classes)} classes; the most is {MOST}")
-    for name in classes:
-        if "+" in name or name.lower() in BACKGROUNDS:
-            raise UserError(f"{source}: a class cannot be called {name!r}; rename its folders")
+    check_classes(source, classes)
     listed, faults = {}, []
     for split, (images, masks) in folders.items():
         listed[split] = _listed(images, masks, classes, faults)
-    sets = _combinations(listed, source)
-    colors = np.array(palette(len(classes) + 1)[1:])
-    return DatasetSpec(
+    return combined(
         data_name(source.resolve().name),
         one_line(f"{source.resolve().name}: {', '.join(classes)}, a mask each"),
-        tuple(_name(bits, classes) for bits in sets),
-        tuple(_color(bits, colors) for bits in sets),
-        partial(_frames, listed=listed, sets=tuple(sets), faults=faults),
+        classes,
+        palette(len(classes) + 1)[1:],
+        listed,
+        [(fault, True) for fault in faults],
+        source,
     )
 
 
@@ -72,7 +67,7 @@ def _inside(folder):
 
 
 def _listed(images, masks, classes, faults):
-    """[(id, image, ((class, its mask), ...))] of a split; what has no partner goes to `faults`."""
+    """The frames of a split, whose labels are bits; what has no partner goes to `faults`."""
     by_class = {folder.name: _files(folder) for folder in masks}
     found = _files(images)
     if not found:
@@ -83,18 +78,15 @@ def _listed(images, masks, classes, faults):
             for stem, file in files.items()
             if stem not in found
         ]
-    return [
-        (
-            stem,
-            image,
-            tuple(
-                (number, by_class[name][stem])
-                for number, name in enumerate(classes)
-                if stem in by_class.get(name, ())
-            ),
+    frames = []
+    for stem, image in found.items():
+        own = tuple(
+            (number, by_class[name][stem])
+            for number, name in enumerate(classes)
+            if stem in by_class.get(name, ())
         )
-        for stem, image in found.items()
-    ]
+        frames.append(Frame(stem, image, partial(_bits, image, own), indices(0)))
+    return frames
 
 
 def _files(folder):
@@ -106,19 +98,6 @@ def _files(folder):
                 raise UserError(f"{path} and {found[path.stem]} are one frame; remove one of them")
             found[path.stem] = path
     return found
-
-
-def _combinations(listed, source):
-    """The combinations of classes that occur, as bits, fewer classes first; 0 is always there."""
-    frames = [(image, masks) for every in listed.values() for _, image, masks in every]
-    found = {0}
-    for image, masks in tqdm(frames, "reading masks", unit="frame", leave=False):
-        found |= set(np.unique(_bits(image, masks)).tolist())
-    if len(found) > MOST_CLASSES:
-        raise UserError(
-            f"{source} has {len(found)} combinations of classes; the most is {MOST_CLASSES}"
-        )
-    return sorted(found, key=lambda bits: (bits.bit_count(), bits))
 
 
 def _bits(image, masks):
@@ -136,31 +115,3 @@ def _bits(image, masks):
         there = pixels if pixels.ndim == 2 else pixels[..., :3].any(axis=2)  # alpha says nothing
         bits |= (there > 0).astype(np.int64) << number
     return bits
-
-
-def _frames(source, report, listed, sets, faults):
-    for fault in faults:
-        report(fault)
-    return {
-        split: [
-            Frame(stem, image, partial(draw, image, masks, sets), indices(len(sets)))
-            for stem, image, masks in every
-        ]
-        for split, every in listed.items()
-    }
-
-
-def draw(image, masks, sets):
-    """The label of a frame, uint8 (H, W): the place of each pixel's combination in `sets`."""
-    order = np.argsort(sets)
-    return order[np.searchsorted(sets, _bits(image, masks), sorter=order)].astype(np.uint8)
-
-
-def _name(bits, classes):
-    return "+".join(name for i, name in enumerate(classes) if bits >> i & 1) or "background"
-
-
-def _color(bits, colors):
-    """The mean colour of the classes; black for none."""
-    chosen = [color for i, color in enumerate(colors) if bits >> i & 1]
-    return tuple(int(level) for level in np.mean(chosen, axis=0)) if chosen else (0, 0, 0)

@@ -27,6 +27,7 @@ from tfseg.datasets.annotations import (
     tool_spec,
 )
 from tfseg.datasets.coding import indices
+from tfseg.datasets.combinations import every_class
 from tfseg.datasets.files import not_here
 from tfseg.datasets.spec import Frame
 from tfseg.errors import UserError
@@ -52,7 +53,7 @@ def _files(source):
     return []
 
 
-def spec(source=None, unlabelled="background"):
+def spec(source=None, unlabelled="background", task=None):
     """`unlabelled`: what pixels of no annotation are, "background" or "void"."""
     need_folder(source, "coco_json", WANTED)
     files = _files(source)
@@ -71,7 +72,8 @@ def spec(source=None, unlabelled="background"):
     frames = partial(_frames, contents=contents, index=index, rest=rest, count=len(classes))
     black = classes[:1] and classes[0].lower() == BACKGROUND
     colors = None if black else palette(len(classes) + 1)[1:]
-    return tool_spec(source, "COCO's JSON", classes, frames, colors)
+    made = tool_spec(source, "COCO's JSON", classes, frames, colors)
+    return every_class(made, source) if task == "multilabel" else made
 
 
 def _read(path):

@@ -28,6 +28,7 @@ from tfseg.datasets.annotations import (
 )
 from tfseg.datasets.brush import decode_brush
 from tfseg.datasets.coding import indices
+from tfseg.datasets.combinations import every_class
 from tfseg.datasets.files import PICTURES, not_here
 from tfseg.datasets.spec import Frame
 from tfseg.errors import UserError
@@ -52,7 +53,7 @@ def _is_export(path):
     return holds(path, "annotations", "data", "result") or holds(path, "annotations", "data", "id")
 
 
-def spec(source=None):
+def spec(source=None, task=None):
     need_folder(source, "label_studio", WANTED)
     files = _files(source)
     if not files:
@@ -72,7 +73,8 @@ def spec(source=None):
             UserError(f"{path} has no polygons and no brush strokes; draw some and export again"),
         )
     frames = partial(_frames, path=path, tasks=tasks, regions=regions, classes=(BACKGROUND, *names))
-    return tool_spec(source, "Label Studio", (BACKGROUND, *names), frames)
+    made = tool_spec(source, "Label Studio", (BACKGROUND, *names), frames)
+    return every_class(made, source) if task == "multilabel" else made
 
 
 def _regions(path, place, task):
@@ -144,8 +146,8 @@ def _frame(where, image, name, listed, classes):
     for size in sizes:
         check_size(image, size, where, ("original_height", "original_width"))
     shapes = tuple((classes.index(label), kind, drawn) for label, _, kind, drawn in listed)
-    drawn = partial(_draw_like, image) if not shapes else partial(draw, *sizes, shapes)
-    return Frame(name, image, drawn, indices(len(classes)))
+    size = next(iter(sizes), None) or image_size(image)
+    return Frame(name, image, partial(draw, size, shapes), indices(len(classes)))
 
 
 def _by_name(source):
@@ -186,11 +188,6 @@ def _file_name(url):
 
 def _suffix(url):
     return Path(_file_name(url)).suffix.lower()
-
-
-def _draw_like(image):
-    """The label of an image on which nothing was drawn."""
-    return np.zeros(image_size(image), np.uint8)
 
 
 def draw(size, shapes):

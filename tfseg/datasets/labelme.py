@@ -27,6 +27,7 @@ from tfseg.datasets.annotations import (
     tool_spec,
 )
 from tfseg.datasets.coding import indices
+from tfseg.datasets.combinations import every_class
 from tfseg.datasets.files import not_here, read_text
 from tfseg.datasets.spec import Frame
 from tfseg.errors import UserError
@@ -46,7 +47,7 @@ def confirm(source):
     return any(holds(path, "shapes", "imagePath") for path in itertools.islice(files, LOOKED_AT))
 
 
-def spec(source=None):
+def spec(source=None, task=None):
     need_folder(source, "labelme", WANTED)
     files = {path: _read(path) for path in sorted(source.rglob("*.json"))}
     contents = [content for content in files.values() if not isinstance(content, UserError)]
@@ -54,7 +55,8 @@ def spec(source=None):
         raise next(iter(files.values()), not_here(source, "labelme", WANTED))
     classes = _classes(source, contents)
     frames = partial(_frames, files=files, classes=classes)
-    return tool_spec(source, "labelme", classes, frames)
+    made = tool_spec(source, "labelme", classes, frames)
+    return every_class(made, source) if task == "multilabel" else made
 
 
 def _read(path):

@@ -23,6 +23,7 @@ from tfseg.datasets.annotations import (
     tool_spec,
 )
 from tfseg.datasets.coding import indices
+from tfseg.datasets.combinations import every_class
 from tfseg.datasets.files import PICTURES, not_here, read_bytes, read_text
 from tfseg.datasets.spec import Frame
 from tfseg.errors import UserError
@@ -37,7 +38,7 @@ def confirm(source):
     return _table(source) is not None
 
 
-def spec(source=None):
+def spec(source=None, task=None):
     need_folder(source, "yolo", WANTED)
     path = _table(source)
     if path is None:
@@ -50,7 +51,8 @@ def spec(source=None):
     by_name = index_classes(background_first(names))
     index = tuple(by_name[name] for name in names)
     frames = partial(_frames, path=path, content=content, index=index)
-    return tool_spec(source, "YOLO", classes_of(by_name), frames)
+    made = tool_spec(source, "YOLO", classes_of(by_name), frames)
+    return every_class(made, source, _larger_first) if task == "multilabel" else made
 
 
 def _table(source):
@@ -214,13 +216,19 @@ def _shape(fields, place, index, size):
 
 def draw(size, shapes):
     """Class indices uint8 (H, W), smaller shapes over larger ones, later over earlier."""
-    scale = np.array(size[::-1])
-    outlines = [(np.array(points) * scale).astype(np.int32) for _, points in shapes]
-    areas = [
-        np.count_nonzero(cv2.fillPoly(np.zeros(size, np.uint8), [outline], 1))
-        for outline in outlines
-    ]
     label = np.zeros(size, np.uint8)
-    for place in np.argsort(-np.array(areas, int), kind="stable"):
-        cv2.fillPoly(label, [outlines[place]], shapes[place][0])
+    for index, points in _larger_first(size, shapes):
+        cv2.fillPoly(label, [_outline(size, points)], index)
     return label
+
+
+def _larger_first(size, shapes):
+    areas = [
+        np.count_nonzero(cv2.fillPoly(np.zeros(size, np.uint8), [_outline(size, points)], 1))
+        for _, points in shapes
+    ]
+    return [shapes[place] for place in np.argsort(-np.array(areas, int), kind="stable")]
+
+
+def _outline(size, points):
+    return (np.array(points) * np.array(size[::-1])).astype(np.int32)

@@ -4,5 +4,6 @@ from tfseg.encoders.row import Encoder
 from tfseg.encoders.rows_keras import KERAS
 from tfseg.encoders.rows_smp import SMP
 from tfseg.encoders.rows_torch import TORCH
+from tfseg.encoders.rows_vit import VIT
 
-ENCODERS: dict[str, Encoder] = {**TORCH, **KERAS, **SMP}
+ENCODERS: dict[str, Encoder] = {**TORCH, **KERAS, **SMP, **VIT}

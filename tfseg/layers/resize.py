@@ -60,25 +60,25 @@ class ResizeLike(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("tfseg")
 class Upsample(keras.layers.Layer):
-    """Bilinear upsampling by a whole factor, as PyTorch's with align_corners=False.
+    """Upsampling by a whole factor; `mode` as of `ResizeLike`.
 
     Keras' own needs to know the size beforehand.
     """
 
-    def __init__(self, factor, **kwargs):
+    def __init__(self, factor, mode="bilinear", **kwargs):
         super().__init__(**kwargs)
-        self.factor = factor
+        self.factor, self.mode = factor, mode
 
     def call(self, x):
         _, height, width, _ = ops.shape(x)
-        return _resized(x, (self.factor * height, self.factor * width), "bilinear")
+        return _resized(x, (self.factor * height, self.factor * width), self.mode)
 
     def compute_output_spec(self, x):
         height, width = (side and self.factor * side for side in x.shape[1:3])
         return keras.KerasTensor((x.shape[0], height, width, x.shape[3]), x.dtype)
 
     def get_config(self):
-        return {**super().get_config(), "factor": self.factor}
+        return {**super().get_config(), "factor": self.factor, "mode": self.mode}
 
 
 def _resized(x, size, mode):

@@ -10,7 +10,7 @@ from tfseg.encoders import ENCODERS, encoder_layers, load_encoder_weights, norma
 from tfseg.encoders.weights import found
 from tfseg.errors import UserError, unknown
 from tfseg.layers.preprocess import AtLeast
-from tfseg.models.table import DILATED, MODELS
+from tfseg.models.table import DILATED, MODELS, VIT
 
 
 def build(
@@ -38,8 +38,9 @@ def build(
             "efficientnet_v2"; None for normalised pixels.
         options: the network's own: `output_stride` (8, 16, 32), `k`, `encoder_depth` (3 to 5),
             `decoder_channels`, `decoder_attention` ("scse"), `decoder_interpolation` ("nearest",
-            "bilinear"), `decoder_use_norm`, `merge_policy` ("add", "cat"). `aux=True` adds
-            auxiliary heads for training: outputs {"logits", "aux"}.
+            "bilinear"), `decoder_use_norm`, `merge_policy` ("add", "cat"), `decoder_readout`
+            ("cat", "add", "ignore"). `aux=True` adds auxiliary heads for training: outputs
+            {"logits", "aux"}.
 
     Raises:
         UserError: for an unknown name or option; the message suggests the nearest ones.
@@ -106,10 +107,7 @@ def _check_encoder(name, encoder, encoder_weights):
             raise UserError(f"{name} has an encoder of its own; leave out --encoder={encoder}")
         if encoder in ENCODERS:
             families = ", ".join(sorted({ENCODERS[other].family for other in encoders}))
-            why = f"dilates its encoder, and {encoder} cannot be"
-            if set(encoders) - set(DILATED):
-                why = f"joins a map at stride 2, and {encoder} has none"
-            raise UserError(f"{name} {why}; take a {families}")
+            raise UserError(f"{name} {_why_not(encoder, encoders)}; take a {families}")
         raise unknown("encoder", encoder, encoders)
     if encoder_weights not in (None, "auto", "none") and not encoder:
         raise UserError(
@@ -117,6 +115,17 @@ def _check_encoder(name, encoder, encoder_weights):
             + ("needs an encoder for that" if encoders else "has no encoder to load them into")
         )
     return encoder
+
+
+def _why_not(encoder, encoders):
+    """Why a network that takes `encoders` does not take another one."""
+    if set(encoders) <= set(VIT):
+        return f"reads the tokens of a vision transformer, and {encoder} has none"
+    if set(encoders) <= set(DILATED):
+        return f"dilates its encoder, and {encoder} cannot be"
+    if encoder in VIT:
+        return f"joins maps of several strides, and {encoder} has one alone"
+    return f"joins a map at stride 2, and {encoder} has none"
 
 
 def _check_options(name, options):

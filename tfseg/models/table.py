@@ -9,6 +9,7 @@ from tfseg.models import (
     ddrnet,
     deconvnet,
     deeplab,
+    dpt,
     duc,
     enet,
     fast_scnn,
@@ -57,7 +58,8 @@ class Architecture:
     samples: int = 0
 
 
-ANY = tuple(ENCODERS)
+ANY = tuple(name for name, row in ENCODERS.items() if row.channels[1])  # maps of several strides
+VIT = tuple(name for name in ENCODERS if name not in ANY)
 HALVING = tuple(name for name, row in ENCODERS.items() if row.channels[0])  # a map at stride 2
 DILATED = tuple(name for name, row in ENCODERS.items() if row.dilates)
 STEM = pspnet.KEYS  # zijundeng's spelling of a ResNet's first layers
@@ -170,6 +172,7 @@ MODELS = {
         smp.DILATED_KEYS,
         output_stride=16,
     ),
+    "dpt": Architecture(dpt.dpt, "Ranftl et al. 2021, arXiv 2103.13413", VIT, dpt.KEYS),
     "refinenet": Architecture(refinenet.refinenet, "Lin et al. 2016, arXiv 1611.06612", ANY),
     "segformer": Architecture(segformer.segformer, _SEGFORMER, ANY, segformer.KEYS),
     "segformer_smp": Architecture(

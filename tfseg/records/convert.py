@@ -144,7 +144,8 @@ def _bytes(path):
 def _shapes(label):
     """What a label is drawn from, where an annotation tool's export says it; else nothing."""
     drawn = label.args if isinstance(label, partial) else ()
-    return [value for value in drawn if isinstance(value, tuple)]
+    own = [value for value in drawn if isinstance(value, tuple)]
+    return [*own, *(value for inner in drawn for value in _shapes(inner))]
 
 
 def _request_of(final):
