@@ -44,6 +44,7 @@ ARROWS = {
     "pretrained": {"datasets", "fetching"},
     "records": {"datasets"},
     "runs": {"checkpoints", "config"},
+    "storage": {"datasets", "flags"},
     "serving": {"decision", "devices", "pages", "visualize"},
     "training": {
         "config", "data", "decision", "devices", "evaluation", "losses", "memory", "metrics",
@@ -52,7 +53,7 @@ ARROWS = {
     },
     "weights": {"checkpoints", "encoders", "layers", "models"},
 }  # fmt: skip
-EVERYBODYS = {"errors", "labels", "atomic", "images"}
+EVERYBODYS = {"errors", "labels", "atomic", "images", "addresses", "storage"}
 ABOVE = {"cli", "commands", "__init__", "_registration"}  # which reach into every room
 
 

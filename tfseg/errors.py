@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from tfseg.addresses import spelled
+
 _ODD = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # what names of files may hold
 _OPTION = re.compile(r"(?<![\w-])--(?=[a-z])")  # not in a path, "models--timm"
 
@@ -21,7 +23,7 @@ class UserError(ValueError):
     """
 
     def __init__(self, message: str) -> None:
-        message = one_line(message)
+        message = one_line(spelled(message))
         super().__init__(_OPTION.sub("", message))
         self.typed = message
         found = re.search(_OPTION.pattern + r"(\w+)", message)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tfseg import atomic
+from tfseg.addresses import place_of, spelled
 from tfseg.errors import UserError, unknown
 
 
@@ -76,8 +77,8 @@ def folders(text):
 
 
 def path(text):
-    """Text like "~/photos" -> its path."""
-    return Path(text).expanduser()
+    """Text like "~/photos" -> its path; of an address, as s3://bucket/photos, its local mirror."""
+    return place_of(text)
 
 
 def page_file(text):
@@ -132,7 +133,7 @@ def switch(text):
 
 
 _WANTED = {int: "a whole number", float: "a number", str: "a word"}
-_TEXTS = (str, Path, path, page_file)
+_TEXTS = (str, path, page_file)
 
 
 def flag(
@@ -147,6 +148,8 @@ def flag(
     group: str | None = None,
     resumable: bool = False,
     silent: bool = False,
+    fetch: bool = True,
+    publish: bool = False,
     null: Any = None,
 ) -> Any:
     """A dataclass field that a flag fills.
@@ -161,11 +164,14 @@ def flag(
         group: what it belongs to, see `Config.group`.
         resumable: it may change when a run goes on: where data lies or how it runs.
         silent: it does not tell runs apart, as where they lie.
+        fetch: a path that mirrors an address is made current before the command.
+        publish: what the command writes there is brought to the address behind it.
         null: what null in the JSON of an earlier version stands for, where that was its default.
     """
     facts = {
         "help": help, "parse": parse, "choices": choices, "table": table, "low": low, "high": high,
         "group": group, "resumable": resumable, "silent": silent, "null": null,
+        "fetch": fetch, "publish": publish,
     }  # fmt: skip
     return dataclasses.field(default=default, metadata=facts)
 
@@ -221,8 +227,10 @@ class Config:
         return config
 
     def save(self, path: Path) -> None:
-        """Writes JSON, whole or not at all."""
-        atomic.write_json(path, dataclasses.asdict(self))
+        """Writes JSON, whole or not at all; with addresses, which every machine understands."""
+        values = dataclasses.asdict(self).items()
+        named = {n: spelled(str(v)) if isinstance(v, Path) else v for n, v in values}
+        atomic.write_json(path, named)
 
     @property
     def given(self) -> frozenset[str]:

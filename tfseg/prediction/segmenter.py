@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from PIL import Image
 
+from tfseg import storage
 from tfseg.config import LookConfig, NetworkConfig, PredictConfig
 from tfseg.errors import UserError
 from tfseg.images import MOST_PIXELS, ImageData, open_image, pillow_pixels
@@ -129,8 +130,8 @@ def load(
     """A trained network, a run's best or a public one, in float32, ready to predict.
 
     Args:
-        run: folder of a training run, or the name of a trained public network, as
-            "fcn_resnet50_coco"; `python train.py models --pretrained` lists them.
+        run: folder of a training run, also as "s3://bucket/runs/first", or the name of a trained
+            public network, as "fcn_resnet50_coco", see `python train.py models --pretrained`.
         checkpoint: other weights of the same network.
         threshold: the probability above which a pixel has a class of a binary or multilabel
             network, one for all classes or one for each; the run's own where None.
@@ -147,7 +148,7 @@ def load(
     if is_pretrained(run):
         network = find_network(NetworkConfig(model=str(run), checkpoint=checkpoint))
     else:
-        network = load_run(run, checkpoint)
+        network = load_run(storage.fetch(run), checkpoint and storage.fetch(checkpoint))
     given = (threshold,) if isinstance(threshold, int | float) else threshold
     network = with_thresholds(network, given)
     return _segmenter(network, Engine(network.model, network.decision, **looks), None)
