@@ -77,7 +77,7 @@ def folders(text):
 
 
 def path(text):
-    """Text like "~/photos" -> its path; of an address, as s3://bucket/photos, its local mirror."""
+    """Text like "~/photos" or "s3://bucket/photos" -> its path; of an address, its mirror's."""
     return place_of(text)
 
 
@@ -148,9 +148,9 @@ def flag(
     group: str | None = None,
     resumable: bool = False,
     silent: bool = False,
+    null: Any = None,
     fetch: bool = True,
     publish: bool = False,
-    null: Any = None,
 ) -> Any:
     """A dataclass field that a flag fills.
 
@@ -164,14 +164,13 @@ def flag(
         group: what it belongs to, see `Config.group`.
         resumable: it may change when a run goes on: where data lies or how it runs.
         silent: it does not tell runs apart, as where they lie.
-        fetch: a path that mirrors an address is made current before the command.
-        publish: what the command writes there is brought to the address behind it.
         null: what null in the JSON of an earlier version stands for, where that was its default.
+        fetch, publish: an address is fetched before the command, or published behind it.
     """
     facts = {
         "help": help, "parse": parse, "choices": choices, "table": table, "low": low, "high": high,
-        "group": group, "resumable": resumable, "silent": silent, "null": null,
-        "fetch": fetch, "publish": publish,
+        "group": group, "resumable": resumable, "silent": silent, "null": null, "fetch": fetch,
+        "publish": publish,
     }  # fmt: skip
     return dataclasses.field(default=default, metadata=facts)
 
@@ -228,9 +227,8 @@ class Config:
 
     def save(self, path: Path) -> None:
         """Writes JSON, whole or not at all; with addresses, which every machine understands."""
-        values = dataclasses.asdict(self).items()
-        named = {n: spelled(str(v)) if isinstance(v, Path) else v for n, v in values}
-        atomic.write_json(path, named)
+        text = json.dumps(dataclasses.asdict(self), indent=2, default=lambda v: spelled(str(v)))
+        atomic.write_text(path, text + "\n")
 
     @property
     def given(self) -> frozenset[str]:

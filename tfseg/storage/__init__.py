@@ -9,8 +9,8 @@ from tfseg.storage.commands import local
 from tfseg.storage.following import following
 from tfseg.storage.mirror import fetch
 from tfseg.storage.publish import publish
+from tfseg.storage.run_upload import uploading
 from tfseg.storage.shards import Ranged, is_away, open_shard
-from tfseg.storage.uploading import uploading
 
 __all__ = [
     "Ranged",

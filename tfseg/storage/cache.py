@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import threading
+from collections.abc import Iterable
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -21,6 +22,8 @@ GIGABYTE = 10**9
 USUAL_LIMIT = 50  # gigabytes
 _ONE = threading.Lock()  # of this process's threads, one makes room at a time
 _reserved: dict[Path, int] = {}  # bytes that this process is about to fetch, by place
+LOCK = ".lock"  # in a folder that a process writes, as `tfseg.runs` has it
+WRITTEN: set[Path] = set()  # folders that this process writes and uploads
 
 
 def limit() -> int:
@@ -102,8 +105,36 @@ def make_room(wanted: dict[Path, int]) -> bool:
         return True
 
 
+def release(wanted: Iterable[Path]) -> None:
+    """Gives up the room that `make_room` has kept for files that did not come."""
+    for place in wanted:
+        _reserved.pop(place, None)
+
+
+def is_written(place: Path) -> bool:
+    """Whether a place is, or lies in, a folder that a process of this machine writes now."""
+    around = [folder for folder in (place, *place.parents) if address_of(folder)]
+    return any(folder in WRITTEN or _is_held(folder / LOCK) for folder in around)
+
+
+def _is_held(lock):
+    try:
+        file = os.open(lock, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
+    except OSError:
+        return True
+    finally:
+        os.close(file)
+
+
 def _let_go(place):
-    """Drops a file unless a process holds it open."""
+    """Drops a file unless a process holds it open, or writes its folder."""
+    if is_written(place):
+        return False
     try:
         file = os.open(place, os.O_RDONLY)
     except OSError:

@@ -13,8 +13,9 @@ from tfseg import atomic
 from tfseg.addresses import address_of, place_of
 from tfseg.errors import UserError
 from tfseg.storage import cache, remote
-from tfseg.storage.remote import Stored
+from tfseg.storage.remote import Moved, Stored
 
+LOOKS = 3  # at an address that is being written
 THREADS = 8  # files that are on their way at once
 SHARD = re.compile(r".*\.tfrecord-\d{5,}-of-\d{5,}")
 MARKS = ("metadata.json", "labels.json", "config.json", "last.json")  # what makes a folder whole
@@ -43,11 +44,21 @@ def fetch(place: str | Path, *, shards: bool = True, mark: str | None = None) ->
         raise UserError(f"{place}: wanted {error}") from None
     for part in [place] if place.exists() else map(Path, str(place).split(",")):
         if address := address_of(part):
-            _fetch(part, address, shards, mark)
+            _fetch_still(part, address, shards, mark)
     return place
 
 
+def _fetch_still(place, address, shards, mark):
+    """Fetches what somebody may be writing: where files move on meanwhile, it looks again."""
+    for _ in range(LOOKS - 1):
+        with suppress(Moved):
+            return _fetch(place, address, shards, mark)
+    return _fetch(place, address, shards, mark)
+
+
 def _fetch(place, address, shards, mark):
+    if cache.is_written(place):  # a run that is trained here: what is here is newer
+        return
     found = remote.listing(address)
     if mark and mark not in found:
         return
@@ -73,7 +84,10 @@ def _fetch(place, address, shards, mark):
             f"{address} has {bytes / cache.GIGABYTE:.1f} GB to fetch, and the cache takes "
             f"{cache.limit() / cache.GIGABYTE:g}; set TFSEG_CACHE_GB"
         )
-    _fetch_all(wanted)
+    try:
+        _fetch_all(wanted)
+    finally:
+        cache.release(wanted)
 
 
 def _is_ahead(path, stored):
@@ -121,7 +135,7 @@ def download(path: Path, stored: Stored) -> None:
     with atomic.file(path) as partial:
         remote.read(address, partial)
         if (size := partial.stat().st_size) != stored.size:
-            raise UserError(
+            raise Moved(
                 f"{address} has {size} bytes, not {stored.size}: it was changed just now; try again"
             )
     cache.remember(path, stored)

@@ -1,11 +1,14 @@
 """Files at addresses: listed, read, written and removed through fsspec, with one kind of error."""
 
 import glob
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from queue import Empty, Queue
+from threading import Thread
 from typing import Any
 
 from tfseg.addresses import PROTOCOLS
@@ -25,8 +28,14 @@ OPTIONS = {
     "hf": {"use_listings_cache": False},
 }
 WAITS = (0.5, 1, 2, 4, 8)  # seconds between attempts at a file, once the address has answered
+ANSWER = 5.0  # seconds that a server has for its first answer; some libraries wait for minutes
+_systems: dict[str, Any] = {}  # by protocol: fsspec's own cache has one a thread
 STAMPS = ("ETag", "etag", "generation", "blob_id", "LastModified", "last_modified", "created")
 _FINAL = (FileNotFoundError, PermissionError, UserError)  # which another attempt does not mend
+
+
+class Moved(UserError):  # noqa: N818 - it says what happened
+    """What was listed at an address lies there no longer, or is not what was listed."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +151,7 @@ def _told(error, address):
         return error
     kind, text = type(error).__name__, " ".join(str(error).split())[:160]
     if isinstance(error, FileNotFoundError):
-        return UserError(f"{address} is not there ({text}); check the bucket and the name")
+        return Moved(f"{address} is not there ({text}); check the bucket and the name")
     if isinstance(error, PermissionError) or "Credentials" in kind:
         return UserError(f"{address} may not be used ({text or kind}); check the credentials")
     if "Connect" in kind or "Timeout" in kind or isinstance(error, ConnectionError | TimeoutError):
@@ -153,19 +162,47 @@ def _told(error, address):
 
 
 def _filesystem(address):
+    """The file system of an address, once its server has answered a first question."""
     protocol = address.partition("://")[0]
-    extra = PROTOCOLS[protocol]
+    if protocol not in _systems:
+        kind, answer = _kind(protocol, address), Queue()
+        Thread(target=_knock, args=(kind, protocol, address, answer), daemon=True).start()
+        try:
+            found = answer.get(timeout=ANSWER)
+        except Empty:
+            raise UserError(
+                f"{address} cannot be reached (no answer within {ANSWER:g} s); check the network "
+                f"and the endpoint"
+            ) from None
+        if isinstance(found, Exception):
+            raise found
+        _systems[protocol] = found
+    return _systems[protocol]
+
+
+def _kind(protocol, address):
+    """fsspec's class for a protocol."""
     try:
         import fsspec
 
-        return fsspec.filesystem(protocol, **OPTIONS.get(protocol, {}))
+        return fsspec.get_filesystem_class(protocol)
     except ImportError as error:
+        extra = PROTOCOLS[protocol]
         package = f"tfseg[{extra}]" if extra else error.name
         raise UserError(
             f"{address} needs a package that is not installed; python -m pip install '{package}'"
         ) from None
-    except Exception as error:  # gcsfs looks for credentials at once
-        raise _told(error, address) from None
+
+
+def _knock(kind, protocol, address, answer):
+    """Puts a file system into a queue, or the `UserError` of its first question."""
+    logging.getLogger("gcsfs").setLevel(logging.CRITICAL)  # what it raises is told
+    try:
+        system = kind(**OPTIONS.get(protocol, {}))
+        system.exists(pattern_root(address))
+        answer.put(system)
+    except Exception as error:  # as above
+        answer.put(_told(error, address))
 
 
 def _stored(info):

@@ -62,7 +62,10 @@ def open_shard(path: Path) -> BinaryIO | Ranged:
         if not cache.make_room({path: stored.size}):
             _check(address, stored)
             return Ranged(address, stored.size)
-        download(path, stored)
+        try:
+            download(path, stored)
+        finally:
+            cache.release([path])
         _check(address, stored)
         AWAY.pop(path, None)
     file = open_regular(path)

@@ -47,6 +47,7 @@ class Upload:
 
     def __init__(self, place: Path) -> None:
         self.place, self.address = place, address_of(place)
+        cache.WRITTEN.add(place)
         self._done, self._taken_over = None, None
         self._sent: set[bytes] = set()  # what `last.json` said, as often as it was sent
         self._ending = threading.Event()
@@ -64,6 +65,8 @@ class Upload:
             if not tell:
                 raise UserError(line) from None
             print(f"warning: {line}", file=sys.stderr)
+        finally:
+            cache.WRITTEN.discard(self.place)
 
     def _watch(self):
         told = False
