@@ -79,3 +79,29 @@ def server(run, tmp_path_factory):
     server = Server(folder)
     yield server
     assert server.stop() == 0, "".join(server.log)
+
+
+@pytest.fixture(scope="session")
+def bucket():
+    """The line to a server with S3's protocol, in whose bucket `data` tests share nothing."""
+    pytest.importorskip("s3fs", reason="needs the extra `s3`")
+    pytest.importorskip("moto", reason="needs moto[server]")
+    from helpers.bucket import served
+
+    with served() as line:
+        yield line
+
+
+@pytest.fixture
+def line(bucket, tmp_path, monkeypatch):
+    """The line to a server whose bucket `data` is empty, and an empty cache here."""
+    from tfseg.storage import remote
+
+    monkeypatch.setenv("TFSEG_CACHE", str(tmp_path / "cache"))
+    for name, value in bucket.environment.items():
+        monkeypatch.setenv(name, value)
+    remote._systems.clear()
+    bucket.pause, bucket.cuts = 0.0, 0
+    for name in bucket.system.find("data"):
+        bucket.system.rm_file(name)
+    return bucket

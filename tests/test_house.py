@@ -45,6 +45,7 @@ ARROWS = {
     "records": {"datasets"},
     "runs": {"checkpoints", "config"},
     "serving": {"decision", "devices", "exporting", "pages", "visualize"},
+    "storage": {"datasets", "flags"},
     "training": {
         "config", "data", "decision", "devices", "evaluation", "losses", "memory", "metrics",
         "models", "networks", "prediction", "pretrained", "records", "runs", "schedules",
@@ -52,7 +53,7 @@ ARROWS = {
     },
     "weights": {"checkpoints", "encoders", "layers", "models"},
 }  # fmt: skip
-EVERYBODYS = {"errors", "labels", "atomic", "images"}
+EVERYBODYS = {"errors", "labels", "atomic", "images", "addresses", "storage"}
 ABOVE = {"cli", "commands", "__init__", "_registration"}  # which reach into every room
 
 

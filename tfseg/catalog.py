@@ -83,7 +83,7 @@ SIZELESS = (None, None, 3)
 
 
 def _which(encoders):
-    """A name for the encoders: any but vision transformers, those alone, a stride-2 map, dilation."""
+    """What encoders have in common: vision transformers or none, a stride-2 map, dilation."""
     if not encoders:
         return ""
     if set(encoders) == set(VIT):

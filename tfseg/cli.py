@@ -9,6 +9,7 @@ import threading
 from contextlib import contextmanager
 
 from tfseg import __version__
+from tfseg.addresses import spelled
 from tfseg.commands import COMMANDS
 from tfseg.errors import Terminated, UserError, unknown
 from tfseg.flags import spell, switch
@@ -62,10 +63,11 @@ def main(argv=None):
         print(f"error: {error.typed}", file=sys.stderr)
         sys.exit(2)
     except OSError as error:  # a full disk, a folder that may not be written
-        print(f"error: {error.filename or 'writing'}: {error.strerror or error}", file=sys.stderr)
+        place = spelled(str(error.filename or "writing"))
+        print(f"error: {place}: {error.strerror or error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt as stop:
-        print(f"\nstopped {stop}", file=sys.stderr)
+        print(f"\nstopped {spelled(str(stop))}", file=sys.stderr)
         sys.exit(TERMINATED if isinstance(stop, Terminated) else INTERRUPTED)
 
 
@@ -78,14 +80,17 @@ def _command(name):
 
     @SetParseFn(str)  # as typed: Fire would make a tuple of --gpu=0,1 and None of --name=None
     def command(**flags):
-        cfg = COMMANDS[name].config.of(**flags)
-        with _quiet_tensorflow():
-            import tensorflow as tf
+        from tfseg import storage
 
-            tf.config.list_physical_devices()
-        result = COMMANDS[name].work(cfg)
+        cfg = COMMANDS[name].config.of(**flags)
+        with storage.local(cfg):  # an address that does not answer is told before TensorFlow loads
+            with _quiet_tensorflow():
+                import tensorflow as tf
+
+                tf.config.list_physical_devices()
+            result = COMMANDS[name].work(cfg)
         if name in _TELL:
-            print(_TELL[name](cfg, result))
+            print(spelled(_TELL[name](cfg, result)))
         if name == "inspect" and any(finding.spoils for finding in result):
             sys.exit(1)
 

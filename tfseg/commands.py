@@ -43,7 +43,11 @@ class Command(Generic[Result]):
         )
 
     def __call__(self, **options: Any) -> Result:
-        return self.work(self.config.of(**options))
+        from tfseg import storage  # with NumPy, which --help does without
+
+        config = self.config.of(**options)
+        with storage.local(config):
+            return self.work(config)
 
 
 def _arguments(config):
@@ -132,11 +136,14 @@ def serve(cfg) -> None:
     Example:
         >>> tfseg.serve(export="exports/linknet", port=8501)
     """
+    from tfseg import storage
+
     for package in ("fastapi", "uvicorn", "python_multipart", "prometheus_client"):
         require("serve", package, "serve")
     from tfseg.serving.server import serve
 
-    serve(cfg.replace(export=_exported(cfg)) if cfg.model else cfg)
+    with storage.following(cfg.export):
+        serve(cfg.replace(export=_exported(cfg)) if cfg.model else cfg)
 
 
 def _exported(cfg):

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from tfseg.addresses import spelled
+
 DISTRIBUTION = "tfseg-keras"  # the name of the package in an index; "tfseg" there is another one
 _ODD = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # characters that file names may contain
 _OPTION = re.compile(r"(?<![\w-])--(?=[a-z])")  # not in a path, "models--timm"
@@ -24,7 +26,7 @@ class UserError(ValueError):
     """
 
     def __init__(self, message: str) -> None:
-        message = one_line(message)
+        message = one_line(spelled(message))
         super().__init__(_OPTION.sub("", message))
         self.typed = message
         found = re.search(_OPTION.pattern + r"(\w+)", message)

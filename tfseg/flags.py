@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tfseg import atomic
+from tfseg.addresses import place_of, spelled
 from tfseg.errors import UserError, unknown
 
 
@@ -76,8 +77,8 @@ def folders(text):
 
 
 def path(text):
-    """Text like "~/photos" -> its path."""
-    return Path(text).expanduser()
+    """Text like "~/photos" or "s3://bucket/photos" -> its path; of an address, its mirror's."""
+    return place_of(text)
 
 
 def page_file(text):
@@ -132,7 +133,7 @@ def switch(text):
 
 
 _WANTED = {int: "a whole number", float: "a number", str: "a word"}
-_TEXTS = (str, Path, path, page_file)
+_TEXTS = (str, path, page_file)
 
 
 def flag(
@@ -148,6 +149,8 @@ def flag(
     resumable: bool = False,
     silent: bool = False,
     null: Any = None,
+    fetch: bool = True,
+    publish: bool = False,
 ) -> Any:
     """A dataclass field that a flag fills.
 
@@ -162,10 +165,12 @@ def flag(
         resumable: it may change when a run goes on: where data lies or how it runs.
         silent: it does not tell runs apart, as where they lie.
         null: what null in the JSON of an earlier version stands for, where that was its default.
+        fetch, publish: an address is fetched before the command, or published behind it.
     """
     facts = {
         "help": help, "parse": parse, "choices": choices, "table": table, "low": low, "high": high,
-        "group": group, "resumable": resumable, "silent": silent, "null": null,
+        "group": group, "resumable": resumable, "silent": silent, "null": null, "fetch": fetch,
+        "publish": publish,
     }  # fmt: skip
     return dataclasses.field(default=default, metadata=facts)
 
@@ -221,8 +226,9 @@ class Config:
         return config
 
     def save(self, path: Path) -> None:
-        """Writes JSON, whole or not at all."""
-        atomic.write_json(path, dataclasses.asdict(self))
+        """Writes JSON, whole or not at all; with addresses, which every machine understands."""
+        text = json.dumps(dataclasses.asdict(self), indent=2, default=lambda v: spelled(str(v)))
+        atomic.write_text(path, text + "\n")
 
     @property
     def given(self) -> frozenset[str]:

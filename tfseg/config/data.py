@@ -28,7 +28,7 @@ class _Conversion(Config):
         low=1,
         group="conversion",
     )
-    output: Path = flag(Path("records"), "folder to write the records into", path)
+    output: Path = flag(Path("records"), "folder to write the records into", path, fetch=False)
     format: str = flag(
         "tfrecord", "storage format", choices=("tfrecord", "lmdb"), group="conversion"
     )
@@ -70,15 +70,19 @@ ConvertConfig = dataclasses.make_dataclass(
 class InspectConfig(Config):
     """List what records or a raw folder hold, and their problems (exit code 1 if serious)."""
 
-    input: Path = flag(Path("records"), INPUT, path)
+    input: Path = flag(Path("records"), INPUT, path, fetch=False)
     dataset: str = flag(None, DATASET)
-    output: Path = flag(None, "PNG file for a sheet of labelled samples", path)
-    html: Path = flag(None, "HTML file for the whole report", page_file)
+    output: Path = flag(
+        None, "PNG file for a sheet of labelled samples", path, fetch=False, publish=True
+    )
+    html: Path = flag(None, "HTML file for the whole report", page_file, fetch=False, publish=True)
     draft: Path = flag(
         None,
         "write a table of classes, classes.csv, from the masks of a raw folder, instead of a "
         "report",
         path,
+        fetch=False,
+        publish=True,
     )
     pixel_range: tuple = flag(None, PIXEL_RANGE, value_range)
     verify: bool = flag(False, "check records against their checksums instead", switch)

@@ -29,7 +29,7 @@ from tfseg.flags import Config, flag, gpus, numbers, path, shares, size, switch,
 class NetworkConfig(Config):
     """Which network to use: a run's, or a public checkpoint's."""
 
-    run: Path = flag(None, RUN, path)
+    run: Path = flag(None, RUN, path, publish=True)  # `test` writes there
     model: str = flag(None, INSTEAD + MODEL)
     encoder: str = flag(None, ENCODER, group="model")
     output_stride: int = flag(None, OUTPUT_STRIDE, int, choices=(8, 16, 32), group="model")

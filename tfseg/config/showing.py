@@ -15,7 +15,7 @@ class ModelsConfig(Config):
     encoder: str = flag(None, ENCODER)
     size: tuple = flag((360, 480), "input size for the GFLOPs, HxW in pixels", size)
     num_classes: int = flag(19, "number of classes", int, low=1)
-    plot: Path = flag(None, "PNG file for a diagram of --name", path)
+    plot: Path = flag(None, "PNG file for a diagram of --name", path, fetch=False, publish=True)
     pretrained: bool = flag(False, "list trained public networks", switch)
 
 
@@ -24,4 +24,4 @@ class PlotConfig(Config):
     """Draw the training curves of one run or several: mIoU, loss and learning rate."""
 
     run: tuple = flag(None, "folders of training runs, as runs/a,runs/b", folders)
-    output: Path = flag(Path("curves.png"), "PNG file to write", path)
+    output: Path = flag(Path("curves.png"), "PNG file to write", path, fetch=False, publish=True)

@@ -53,10 +53,14 @@ class TrainConfig(Config):
         path,
         silent=True,
     )
-    input: Path = flag(Path("records"), INPUT, path, resumable=True)
+    input: Path = flag(Path("records"), INPUT, path, resumable=True, fetch=False)
     dataset: str = flag(None, DATASET, resumable=True)
     input_val: Path = flag(
-        None, "validation LMDB environment, if --input is a single one", path, resumable=True
+        None,
+        "validation LMDB environment, if --input is a single one",
+        path,
+        resumable=True,
+        fetch=False,
     )
     input_weights: tuple = flag(
         None, "how often each of several inputs is drawn, as 2,1 (default: by size)", numbers
@@ -90,7 +94,7 @@ class TrainConfig(Config):
         None,
         "weights to start from: a run, a Keras (.weights.h5, .keras) or PyTorch (.safetensors, "
         ".pth, ...) file, or a name from `models --pretrained`",
-        Path,
+        path,
     )
     skip_head: bool = flag(False, "leave out the head of --checkpoint, for other classes", switch)
     freeze_encoder: bool = flag(False, "do not train the encoder", switch)
@@ -125,6 +129,7 @@ class TrainConfig(Config):
         path,
         resumable=True,
         silent=True,
+        fetch=False,
     )
     patience: int = flag(
         None,
@@ -247,7 +252,9 @@ class TrainConfig(Config):
             return super().of(**values)
         if values.get("resume") is not None:
             raise UserError("--recipe beside --resume, which goes on as it began; leave one out")
-        file = path(str(values["recipe"]))
+        from tfseg.storage import fetch  # which --help does without
+
+        file = fetch(path(str(values["recipe"])))
         try:
             return super().of(
                 **read_recipe(file) | {n: v for n, v in values.items() if v is not None}

@@ -24,21 +24,25 @@ class TestConfig(LookConfig):
     """Score a network, an export or predicted masks on a split: table, pictures, a report."""
 
     export: Path = flag(
-        None, "instead of --run: an export's folder, or its .tflite, .onnx or .xml file", Path
+        None, "instead of --run: an export's folder, or its .tflite, .onnx or .xml file", path
     )
     predictions: Path = flag(
-        None, "instead of --run: a folder of masks, PNGs of class indices named by frame id", Path
+        None, "instead of --run: a folder of masks, PNGs of class indices named by frame id", path
     )
     label_ids: bool = flag(False, "--predictions hold Cityscapes' labelIds", switch)
-    input: Path = flag(None, INPUT + " (default: the run's)", path)
+    input: Path = flag(None, INPUT + " (default: the run's)", path, fetch=False)
     dataset: str = flag(None, DATASET)
     split: str = flag("val", "split to score")
     skip_damaged: bool = flag(False, SKIP_DAMAGED, switch)
     batch_size: int = flag(4, "frames per step", int, low=1)
     output: Path = flag(
-        None, "folder for figures and images (default: the run, or runs/<dataset>-<model>)", Path
+        None,
+        "folder for figures and images (default: the run, or runs/<dataset>-<model>)",
+        path,
+        fetch=False,
+        publish=True,
     )
-    html: Path = flag(None, "HTML file for the whole report", page_file)
+    html: Path = flag(None, "HTML file for the whole report", page_file, fetch=False, publish=True)
     compare: tuple = flag(None, "runs tested before, to compare with in the report", folders)
     tune: bool = flag(
         False,
@@ -63,7 +67,11 @@ class PredictConfig(LookConfig):
     )
     pixel_range: tuple = flag(None, PIXEL_RANGE + "; runs store theirs", value_range)
     output: Path = flag(
-        Path("predictions"), "folder for the masks; for a video a file, as masks.mp4", Path
+        Path("predictions"),
+        "folder for the masks; for a video a file, as masks.mp4",
+        path,
+        fetch=False,
+        publish=True,
     )
     save: tuple = flag(
         ("mask", "overlay"),
@@ -81,7 +89,7 @@ class ExportConfig(NetworkConfig):
     dataset: str = flag(
         None, "data set that --model was trained on, for names and colours", group="model"
     )
-    output: Path = flag(None, "folder to write, as exports/linknet/1", path)
+    output: Path = flag(None, "folder to write, as exports/linknet/1", path, publish=True)
     format: tuple = flag(
         ("saved_model",),
         "formats: saved_model, litert, onnx, openvino; several as a,b",
@@ -94,7 +102,10 @@ class ExportConfig(NetworkConfig):
         choices=("float32", "bfloat16", "float16", "int8"),
     )
     input: Path = flag(
-        None, "records or raw folder with frames to calibrate int8 (default: the run's)", Path
+        None,
+        "records or raw folder with frames to calibrate int8 (default: the run's)",
+        path,
+        fetch=False,
     )
     outputs: tuple = flag(
         ("mask",),

@@ -52,12 +52,14 @@ def inspect(data, *, output=None, html=None, workers=1, pixel_range=None):
 
 def verify(config):
     """Prints whether records are what was written; returns a finding for every changed shard."""
+    from tfseg import storage
     from tfseg.doctor.issues import Finding
     from tfseg.records.reader import find_raw, open_records
     from tfseg.records.verify import changed_shards
 
     if find_raw(config.input, config.dataset):
         raise UserError(f"--verify is for records; {config.input} is a raw folder")
+    storage.fetch(config.input)  # every shard, not just those that are read first
     records = open_records(config.input, config.dataset, skip_damaged=True)  # to name them all
     changed = changed_shards(records)
     print("\n".join(changed) or f"{records.path}: every shard is what was written")
@@ -66,10 +68,11 @@ def verify(config):
 
 def draft(config):
     """Writes the table of classes that a raw folder lacks; returns what is wrong with its files."""
+    from tfseg import storage
     from tfseg.doctor import report
     from tfseg.doctor.class_table import entries, table
 
-    found, issues = entries(config.input, config.draft)
+    found, issues = entries(storage.fetch(config.input), config.draft)
     atomic.write_text(config.draft, table(found))
     print(report.draft_text(found))
     print(f"wrote {config.draft}; give the classes their names there")

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from PIL import Image
 
+from tfseg import storage
 from tfseg.config import LookConfig, NetworkConfig, PredictConfig
 from tfseg.errors import UserError
 from tfseg.images import MOST_PIXELS, ImageData, open_image, pillow_pixels
@@ -129,8 +130,9 @@ def load(
     """Loads a trained network in float32: the best of a run, or a public one.
 
     Args:
-        run: folder of a training run, or the name of a trained public network, such as
-            "fcn_resnet50_coco"; `python train.py models --pretrained` lists them.
+        run: folder of a training run, also as "s3://bucket/runs/first", or the name of a trained
+            public network, such as "fcn_resnet50_coco"; `python train.py models --pretrained`
+            lists them.
         checkpoint: other weights of the same network.
         threshold: for a binary or multilabel network, the probability above which a pixel has a
             class; one for all classes or one per class. None uses the run's own.
@@ -147,7 +149,7 @@ def load(
     if is_pretrained(run):
         network = find_network(NetworkConfig(model=str(run), checkpoint=checkpoint))
     else:
-        network = load_run(run, checkpoint)
+        network = load_run(storage.fetch(run), checkpoint and storage.fetch(checkpoint))
     given = (threshold,) if isinstance(threshold, int | float) else threshold
     network = with_thresholds(network, given)
     return _segmenter(network, Engine(network.model, network.decision, **looks), None)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from tfseg import atomic
+from tfseg import atomic, storage
 from tfseg.datasets.files import read_bytes
 from tfseg.datasets.spec import with_range
 from tfseg.errors import UserError
@@ -80,6 +80,8 @@ def convert(
         raise UserError(f"--shards={shards} is for --format=tfrecord; LMDB has one file a split")
     name = f"{spec.name}_lmdb" if lmdb_format else Path(spec.name, tfrecord_store.VERSION)
     final = Path(output) / name
+    # Without their mark, records at an address were never whole.
+    storage.fetch(final, shards=False, mark=None if lmdb_format else "metadata.json")
     make = partial(make_example, size=size, encoding=encoding, allow_unknown=allow_unknown)
     request = _fingerprint(
         spec, frames, format, size, encoding, shards, allow_unknown, *(pixel_range or ())
@@ -88,6 +90,7 @@ def convert(
         if _request_of(final) != request:
             raise UserError(f"{final} holds another conversion; --overwrite replaces it")
         print(f"{final} exists already, made from the same files (by name and size)")
+        storage.publish(final)
         return final
     with atomic.folder(final, request) as folder:
         if lmdb_format:
@@ -108,6 +111,7 @@ def convert(
         else:
             tfrecord_store.write_metadata(folder, spec, _split_infos(plan, written), metadata)
         progress.unlink()
+    storage.publish(final, replace=True)
     tell(written)
     for note in notes:
         print(f"note: {note}")
@@ -154,7 +158,9 @@ def _request_of(final):
         if (final / "metadata.json").is_file():
             return tfrecord_store.read_metadata(final).get("request")
         folder = next(final.glob("*/data.mdb")).parent
-        return lmdb_store.Environment(folder, folder.name).metadata().get("request")
+        metadata = lmdb_store.Environment(folder, folder.name).metadata()
+        whole = all((final / split / "data.mdb").is_file() for split in metadata["sizes"])
+        return metadata.get("request") if whole else None
     except (UserError, StopIteration):
         return None
 

@@ -7,6 +7,7 @@ raw folder.
 from collections.abc import Sequence
 from pathlib import Path
 
+from tfseg import storage
 from tfseg.datasets import DATASETS, get_dataset, recognise
 from tfseg.datasets.holdings import holdings
 from tfseg.datasets.spec import with_range
@@ -33,8 +34,8 @@ def open_records(
     """Opens a TFDS directory, an LMDB folder, a bare LMDB environment, a raw folder, or several.
 
     Args:
-        path: as for `--input`; a folder of data sets works if it holds only one.
-            "a,b" opens both as one.
+        path: as for `--input`, also an address such as "s3://bucket/records"; a folder of data
+            sets works if it holds only one. "a,b" opens both as one.
         dataset: which one, where `path` holds several, or what a raw folder is.
         input_val: the validation environment that belongs to a bare environment.
         val_fraction: the share of a data set without a val split that becomes it.
@@ -61,8 +62,8 @@ def open_records(
         return concat(opened, weights)
     if weights:
         raise UserError("--input_weights is for several data sets, as --input=a,b")
-    path = Path(path)
-    spec = find_raw(path, dataset)
+    path = storage.fetch(path, shards=False)
+    spec = _find_raw(path, dataset)
     choice, path = (spec.name, path) if spec else _choose(path, dataset)
     bare = not spec and lmdb_store.is_environment(path)
     if input_val and not bare:
@@ -101,7 +102,10 @@ def find_raw(path, dataset=None):
 
     Raises `UserError` for a folder that may be several data sets.
     """
-    path = Path(path)
+    return _find_raw(storage.fetch(path, shards=False), dataset)
+
+
+def _find_raw(path, dataset):
     if _data_sets(path) or not path.is_dir():
         return None
     known = dataset in DATASETS and dataset != SAMPLE  # which lies in no folder
@@ -155,7 +159,8 @@ def _sizes(metadata, folder):
 
 
 def _environment(path):
-    for folder in (Path(path), Path(path) / "val"):
+    path = storage.fetch(path)
+    for folder in (path, path / "val"):
         if lmdb_store.is_environment(folder):
             return folder
     raise UserError(f"--input_val={path} is not an LMDB environment: it has no data.mdb")

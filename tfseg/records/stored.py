@@ -6,15 +6,18 @@ from typing import BinaryIO
 from tfseg.errors import UserError
 from tfseg.records.checksums import masked_crc
 from tfseg.records.metadata import MEND
+from tfseg.storage import Ranged
 
 
-def read_example(file: BinaryIO, offset: int, length: int, crc: int | None, where: str) -> bytes:
+def read_example(
+    file: BinaryIO | Ranged, offset: int, length: int, crc: int | None, where: str
+) -> bytes:
     """The `length` bytes at `offset`; `crc` is what they were written with, None where unknown.
 
     Raises `UserError`, naming `where`, for any other bytes.
     """
     try:
-        data = os.pread(file.fileno(), length, offset)
+        data = read_at(file, length, offset)
     except (OSError, OverflowError, MemoryError) as error:
         raise UserError(f"{where} cannot be read: {error}; {MEND}") from None
     if len(data) < length:
@@ -22,3 +25,10 @@ def read_example(file: BinaryIO, offset: int, length: int, crc: int | None, wher
     if crc is not None and masked_crc(data) != crc:
         raise UserError(f"{where} is damaged (its checksum is off); {MEND}")
     return data
+
+
+def read_at(file: BinaryIO | Ranged, length: int, offset: int) -> bytes:
+    """`length` bytes at `offset`, fewer at the file's end. Raises `OSError`."""
+    if isinstance(file, Ranged):
+        return file.read_at(length, offset)
+    return os.pread(file.fileno(), length, offset)

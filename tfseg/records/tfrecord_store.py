@@ -3,13 +3,19 @@
 import json
 import os
 import struct
+import threading
+from bisect import bisect_right
+from functools import partial
+from itertools import accumulate
 
-from tfseg.datasets.files import open_regular, read_bytes
+from tfseg import storage
+from tfseg.datasets.files import read_bytes
 from tfseg.errors import UserError
 from tfseg.records.checksums import file_checksum, masked_crc, sealed
 from tfseg.records.metadata import MEND, parse_metadata, parse_splits
-from tfseg.records.stored import read_example
+from tfseg.records.stored import read_at, read_example
 from tfseg.records.tfds_files import dataset_info, features
+from tfseg.storage import Ranged
 
 VERSION = "1.0.0"
 SHARD_BYTES = 128 << 20
@@ -82,6 +88,8 @@ def open_splits(folder, metadata, lenient=False):
 class Shards:
     """Random access to one split's examples: where each one lies is read once, from its header.
 
+    Shards that are still at their address are opened when an example of theirs is first read.
+
     Args:
         paths: its files.
         lengths: the number of examples in each.
@@ -95,51 +103,72 @@ class Shards:
 
     def __init__(self, paths, lengths, split, lenient=False):
         self.paths, self.split = paths, split
-        # Open for as long as this object lives.
-        self._open = [open_regular(path) for path in paths]
+        self._lengths, self._lenient = lengths, lenient
+        self._starts = list(accumulate(lengths, initial=0))
+        self.files = [shard for shard, n in enumerate(lengths) for _ in range(n)]
         self.faults = []  # (file, what ends its examples early)
-        self.places = []  # (shard, offset, length) of every example; no length: behind damage
-        for shard, (path, length) in enumerate(zip(paths, lengths, strict=True)):
-            found, damage = _places(path, self._open[shard])
-            if not damage and len(found) != length:
-                damage = f"holds {len(found)} examples, not {length}"
-            if damage and not (lenient and len(found) <= length):
-                raise UserError(f"{path} {damage}; {MEND}")
-            if damage:
-                self.faults.append((path, damage))
-                found += [(self._bytes(shard), None)] * (length - len(found))
-            self.places += [(shard, *place) for place in found]
-        self.files = [shard for shard, _, _ in self.places]  # that each example lies in
+        # shard -> (its file, open for as long as this object lives, the places of its examples)
+        self._opened, self._locks = {}, [threading.Lock() for _ in paths]
+        for shard, path in enumerate(paths):
+            if not storage.is_away(path):
+                self._open(shard)
 
-    def _bytes(self, shard):
-        return os.fstat(self._open[shard].fileno()).st_size
+    def _open(self, shard):
+        """(file, [(offset, length)] of its examples); no length: behind damage."""
+        with self._locks[shard]:
+            if shard not in self._opened:
+                file = storage.open_shard(self.paths[shard])
+                self._opened[shard] = file, self._checked_places(shard, file)
+            return self._opened[shard]
+
+    def _checked_places(self, shard, file):
+        path, length, end = self.paths[shard], self._lengths[shard], _size(file)
+        found, damage = _places(file, end)
+        if not damage and len(found) != length:
+            damage = f"holds {len(found)} examples, not {length}"
+        if damage and not (self._lenient and len(found) <= length):
+            raise UserError(f"{path} {damage}; {MEND}")
+        if damage:
+            self.faults.append((path, damage))
+            found += [(end, None)] * (length - len(found))
+        return found
 
     def __len__(self):
-        return len(self.places)
+        return len(self.files)
+
+    def _place(self, index):
+        """(shard, its file, offset, length) of an example."""
+        shard = bisect_right(self._starts, index) - 1
+        file, places = self._open(shard)
+        return shard, file, *places[index - self._starts[shard]]
 
     def read(self, index):
-        shard, offset, length = self.places[index]
+        _, file, offset, length = self._place(index)
         where = self.where(index)
         if length is None:
             raise UserError(f"{where} is damaged (a header before it, or the file's end); {MEND}")
-        file = self._open[shard]
         crc = read_example(file, offset + length, 4, None, where)
         return read_example(file, offset, length, int.from_bytes(crc, "little"), where)
 
     def where(self, index):
-        shard, offset, _ = self.places[index]
+        shard, _, offset, _ = self._place(index)
         return f"{self.paths[shard]}, example {index} of {self.split} (byte {offset})"
 
 
-def _places(path, file):
+def _size(file):
+    return file.size if isinstance(file, Ranged) else os.fstat(file.fileno()).st_size
+
+
+def _places(file, end):
     """[(offset, length)] of the examples of a shard, and what ends them early, in words, or None.
 
     A record is length, CRC of the length, bytes, CRC of the bytes.
     """
-    found, offset, end = [], 0, os.fstat(file.fileno()).st_size
+    found, offset = [], 0
+    look = file.scan_at if isinstance(file, Ranged) else partial(read_at, file)
     while offset < end:
         try:
-            header = os.pread(file.fileno(), 12, offset)
+            header = look(12, offset)
         except OSError as error:
             return found, f"cannot be read: {error.strerror}"
         if len(header) < 12:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import keras
 
-from tfseg import atomic, devices
+from tfseg import atomic, devices, storage
 from tfseg.data.augment import parse_augment, spell_augment
 from tfseg.data.pipeline import evaluation_batches, training_batches
 from tfseg.decision import Decision
@@ -43,7 +43,7 @@ def train(config):
             print(f"warning: {fault}")
     config = resolved(config, records)
     run = RunFolder(config.savedir) if config.savedir else RunFolder.new(records.name, config.model)
-    with run.held():
+    with run.held(), storage.uploading(run.path, config.logdir):
         run.require_new()
         return _run(config, records, run, strategy)
 
@@ -66,7 +66,7 @@ def resume(config):
     strategy = devices.select(config.gpu, config.mem_frac)
     records = _open(config)
     check_labels(records, run.labels(), config.task, str(run.path))
-    with run.held():
+    with run.held(), storage.uploading(run.path, config.logdir):
         return _run(config, records, run, strategy)
 
 

@@ -1,0 +1,38 @@
+"""The mirror of an address that is looked at again and again, as a server's versions are."""
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tfseg.addresses import address_of
+from tfseg.errors import UserError
+from tfseg.storage.mirror import fetch
+
+EVERY = 10.0  # seconds between two looks
+
+
+@contextmanager
+def following(place: Path | None) -> Iterator[None]:
+    """Inside, what is new at the address of `place` is fetched; other paths are left alone."""
+    ending = threading.Event()
+
+    def follow():
+        told = None
+        while not ending.wait(EVERY):
+            try:
+                fetch(place)
+                told = None
+            except UserError as error:
+                if told is None:
+                    print(f"warning: {error.typed}", file=sys.stderr, flush=True)
+                told = error
+
+    thread = threading.Thread(target=follow, name="following", daemon=True)
+    if place and address_of(place):
+        thread.start()
+    try:
+        yield
+    finally:
+        ending.set()

@@ -1,0 +1,147 @@
+"""A run's folder goes to its address while it is written, a whole state at a time.
+
+Weights go before the `last.json` that names them, and old ones are removed behind it, so that the
+address always holds a run that can go on.
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+from tfseg.addresses import address_of, cache_folder
+from tfseg.errors import UserError
+from tfseg.storage import cache, remote
+from tfseg.storage.publish import names, upload
+
+POLL = 1.0  # seconds between two looks at the folder
+LATER = 30.0  # seconds until an upload that failed is tried again
+LAST = "checkpoints/last.json"
+WEIGHTS = ".weights.h5"
+
+
+@contextmanager
+def uploading(*places: Path | None) -> Iterator[None]:
+    """Brings folders to their addresses while they are written; other paths are left alone.
+
+    Raises `UserError` at the end where the last state could not be uploaded.
+    """
+    uploads = [Upload(place) for place in places if place and address_of(place)]
+    try:
+        yield
+    except BaseException:
+        for upload in uploads:
+            upload.end(tell=True)
+        raise
+    with ExitStack() as stack:  # all of them, also where the first fails
+        for upload in uploads:
+            stack.callback(upload.end)
+
+
+class Upload:
+    """A thread that uploads what is new in the mirror `place`."""
+
+    def __init__(self, place: Path) -> None:
+        self.place, self.address = place, address_of(place)
+        cache.WRITTEN.add(place)
+        self._done, self._taken_over = None, None
+        self._sent: set[bytes] = set()  # what `last.json` said, as often as it was sent
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="uploading", daemon=True)
+        self._thread.start()
+
+    def end(self, tell: bool = False) -> None:
+        """Uploads the rest; where that fails, tells it or raises `UserError`."""
+        self._ending.set()
+        self._thread.join()
+        try:
+            self._look()
+        except UserError as error:
+            line = f"{error.typed}; what it lacks is kept on this machine, and --resume uploads it"
+            if not tell:
+                raise UserError(line) from None
+            print(f"warning: {line}", file=sys.stderr)
+        finally:
+            cache.WRITTEN.discard(self.place)
+
+    def _watch(self):
+        told = False
+        while not self._ending.wait(LATER if told else POLL):
+            try:
+                self._look()
+                told = False
+            except UserError as error:
+                if not told:
+                    print(f"\nwarning: {error.typed}; training goes on", file=sys.stderr)
+                told = True
+
+    def _look(self):
+        """Uploads what the folder holds where that has changed."""
+        if self._taken_over:
+            raise self._taken_over
+        shapes = [(name, cache.shape_of(self.place / name)) for name in names(self.place)]
+        if not shapes or shapes == self._done:
+            return
+        staging = cache_folder() / "staging"
+        staging.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=staging) as folder:
+            self._bring(_snapshot(self.place, Path(folder)))
+        self._done = shapes
+
+    def _bring(self, files):
+        found = remote.listing(self.address)
+        self._check_alone(found, files)
+        new = {
+            name: file
+            for name, file in files.items()
+            if name not in found or not cache.is_current(self.place / name, found[name], file)
+        }
+        upload(new, self.address, self.place)
+        for name in found.keys() - files.keys():
+            if name.endswith(WEIGHTS):
+                remote.remove(f"{self.address}/{name}")
+
+    def _check_alone(self, found, files):
+        """Raises `UserError` where somebody else has written the run meanwhile."""
+        there, known = found.get(LAST), cache.known_stamp(self.place / LAST)
+        if (
+            there
+            and there.stamp != known
+            and remote.content(f"{self.address}/{LAST}") not in (self._sent)
+        ):
+            self._taken_over = UserError(
+                f"{self.address} is being written by another process too; nothing more is "
+                f"uploaded: stop one of them"
+            )
+            raise self._taken_over
+        if LAST in files:
+            self._sent.add(files[LAST].read_bytes())
+
+
+def _snapshot(place, folder):
+    """{name: file} of what a run holds at one moment, linked or copied into `folder`."""
+    while True:
+        last = _content(place / LAST)
+        files = {}
+        for name in names(place):
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # the run has dropped it meanwhile
+                # Weights are replaced, never changed; events grow.
+                (os.link if name.endswith(WEIGHTS) else shutil.copy2)(place / name, target)
+                files[name] = target
+        # `last.json` is replaced before the weights that it named are dropped.
+        if _content(place / LAST) == last == _content(folder / LAST):
+            return files
+
+
+def _content(path):
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
