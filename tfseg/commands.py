@@ -109,8 +109,7 @@ def predict(cfg) -> Path:
     """
     from tfseg.prediction.predict import predict
 
-    predict(cfg)
-    return cfg.output
+    return predict(cfg)
 
 
 @_command(config.ExportConfig)

@@ -63,7 +63,7 @@ class PredictConfig(LookConfig):
     )
     pixel_range: tuple = flag(None, PIXEL_RANGE + "; runs keep theirs", value_range)
     output: Path = flag(
-        Path("predictions"), "folder for the masks; for a video a file, as masks.mp4", Path
+        Path("predictions"), "folder for the masks; for a video also a file, as masks.mp4", Path
     )
     save: tuple = flag(
         ("mask", "overlay"),

@@ -31,7 +31,10 @@ ENDS = {
 
 
 def predict(config):
-    """Labels what a `PredictConfig` names; for an image writes the files of `ENDS` asked for."""
+    """Labels what a `PredictConfig` names; for an image writes the files of `ENDS` asked for.
+
+    Returns the folder of the images' files, or the video's file.
+    """
     for kind in config.save:
         if kind not in ENDS:
             raise unknown("kind of --save", kind, ENDS)
@@ -41,10 +44,9 @@ def predict(config):
     if camera or config.input.suffix.lower() in VIDEOS:
         capture = open_video(config, camera)
         select(config.gpu, config.mem_frac)
-        label_video(config, capture, make_segmenter(find_network(config), config), camera)
-        return
+        return label_video(config, capture, make_segmenter(find_network(config), config), camera)
     images = find_images(config.input, config.output)
-    if config.output.suffix.lower() in PICTURES | VIDEOS.keys() and not config.output.is_dir():
+    if config.output.suffix.lower() in PICTURES | VIDEOS and not config.output.is_dir():
         raise UserError(f"--output={config.output}: of images, wanted a folder")
     _check_targets(images, config.output, _ends(config.save))
     select(config.gpu, config.mem_frac)
@@ -53,6 +55,7 @@ def predict(config):
     config.output.mkdir(parents=True, exist_ok=True)
     _label_all(images, segmenter, config)
     print(f"wrote {' and '.join(config.save)} of {len(images)} images in {config.output}")
+    return config.output
 
 
 def _label_all(images, segmenter, config):
