@@ -39,7 +39,7 @@ ARROWS = {
     },
     "prediction": {
         "config", "datasets", "decision", "devices", "metrics", "models", "networks",
-        "pretrained", "visualize",
+        "pretrained", "runs", "visualize",
     },
     "pretrained": {"datasets", "fetching"},
     "records": {"datasets"},
@@ -52,8 +52,8 @@ ARROWS = {
     },
     "weights": {"checkpoints", "encoders", "layers", "models"},
 }  # fmt: skip
-EVERYBODYS = {"errors", "labels", "atomic", "images"}
-ABOVE = {"cli", "commands", "__init__", "_registration"}  # which reach into every room
+EVERYBODYS = {"errors", "labels", "atomic", "images", "quiet"}
+ABOVE = {"cli", "commands", "checks", "__init__", "_registration"}  # which reach into every room
 
 
 def imports(path):

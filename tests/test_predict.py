@@ -135,7 +135,10 @@ def test_no_picture_and_no_answer_is_overwritten(run, photo, tmp_path, capsys):
         (["--input=DIR/empty"], "holds no images"),
         (["--input=DIR/photo.png", "--output=DIR/out/mask.png"], "mask.png: of images, wanted a"),
         (["--input=DIR/photo.png", "--checkpoint=DIR/x.pth"], "x.pth does not exist"),
-        (["--input=DIR/photo.png", "--save=maskk"], "did you mean mask?"),
+        (
+            ["--input=DIR/photo.png", "--save=maskk"],
+            "--save=maskk: choose one of mask, ",
+        ),
         (["--input=DIR/photo.png", "--save=mask,,"], "wanted names like"),
         (["--input=DIR/tiny.png"], "tiny.png has 20x40 pixels; linknet needs 32 a side"),
         (["--input=DIR/photo.png", "--tile=16"], "--tile=16: a tile has 16x16 pixels; linknet"),

@@ -3,7 +3,7 @@
 import importlib
 from typing import TYPE_CHECKING
 
-from tfseg._registration import register_with_keras
+from tfseg._registration import quieten_tensorflow, register_with_keras
 
 if TYPE_CHECKING:
     from tfseg import datasets, losses, metrics, weights
@@ -74,3 +74,4 @@ def __dir__():
 
 
 register_with_keras()
+quieten_tensorflow()

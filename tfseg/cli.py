@@ -6,7 +6,6 @@ import signal
 import sys
 import textwrap
 import threading
-from contextlib import contextmanager
 
 from tfseg.commands import COMMANDS
 from tfseg.errors import Terminated, UserError, unknown
@@ -74,11 +73,7 @@ def _command(name):
 
     @SetParseFn(str)  # as typed: Fire would make a tuple of --gpu=0,1 and None of --name=None
     def command(**flags):
-        cfg = COMMANDS[name].config.of(**flags)
-        with _quiet_tensorflow():
-            import tensorflow as tf
-
-            tf.config.list_physical_devices()
+        cfg = COMMANDS[name].configured(**flags)
         result = COMMANDS[name].work(cfg)
         if name in _TELL:
             print(_TELL[name](cfg, result))
@@ -159,18 +154,3 @@ def _me():
     """How this program was called, for lines that can be typed again."""
     program = os.path.basename(sys.argv[0])
     return f"python {program}" if program.endswith(".py") else "tfseg"
-
-
-@contextmanager
-def _quiet_tensorflow():
-    """Keeps the notes that TensorFlow's libraries write while they load off the terminal."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)

@@ -43,7 +43,13 @@ class Command(Generic[Result]):
         )
 
     def __call__(self, **options: Any) -> Result:
-        return self.work(self.config.of(**options))
+        return self.work(self.configured(**options))
+
+    def configured(self, **options: Any) -> Config:
+        """The checked config of options. Raises `UserError` before TensorFlow is loaded."""
+        from tfseg.checks import checked  # which needs NumPy, and `--help` does not
+
+        return checked(self.config.of(**options))
 
 
 def _arguments(config):
@@ -133,20 +139,22 @@ def serve(cfg) -> None:
     """
     from tfseg.serving.server import serve
 
-    serve(cfg.replace(export=_exported(cfg)) if cfg.model else cfg)
+    serve(cfg if cfg.export else cfg.replace(export=_exported(cfg)))
 
 
 def _exported(cfg):
-    """The folder with an export of the public network that `serve` names, made where it is not."""
+    """The folder with an export of what `serve` names: made where there is no new one."""
     from tfseg.pretrained import PRETRAINED
+    from tfseg.runs import RunFolder
+    from tfseg.serving.folder import list_versions
 
-    if cfg.export:
-        raise UserError(f"--model={cfg.model} beside --export={cfg.export}; give one of them")
-    if cfg.model not in PRETRAINED:
+    if cfg.model and cfg.model not in PRETRAINED:
         raise unknown("trained network", cfg.model, PRETRAINED)
-    folder = Path("exports", cfg.model)
-    if not (folder / "1").exists():
-        export(model=cfg.model, output=folder / "1")
+    folder = Path("exports", cfg.model or cfg.run.resolve().name)
+    newest, path = next(iter(list_versions(folder)), (0, None))
+    trained = RunFolder(cfg.run).best.stat().st_mtime if cfg.run else 0
+    if path is None or path.stat().st_mtime < trained:
+        export(model=cfg.model, run=cfg.run, output=folder / str(newest + 1))
     return folder
 
 
@@ -157,12 +165,12 @@ def convert(cfg) -> Path:
     Example:
         >>> tfseg.convert(dataset="camvid", source="CamVid", output="records-camvid")
     """
-    from tfseg.datasets import get_dataset
+    from tfseg.datasets import DATASETS, get_dataset
     from tfseg.datasets.download import download
     from tfseg.records.convert import convert
 
     if cfg.dataset is None:
-        raise UserError("convert needs --dataset, as --dataset=streets")
+        raise UserError(f"convert needs --dataset, one of {', '.join(DATASETS)}")
     spec = get_dataset(cfg.dataset, cfg.source, **cfg.group("dataset"))
     source = download(spec, cfg.source) if cfg.download else cfg.source
     return convert(spec, source, cfg.output, **cfg.group("conversion"))

@@ -69,16 +69,9 @@ def find_network(config: NetworkConfig, labels: Labels | None = None) -> Network
         UserError: for flags that exclude each other or that a run has settled, for a run or a
             checkpoint that is none, and one that does not fit.
     """
+    config.check()
     if config.model is None:
-        for name in config.group("model"):
-            if name in config.given:
-                raise UserError(
-                    f"--{name}={getattr(config, name)} goes with --model; a run has its own: "
-                    f"leave it out"
-                )
         return with_thresholds(load_run(config.run, config.checkpoint), config.threshold)
-    if config.run:
-        raise UserError(f"--model={config.model} beside --run={config.run}; give one of them")
     if config.model in PRETRAINED:
         return with_thresholds(_pretrained(config), config.threshold)
     if config.model not in MODELS:

@@ -70,7 +70,7 @@ ConvertConfig = dataclasses.make_dataclass(
 class InspectConfig(Config):
     """Say what records or a raw folder hold, and what would spoil training (then exit code 1)."""
 
-    input: Path = flag(Path("records"), INPUT, path)
+    input: Path = flag(Path("records"), INPUT, path, path="records")
     dataset: str = flag(None, DATASET)
     output: Path = flag(None, "PNG file for a sheet of labelled samples", path)
     html: Path = flag(None, "HTML file for the whole report", page_file)

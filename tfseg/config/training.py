@@ -53,10 +53,14 @@ class TrainConfig(Config):
         path,
         silent=True,
     )
-    input: Path = flag(Path("records"), INPUT, path, resumable=True)
+    input: Path = flag(Path("records"), INPUT, path, resumable=True, path="records")
     dataset: str = flag(None, DATASET, resumable=True)
     input_val: Path = flag(
-        None, "validation LMDB environment, if --input is a single one", path, resumable=True
+        None,
+        "validation LMDB environment, if --input is a single one",
+        path,
+        resumable=True,
+        path="there",
     )
     input_weights: tuple = flag(
         None, "how often each of several inputs is drawn, as 2,1 (default: by size)", numbers
@@ -90,7 +94,8 @@ class TrainConfig(Config):
         None,
         "weights to start from: a run, a Keras (.weights.h5, .keras) or PyTorch (.safetensors, "
         ".pth, ...) file, or a name from `models --pretrained`",
-        Path,
+        path,
+        path="weights",
     )
     skip_head: bool = flag(False, "leave out the head of --checkpoint, for other classes", switch)
     freeze_encoder: bool = flag(False, "do not train the encoder", switch)
@@ -115,9 +120,15 @@ class TrainConfig(Config):
     )
     aux: bool = flag(False, "train the network's auxiliary heads too", switch)
     aux_weight: float = flag(0.4, "weight of the auxiliary losses", float, low=0)
-    resume: Path = flag(None, "run folder to continue", path, resumable=True, silent=True)
+    resume: Path = flag(
+        None, "run folder to continue, or last", path, resumable=True, silent=True, path="run"
+    )
     savedir: Path = flag(
-        None, "folder for this run (default: runs/<dataset>-<model>-<time>)", path, silent=True
+        None,
+        "folder for this run (default: runs/<dataset>-<model>-<time>)",
+        path,
+        silent=True,
+        path="new run",
     )
     logdir: Path = flag(
         None,

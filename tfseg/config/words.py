@@ -23,7 +23,7 @@ AUGMENT = (
 )
 GPU = "GPU numbers, as 0 or 0,1; -1 uses the CPU"
 MEM_FRAC = "fraction of each GPU's memory to use, 0 to 1 (default: grow as needed)"
-RUN = "folder of a training run, as runs/streets-linknet-20260101-120000"
+RUN = "folder of a training run, or last, or best (highest val mIoU in runs/)"
 MODEL = "network name; `models` lists all"
 ENCODER = "encoder name (default: the network's usual one)"
 NORMALIZATION = "how pixels are normalised; auto is what the encoder was trained with"

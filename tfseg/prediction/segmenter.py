@@ -14,6 +14,7 @@ from tfseg.networks import Network, find_network, load_run, with_thresholds
 from tfseg.prediction.crf import CRF
 from tfseg.prediction.engine import Engine
 from tfseg.pretrained import is_pretrained
+from tfseg.runs import find_run
 
 Images = str | Path | Image.Image | np.ndarray
 DEEP = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")  # modes of PIL images of more than 8 bits
@@ -129,8 +130,9 @@ def load(
     """A trained network, a run's best or a public one, in float32, ready to predict.
 
     Args:
-        run: folder of a training run, or the name of a trained public network, as
-            "fcn_resnet50_coco"; `python train.py models --pretrained` lists them.
+        run: folder of a training run, "last" or "best" (of those in `runs`), or the name of a
+            trained public network, as "fcn_resnet50_coco"; `python train.py models --pretrained`
+            lists them.
         checkpoint: other weights of the same network.
         threshold: the probability above which a pixel has a class of a binary or multilabel
             network, one for all classes or one for each; the run's own where None.
@@ -147,7 +149,7 @@ def load(
     if is_pretrained(run):
         network = find_network(NetworkConfig(model=str(run), checkpoint=checkpoint))
     else:
-        network = load_run(run, checkpoint)
+        network = load_run(find_run(run), checkpoint)
     given = (threshold,) if isinstance(threshold, int | float) else threshold
     network = with_thresholds(network, given)
     return _segmenter(network, Engine(network.model, network.decision, **looks), None)

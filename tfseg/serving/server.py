@@ -6,7 +6,6 @@ import socket
 import sys
 from functools import partial
 
-from tfseg import devices
 from tfseg.errors import UserError
 
 try:
@@ -20,6 +19,7 @@ except ImportError as error:
         "python -m pip install 'tfseg[serve]'"
     ) from None
 
+from tfseg import devices
 from tfseg.serving.access import EVERY_ADDRESS, Access, find_hosts, find_token
 from tfseg.serving.app import make_app
 from tfseg.serving.descriptors import BACKLOG, allow_connections
@@ -36,8 +36,6 @@ def serve(config):
         UserError: for a folder without a version, an address that cannot be listened at, a token
             that is none, and more connections than the system allows.
     """
-    if config.export is None:
-        raise UserError("serve needs --export=FOLDER, as --export=exports/linknet")
     access = Access(find_token(config), find_hosts(config), config.host in EVERY_ADDRESS)
     connections = allow_connections(config.connections, "connections" in config.given)
     devices.select(config.gpu, config.mem_frac)

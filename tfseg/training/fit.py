@@ -217,7 +217,7 @@ def _tensorboard(network, metric, config, records, run):
     shown = _shown_frames(frames, config.pictures)
     if config.task == "multilabel":
         sets = label_sets(labels_of(records.info))
-        shown = [(image, sets.masks(label)) for image, label in shown]
+        shown = [(name, image, sets.masks(label)) for name, image, label in shown]
     return TensorBoard(
         Path(config.logdir or run.path / "tensorboard"),
         network,
@@ -231,10 +231,10 @@ def _tensorboard(network, metric, config, records, run):
 
 
 def _shown_frames(split, count):
-    """`count` frames spread evenly over the split, as (image, label) arrays."""
+    """`count` frames spread evenly over the split, as (id, image, label)."""
     count = min(count, len(split))
     indices = [i * len(split) // count for i in range(count)]
-    return [split.frame(i) for i in indices]
+    return [(split.about(i)[0], *split.frame(i)) for i in indices]
 
 
 def _finish(config, records, run):

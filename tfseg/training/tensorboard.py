@@ -63,16 +63,17 @@ class TensorBoard(keras.callbacks.Callback):
 
     def on_test_end(self, logs=None):
         self.matrix, self.figures["val"] = self.metric.matrix(), self.metric.scores()
-        self.pictures = [
-            triptych(
+        self.pictures = {
+            name: triptych(
                 image,
                 label,
                 np.asarray(self.label(image[None]))[0],
                 self.labels.classes,
                 self.labels.colors,
+                name,
             )
-            for image, label in self.frames
-        ]
+            for name, image, label in self.frames
+        }
 
     def on_epoch_end(self, epoch, logs=None):
         if not self.writers:
@@ -95,8 +96,8 @@ class TensorBoard(keras.callbacks.Callback):
     def _write_val(self, epoch, loss):
         with self.writers["val"].as_default(step=epoch):
             self._scalars(loss, self.figures["val"])
-            for number, picture in enumerate(self.pictures):
-                tf.summary.image(f"frames/{number}", picture[None])
+            for name, picture in self.pictures.items():
+                tf.summary.image(f"frames/{name}", picture[None])
             if self.matrix is not None:
                 matrix = confusion_picture(self.matrix, self.labels.classes)
                 tf.summary.image("confusion_matrix", matrix[None])
