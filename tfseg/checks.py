@@ -13,6 +13,7 @@ from tfseg.config import NetworkConfig
 from tfseg.errors import UserError
 from tfseg.exporting.output import check_free
 from tfseg.flags import Config
+from tfseg.pretrained import is_pretrained
 from tfseg.records.reader import check_exists
 from tfseg.runs import RunFolder, find_run
 from tfseg.serving.folder import find_versions
@@ -61,11 +62,11 @@ def _records(name: str, value: Path) -> Path:
 
 
 def _weights(name: str, value: Path) -> Path:
-    """A run or a file; what is neither may be the name of a public network."""
+    """A run, a file, or the name of a public network."""
     value = find_run(value, name)
     if (value / "config.json").is_file():
         RunFolder(value).config()
-    elif value.exists() or value.suffix or len(value.parts) > 1:
+    elif not is_pretrained(value):
         kind_of(value)
     return value
 

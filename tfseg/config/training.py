@@ -1,5 +1,6 @@
 """What `train` can be told."""
 
+import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -33,6 +34,7 @@ from tfseg.flags import (
     count_or_all,
     flag,
     gpus,
+    names,
     numbers,
     path,
     size,
@@ -134,6 +136,14 @@ class TrainConfig(Config):
         None,
         "folder for TensorBoard events (default: in the run)",
         path,
+        resumable=True,
+        silent=True,
+    )
+    tracker: tuple = flag(
+        ("tensorboard",),
+        "where to show the run, as tensorboard,wandb,mlflow; docs/trackers.md tells more",
+        names,
+        choices=("tensorboard", "wandb", "mlflow"),
         resumable=True,
         silent=True,
     )
@@ -250,6 +260,15 @@ class TrainConfig(Config):
     seed: int = flag(
         1, "random seed for initial weights, data order and crops", int, low=0, high=2**32 - 1
     )
+
+    def check(self) -> None:
+        for name in self.tracker:
+            found = name == "tensorboard" or importlib.util.find_spec(name)
+            # Without an origin it is a folder that W&B has left in the working directory.
+            if not found or (found is not True and found.origin is None):
+                raise UserError(
+                    f"--tracker={name} needs a package: python -m pip install 'tfseg[{name}]'"
+                )
 
     @classmethod
     def of(cls, **values: Any) -> Self:

@@ -1,10 +1,11 @@
 """What the commands that use a trained network can be told."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from tfseg.config.network import LookConfig, NetworkConfig
-from tfseg.config.words import DATASET, GPU, INPUT, MEM_FRAC, PIXEL_RANGE, SKIP_DAMAGED
+from tfseg.config.words import DATASET, GPU, INPUT, MEM_FRAC, PIXEL_RANGE, RUN, SKIP_DAMAGED
 from tfseg.errors import UserError
 from tfseg.flags import (
     Config,
@@ -163,8 +164,8 @@ class ServeConfig(Config):
     )
     model: str = flag(
         None,
-        "instead of --export: a trained public network (`models --pretrained`), which is "
-        "exported to exports/NAME first",
+        "instead of --export: a trained network (`models --pretrained`, or hf://user/name), "
+        "which is exported to exports/NAME first",
     )
     host: str = flag("127.0.0.1", "address to listen on; 0.0.0.0 is every address of this machine")
     port: int = flag(8501, "port to listen on; 0 picks a free one", int, low=0, high=65535)
@@ -197,3 +198,20 @@ class ServeConfig(Config):
             raise UserError(f"--{given[0]} beside --{given[1]}; give one of them")
         if self.token is not None and self.token_file is not None:
             raise UserError("--token beside --token_file; give one of them")
+
+
+@dataclass(frozen=True)
+class PushConfig(Config):
+    """Put a run on the Hugging Face hub, with a model card."""
+
+    run: Path = flag(None, RUN, path, path="run")
+    repo: str = flag(None, "repository on the hub, as user/name; it is made if there is none")
+    license: str = flag(None, "licence of the weights for the card, as apache-2.0")
+    private: bool = flag(False, "make a new repository private", switch)
+
+    def check(self) -> None:
+        if self.repo is None or not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", self.repo):
+            given = "push needs --repo" if self.repo is None else f"--repo={self.repo}: wanted"
+            raise UserError(f"{given} user/name, as --repo=me/streets-linknet")
+        if self.run is None:
+            raise UserError("push needs --run=FOLDER, or --run=last")

@@ -36,7 +36,10 @@ DECODER_CHANNELS = "channels of the decoder, for networks of smp; of unet as 256
 DECODER_ATTENTION = "decoder attention of unet with an encoder, and of unetplusplus: scse"
 DECODER_INTERPOLATION = "upsampling in the decoder of unet, unetplusplus, manet and fpn"
 MERGE_POLICY = "how fpn merges its levels: add or concatenate"
-INSTEAD = "instead of --run: a trained network (`models --pretrained`), or with --checkpoint any "
+INSTEAD = (
+    "instead of --run: a trained network (`models --pretrained`, or hf://user/name), or with "
+    "--checkpoint any "
+)
 CHECKPOINT = (
     "weights: a run, or a Keras (.weights.h5, .keras) or PyTorch (.safetensors, .pth, ...) file "
     "(default: the run's best)"

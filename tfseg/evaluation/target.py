@@ -51,7 +51,8 @@ def find_target(config: TestConfig) -> Target:
     records = _records(config) if config.model else _records_of_run(config)
     network = find_network(config, labels_of(records.info, config.task) if config.model else None)
     check_labels(records, network.labels, network.settings.task, network.name)
-    output = network.run.path if network.run else Path("runs") / f"{records.name}-{config.model}"
+    shown = Path(config.model or "").name  # of hf://user/name the last
+    output = network.run.path if network.run else Path("runs", f"{records.name}-{shown}")
     split, engine = _split(config, records), make_engine(network, config)
     for size in split.sizes:
         engine.check_size(*size, f"a frame of {split.name}")

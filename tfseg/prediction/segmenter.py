@@ -9,8 +9,9 @@ from PIL import Image
 
 from tfseg.config import LookConfig, NetworkConfig, PredictConfig
 from tfseg.errors import UserError
+from tfseg.hub_runs import is_on_hub
 from tfseg.images import MOST_PIXELS, ImageData, open_image, pillow_pixels
-from tfseg.networks import Network, find_network, load_run, with_thresholds
+from tfseg.networks import Network, find_network, load_hub, load_run, with_thresholds
 from tfseg.prediction.crf import CRF
 from tfseg.prediction.engine import Engine
 from tfseg.pretrained import is_pretrained
@@ -130,9 +131,9 @@ def load(
     """A trained network, a run's best or a public one, in float32, ready to predict.
 
     Args:
-        run: folder of a training run, "last" or "best" (of those in `runs`), or the name of a
-            trained public network, as "fcn_resnet50_coco"; `python train.py models --pretrained`
-            lists them.
+        run: folder of a training run; "last" or "best" of those in `runs`; a run on the Hugging
+            Face hub, as "hf://user/name"; or the name of a trained public network, as
+            "fcn_resnet50_coco" (`python train.py models --pretrained` lists them).
         checkpoint: other weights of the same network.
         threshold: the probability above which a pixel has a class of a binary or multilabel
             network, one for all classes or one for each; the run's own where None.
@@ -148,6 +149,8 @@ def load(
     """
     if is_pretrained(run):
         network = find_network(NetworkConfig(model=str(run), checkpoint=checkpoint))
+    elif is_on_hub(run):
+        network = load_hub(str(run), checkpoint)
     else:
         network = load_run(find_run(run), checkpoint)
     given = (threshold,) if isinstance(threshold, int | float) else threshold
