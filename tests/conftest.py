@@ -105,3 +105,24 @@ def line(bucket, tmp_path, monkeypatch):
     for name in bucket.system.find("data"):
         bucket.system.rm_file(name)
     return bucket
+
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+BROWSER_FLAGS = (
+    "--no-sandbox",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Headless Chromium, through playwright."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="pages are tested by playwright")
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        pytest.skip(f"no browser here: none of {', '.join(BROWSERS)} is installed")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=BROWSER_FLAGS)
+        yield browser
+        browser.close()

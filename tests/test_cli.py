@@ -52,7 +52,6 @@ def test_help_lists_the_commands(capsys):
         (["train", "--gpu=3"], "--gpu=3 does not exist; GPUs here: none"),
         (["train", "--gpu=-1", "--input=/nowhere"], "--input=/nowhere does not exist; make some"),
         (["convert"], "convert needs --dataset"),
-        (["convert", "--dataset=camvit"], "did you mean camvid"),
         (["convert", "--dataset=camvid"], "needs --source"),
         (["convert", "--dataset=camvid", "--source=/nowhere"], "--source=/nowhere is not a folder"),
         (
@@ -69,6 +68,8 @@ def test_help_lists_the_commands(capsys):
         (["inspect", "--augment=rotat"], "did you mean rotate"),
         (["test", "--gpu=-1"], "which run? --run=FOLDER"),
         (["test", "--gpu=-1", "--run=/nowhere"], "/nowhere is not a run"),
+        (["convert", "--dataset=foo"], "there are: ade20k, camseq01, camvid, cityscapes, class_m"),
+        (["convert", "--dataset=camvit"], "did you mean camvid? there are: ade20k, camseq01"),
         (["predict", "--run=/nowhere"], "predict needs --input"),
         (["export", "--run=/nowhere"], "export needs --output"),
         (["plot"], "which run? --run=FOLDER"),

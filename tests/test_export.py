@@ -126,11 +126,11 @@ def test_a_public_checkpoint_becomes_a_model_without_a_run(tmp_path):
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (["--outputs=masks"], "unknown output 'masks'; did you mean mask?"),
+        (["--outputs=masks"], "--outputs=masks: choose one of mask, prob"),
         (["--size=20x64"], "--size=20x64: linknet needs 32 a side"),
         (["--model=enet"], "give one of them"),
         (["--batch=0"], "--batch=0: must be 1 or more"),
-        (["--format=savedmodel"], "unknown format 'savedmodel'; did you mean saved_model?"),
+        (["--format=savedmodel"], "--format=savedmodel: choose one of saved_model, litert"),
         (["--format=litert,onnx", "--precision=int8"], "--precision=int8: not in ONNX: ONNX Run"),
         (["--format=openvino", "--precision=bfloat16"], "it turns to bfloat16 when it compiles"),
         (["--format=onnx"], "--format=onnx needs tf2onnx: python -m pip install -e '.[export]'"),

@@ -31,15 +31,21 @@ ARROWS = {
         "prediction", "records", "runs", "visualize",
     },
     "exporting": {"config", "decision", "layers", "models", "networks", "records"},
+    "card": {"config", "flags", "hub_runs", "runs"},
+    "hub": {
+        "card", "config", "fetching", "hub_runs", "networks", "prediction", "records", "runs",
+        "visualize",
+    },
+    "hub_runs": {"fetching"},
     "losses": {"metrics"},
     "models": {"encoders", "layers"},
     "networks": {
-        "checkpoints", "config", "datasets", "decision", "models", "pretrained", "records", "runs",
-        "weights",
+        "checkpoints", "config", "datasets", "decision", "hub_runs", "models", "pretrained",
+        "records", "runs", "weights",
     },
     "prediction": {
         "config", "datasets", "decision", "devices", "metrics", "models", "networks",
-        "pretrained", "visualize",
+        "hub_runs", "pretrained", "runs", "visualize",
     },
     "pretrained": {"datasets", "fetching"},
     "records": {"datasets"},
@@ -53,8 +59,8 @@ ARROWS = {
     },
     "weights": {"checkpoints", "encoders", "layers", "models"},
 }  # fmt: skip
-EVERYBODYS = {"errors", "labels", "atomic", "images", "addresses", "storage"}
-ABOVE = {"cli", "commands", "__init__", "_registration"}  # which reach into every room
+EVERYBODYS = {"errors", "labels", "atomic", "images", "addresses", "storage", "quiet"}
+ABOVE = {"cli", "commands", "checks", "__init__", "_registration"}  # which reach into every room
 
 
 def imports(path):

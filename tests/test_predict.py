@@ -1,19 +1,17 @@
-"""`predict` and `tfseg.load`: masks of files, folders and videos, and what is refused."""
+"""`predict` and `tfseg.load`: masks of files and folders, and what is refused."""
 
 import shutil
 
-import cv2
 import numpy as np
 import pytest
 from helpers.refusals import refused
+from helpers.videos import video
 from PIL import Image
 
 import tfseg
 from tfseg.cli import main
-from tfseg.config import PredictConfig
 from tfseg.prediction.engine import uncertainty
-from tfseg.prediction.video import label_video, open_video
-from tfseg.visualize import colorize, overlay
+from tfseg.visualize import overlay
 
 
 @pytest.fixture(scope="module")
@@ -129,97 +127,6 @@ def test_no_picture_and_no_answer_is_overwritten(run, photo, tmp_path, capsys):
     assert not (tmp_path / "o").exists()
 
 
-CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
-
-
-def video(path, frames=7, size=(48, 64)):
-    """A yellow block that moves over blue."""
-    code = cv2.VideoWriter_fourcc(*CODECS[path.suffix])
-    writer = cv2.VideoWriter(str(path), code, 12, size[::-1])
-    for i in range(frames):
-        frame = np.full((*size, 3), (120, 40, 0), np.uint8)
-        frame[12:30, 4 * i : 4 * i + 20] = (0, 200, 255)
-        writer.write(frame)
-    writer.release()
-    return path
-
-
-def played(path):
-    """(frames RGB, frames a second) of a video."""
-    capture, frames = cv2.VideoCapture(str(path)), []
-    while True:
-        known, pixels = capture.read()
-        if not known:
-            return frames, capture.get(cv2.CAP_PROP_FPS)
-        frames.append(pixels[..., ::-1])
-
-
-@pytest.mark.parametrize(
-    ("source", "target", "save"),
-    [("a.mp4", "b.mp4", "overlay"), ("a.avi", "b.avi", "mask"), ("a.mp4", "b.mkv", "mask,overlay")],
-)
-def test_a_video_becomes_a_video(source, target, save, run, segmenter, tmp_path, capsys):
-    source, target = video(tmp_path / source), tmp_path / "new" / target
-    predict(run, source, target, f"--save={save}")
-    assert f"wrote 7 frames to {target}" in capsys.readouterr().out
-    assert listed(target.parent) == [target.name]
-    (before, rate), (after, new_rate) = played(source), played(target)
-    assert len(after) == len(before)
-    assert new_rate == rate
-    for image, shown in zip(before, after, strict=True):
-        mask, colors = segmenter.predict(image), segmenter.colors
-        wanted = overlay(image, mask, colors) if "overlay" in save else colorize(mask, colors)
-        assert shown.shape == image.shape
-        blurred = [cv2.blur(picture, (9, 9)).astype(int) for picture in (shown, wanted)]
-        assert np.abs(blurred[0] - blurred[1]).mean() < 12  # the codec loses some
-
-
-class Stopped:
-    """A network that someone stops at its third frame."""
-
-    colors = ((1, 2, 3),)
-
-    def __init__(self, error):
-        self.frames, self.error = 0, error
-
-    def predict(self, image):
-        self.frames += 1
-        if self.frames == 3:
-            raise self.error
-        return np.zeros(image.shape[:2], np.uint8)
-
-
-@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
-def test_a_video_that_was_stopped_is_not_there(error, tmp_path):
-    source = video(tmp_path / "a.avi")
-    old = tmp_path / "b.avi"
-    old.write_bytes(b"of an earlier one")
-    config = PredictConfig(input=source, output=old)
-    with pytest.raises(error):
-        label_video(config, open_video(config), Stopped(error))
-    assert old.read_bytes() == b"of an earlier one"
-    assert listed(tmp_path) == ["a.avi", "b.avi"]
-
-
-def test_ctrl_c_ends_a_camera_and_keeps_its_video(tmp_path):
-    """A file stands in for the camera, which is read the same way."""
-    config = PredictConfig(input=video(tmp_path / "a.avi"), output=tmp_path / "b.avi")
-    label_video(config, open_video(config), Stopped(KeyboardInterrupt), camera=True)
-    assert len(played(tmp_path / "b.avi")[0]) == 2
-
-
-def test_a_video_cut_short_says_so(run, tmp_path, capsys):
-    source = video(tmp_path / "a.avi")
-    data = source.read_bytes()
-    source.write_bytes(data[: len(data) * 3 // 4])
-    predict(run, source, tmp_path / "b.avi")
-    printed = capsys.readouterr().out
-    assert f"note: {source} should have 7 frames" in printed
-    frames = len(played(tmp_path / "b.avi")[0])
-    assert 0 < frames < 7
-    assert f"wrote {frames} frames" in printed
-
-
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
@@ -228,7 +135,10 @@ def test_a_video_cut_short_says_so(run, tmp_path, capsys):
         (["--input=DIR/empty"], "holds no images"),
         (["--input=DIR/photo.png", "--output=DIR/out/mask.png"], "mask.png: of images, wanted a"),
         (["--input=DIR/photo.png", "--checkpoint=DIR/x.pth"], "x.pth does not exist"),
-        (["--input=DIR/photo.png", "--save=maskk"], "did you mean mask?"),
+        (
+            ["--input=DIR/photo.png", "--save=maskk"],
+            "--save=maskk: choose one of mask, ",
+        ),
         (["--input=DIR/photo.png", "--save=mask,,"], "wanted names like"),
         (["--input=DIR/tiny.png"], "tiny.png has 20x40 pixels; linknet needs 32 a side"),
         (["--input=DIR/photo.png", "--tile=16"], "--tile=16: a tile has 16x16 pixels; linknet"),
@@ -236,8 +146,8 @@ def test_a_video_cut_short_says_so(run, tmp_path, capsys):
         (["--input=DIR/none.mp4", "--output=DIR/out/v.mp4"], "there is no such file"),
         (["--input=DIR/text.mp4", "--output=DIR/out/v.mp4"], "text.mp4 is no video that can be"),
         (["--input=77", "--output=DIR/out/v.mp4"], "--input=77 is no camera that can be read"),
-        (["--input=DIR/a.avi"], "wanted a file for the video, as masks.mp4"),
-        (["--input=DIR/a.avi", "--output=DIR/out/v.gif"], "v.gif: wanted a file for the video"),
+        (["--input=DIR/a.avi", "--output=DIR/out.v2"], "wanted a folder, or a file for the video"),
+        (["--input=DIR/a.avi", "--output=DIR/out/v.gif"], "v.gif: wanted a folder, or a file"),
         (["--input=DIR/a.avi", "--output=DIR/a.avi"], "would overwrite its input"),
         (
             ["--input=DIR/a.avi", "--output=DIR/out/v.mp4", "--save=uncertainty"],

@@ -1,27 +1,33 @@
 """The report: a page of figures, and runs side by side."""
 
 import base64
+import csv
 import io
 import json
 import shutil
 
+import numpy as np
 import pytest
 from helpers.page import Page, percent
 from helpers.refusals import refused
 from PIL import Image
 
+import tfseg
 from tfseg.cli import main
+from tfseg.metrics import pair_counts, scores
 
 
 def test_the_page_needs_nothing_but_itself(tested):
     _, _, page = tested
-    assert page.links
-    assert all(link.startswith("data:image/png;base64,") for link in page.links)
-    assert not page.tags & {"script", "link", "iframe"}
+    links = [link for link in page.links if not link.startswith("#")]
+    assert links
+    assert all(link.startswith("data:image/png;base64,") for link in links)
+    assert not page.tags & {"link", "iframe"}
+    assert "<script>" in page.source  # inside, like all else
     assert "http" not in page.source.replace("http://www.w3.org/2000/svg", "")
     assert "url(" not in page.source
     assert "@import" not in page.source
-    for link in page.links:
+    for link in links:
         with Image.open(io.BytesIO(base64.b64decode(link.partition(",")[2]))) as picture:
             picture.load()
             assert min(picture.size) >= 32
@@ -46,10 +52,53 @@ def test_the_page_has_the_figures_of_the_test(tested):
 def test_the_page_shows_frames_matrix_and_calibration(tested):
     _, _, page = tested
     # The confusion matrix, and image, label, mask and errors of the three frames there are.
-    assert len(page.links) == 1 + 4 * 3
+    assert sum(link.startswith("data:") for link in page.links) == 1 + 4 * 3
     for word in ("Worst", "Best", "Calibration", "confusion matrix"):
         assert word in page.source
     assert "svg" in page.tags
+
+
+def test_every_frame_has_its_figures(tested, records):
+    folder, figures, page = tested
+    with open(folder / "test-val-frames.csv", newline="") as file:
+        heading, *rows = csv.reader(file)
+    names = list(figures["iou"])
+    assert heading == ["id", "miou", "pixel_accuracy", *(f"iou {name}" for name in names)]
+    val = tfseg.open_records(records).splits["val"]
+    network = tfseg.load(folder)
+    for index, (name, *values) in enumerate(rows):
+        image, label = val.frame(index)
+        assert name == val.about(index)[0]
+        matrix = pair_counts(label, network.predict(image), len(names))[1:, : len(names)]
+        own = scores(matrix)
+        wanted = [own["miou"], own["pixel_accuracy"], *own["iou"]]
+        found = [float(value or "nan") for value in values]
+        np.testing.assert_allclose(found, wanted, atol=1e-6)
+        shown = ["–" if np.isnan(value) else percent(value) for value in wanted]
+        assert page.row(name)[1:] == shown
+        assert f'id="row-{index}"' in page.source
+    assert {f"#frame-{index}" for index in range(3)} < set(page.links)  # each of the three is shown
+
+
+def test_the_frames_are_sorted_by_a_click(tested, browser):
+    folder, _, _ = tested
+    page = browser.new_page()
+    page.goto((folder / "pages" / "report.html").as_uri())
+    cells = "document.querySelectorAll('#frames tbody tr td:nth-child({})')"
+
+    def column(number):
+        found = page.evaluate(f"[...{cells.format(number)}].map(cell => cell.textContent)")
+        return [float(text) for text in found if text != "–"] if number > 1 else found
+
+    before = column(1)
+    for number, name in ((2, "mIoU"), (3, "pixel accuracy"), (4, "Sky")):
+        page.click(f"#frames button:text-is('{name}')")
+        assert column(number) == sorted(column(number))
+        page.click(f"#frames button:text-is('{name}')")
+        assert column(number) == sorted(column(number), reverse=True)
+    page.click("#frames button:text-is('frame')")
+    assert column(1) == sorted(before)
+    page.close()
 
 
 @pytest.fixture(scope="module")

@@ -2,31 +2,11 @@
 
 import base64
 import json
-import shutil
 
 import numpy as np
 import pytest
 from helpers.pictures import picture
 from helpers.serving import Server, file_of, pixels_of
-
-playwright = pytest.importorskip("playwright.sync_api", reason="the page's test needs playwright")
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = (
-    "--no-sandbox",
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        pytest.skip(f"no browser here: none of {', '.join(BROWSERS)} is installed")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

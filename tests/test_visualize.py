@@ -53,13 +53,31 @@ def test_triptych_puts_three_panels_over_a_legend(size, panel):
     height, width = panel
     assert picture.dtype == np.uint8
     assert picture.shape[1] == 3 * width + 4 * 8
-    assert picture.shape[0] >= height + 3 * visualize.ROW - 8  # caption, panels, legend
-    panels = [picture[visualize.ROW :][:height, 8 + i * (width + 8) :][:, :width] for i in range(3)]
+    row = 8 * (3 * width // visualize.LETTERS) // 5
+    assert picture.shape[0] >= height + 2 * row + 8  # caption, panels, legend
+    panels = [picture[row:][:height, 8 + i * (width + 8) :][:, :width] for i in range(3)]
     assert (panels[0] == 77).all()
     assert (panels[1][:, : width // 2] == COLORS[0]).all()
     assert (panels[1][:, width // 2 :] == COLORS[1]).all()
     assert (panels[2] == COLORS[2]).all()
-    assert (picture[: visualize.ROW] < 128).any()  # captions above
+    assert (picture[:row] < 128).any()  # captions above
+
+
+@pytest.mark.parametrize("title", ["0001TP_008550", "a/very/long/" + 20 * "name-of-a-frame-"])
+def test_a_triptych_bears_its_title_where_it_is_read_at_a_cards_size(title):
+    plain = visualize.triptych(*halves(360, 480), CLASSES, COLORS)
+    picture = visualize.triptych(*halves(360, 480), CLASSES, COLORS, title)
+    above = len(picture) - len(plain)
+    np.testing.assert_array_equal(picture[above:], plain)
+    inked = np.flatnonzero((picture[:above] < 128).any(axis=(1, 2)))
+    card = 335 / picture.shape[1]  # TensorBoard's are 335 pixels wide
+    assert (np.ptp(inked) + 1) * card > (7 if len(title) < 30 else 1)
+    assert (picture[:above, -4:] == 255).all()
+
+
+def test_a_triptychs_legend_has_the_classes_that_are_there():
+    picture = visualize.triptych(*halves(360, 480), (*CLASSES, "tram"), (*COLORS, (1, 2, 3)))
+    assert not (picture == (1, 2, 3)).all(axis=2).any()
 
 
 def test_a_frame_whose_size_is_no_multiple_of_the_shrinking():

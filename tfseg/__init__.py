@@ -3,11 +3,11 @@
 import importlib
 from typing import TYPE_CHECKING
 
-from tfseg._registration import register_with_keras
+from tfseg._registration import quieten_tensorflow, register_with_keras
 
 if TYPE_CHECKING:
     from tfseg import datasets, losses, metrics, weights
-    from tfseg.commands import convert, export, inspect, plot, predict, serve, test, train
+    from tfseg.commands import convert, export, inspect, plot, predict, push, serve, test, train
     from tfseg.encoders import build_encoder, list_encoders
     from tfseg.errors import UserError
     from tfseg.models import build, list_models
@@ -31,6 +31,7 @@ _PUBLIC = {
     "open_records": "tfseg.records.reader",
     "plot": "tfseg.commands",
     "predict": "tfseg.commands",
+    "push": "tfseg.commands",
     "serve": "tfseg.commands",
     "test": "tfseg.commands",
     "train": "tfseg.commands",
@@ -42,6 +43,7 @@ __all__ = [  # noqa: RUF022 - what is used first, first
     "predict",
     "export",
     "serve",
+    "push",
     "convert",
     "inspect",
     "plot",
@@ -74,3 +76,4 @@ def __dir__():
 
 
 register_with_keras()
+quieten_tensorflow()

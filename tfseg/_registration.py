@@ -1,12 +1,14 @@
-"""Makes the layers here known to Keras, so that it loads saved networks after `import tfseg`.
+"""Makes the layers here known to Keras, so that it loads saved networks after `import tfseg`, and
+keeps TensorFlow quiet as it loads.
 
-Importing Keras takes seconds, so `import tfseg` does not: where Keras comes later, its import
-brings the layers along.
+Importing either takes seconds, so `import tfseg` does not: it is done when they are imported.
 """
 
 import importlib
 import importlib.util
 import sys
+
+from tfseg.quiet import quiet
 
 REGISTERED = (
     "layers.attention",
@@ -37,7 +39,23 @@ def register_with_keras() -> None:
     if hasattr(sys.modules.get("keras"), "saving"):
         _register()
     else:
-        sys.meta_path.insert(0, _AfterKeras())
+        sys.meta_path.insert(0, _Importing("keras", _execute_and_register))
+
+
+def quieten_tensorflow() -> None:
+    """TensorFlow's libraries write dozens of lines as they load; from now on they do not."""
+    if "tensorflow" not in sys.modules:
+        sys.meta_path.insert(0, _Importing("tensorflow", _execute_quietly))
+
+
+def _execute_and_register(execute, module):
+    execute(module)
+    _register()
+
+
+def _execute_quietly(execute, module):
+    with quiet():
+        execute(module)
 
 
 def _register():
@@ -47,16 +65,17 @@ def _register():
         importlib.import_module(f"tfseg.{name}")
 
 
-class _AfterKeras:
-    """Finds Keras where the other finders do, and registers when it has been executed.
+class _Importing:
+    """Finds a package where the other finders do, and executes it in a way of our own.
 
-    It stays until then: who only asks whether Keras is there does not import it.
+    It stays until then: who only asks whether the package is there does not import it.
     """
 
-    looking = False
+    def __init__(self, name, execute):
+        self.name, self.execute, self.looking = name, execute, False
 
     def find_spec(self, name, path=None, target=None):
-        if name != "keras" or self.looking:
+        if name != self.name or self.looking:
             return None
         self.looking = True
         try:
@@ -68,8 +87,7 @@ class _AfterKeras:
 
             def exec_module(module):
                 sys.meta_path.remove(self)
-                execute(module)
-                _register()
+                self.execute(execute, module)
 
             spec.loader.exec_module = exec_module
         return spec

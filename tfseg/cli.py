@@ -6,7 +6,6 @@ import signal
 import sys
 import textwrap
 import threading
-from contextlib import contextmanager
 
 from tfseg import __version__
 from tfseg.addresses import spelled
@@ -80,14 +79,7 @@ def _command(name):
 
     @SetParseFn(str)  # as typed: Fire would make a tuple of --gpu=0,1 and None of --name=None
     def command(**flags):
-        from tfseg import storage
-
-        cfg = COMMANDS[name].config.of(**flags)
-        with storage.local(cfg):  # an address that does not answer is told before TensorFlow loads
-            with _quiet_tensorflow():
-                import tensorflow as tf
-
-                tf.config.list_physical_devices()
+        with COMMANDS[name].configured(**flags) as cfg:
             result = COMMANDS[name].work(cfg)
         if name in _TELL:
             print(spelled(_TELL[name](cfg, result)))
@@ -169,18 +161,3 @@ def _me():
     """How this program was called, for lines that can be typed again."""
     program = os.path.basename(sys.argv[0])
     return f"python {program}" if program.endswith(".py") else "tfseg"
-
-
-@contextmanager
-def _quiet_tensorflow():
-    """Hides the notes that TensorFlow's libraries print while they load."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)

@@ -7,7 +7,8 @@ The command line gives them flags as text; in Python the same flags are keyword 
 import dataclasses
 import inspect as inspection
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -16,6 +17,8 @@ from tfseg.errors import UserError, require, unknown
 from tfseg.flags import Config
 
 if TYPE_CHECKING:
+    import keras
+
     from tfseg.doctor.issues import Finding
 
 Result = TypeVar("Result")
@@ -29,6 +32,7 @@ class Command(Generic[Result]):
         self.__name__ = self.__qualname__ = work.__name__
         self.__module__ = work.__module__
         self.__doc__ = f"{inspection.cleandoc(work.__doc__)}\n\nArgs:\n{_arguments(config)}"
+        _, *self._others = inspection.signature(work).parameters.values()  # of Python alone
         self.__signature__ = inspection.Signature(
             [
                 inspection.Parameter(
@@ -38,16 +42,28 @@ class Command(Generic[Result]):
                     annotation=f.type,
                 )
                 for f in dataclasses.fields(config)
-            ],
+            ]
+            + [other.replace(kind=inspection.Parameter.KEYWORD_ONLY) for other in self._others],
             return_annotation=work.__annotations__["return"],
         )
 
     def __call__(self, **options: Any) -> Result:
-        from tfseg import storage  # with NumPy, which --help does without
+        others = {o.name: options.pop(o.name) for o in self._others if o.name in options}
+        with self.configured(**options) as config:
+            return self.work(config, **others)
+
+    @contextmanager
+    def configured(self, **options: Any) -> Iterator[Config]:
+        """The checked config of options; inside, what lies elsewhere is here.
+
+        Raises `UserError` before TensorFlow is loaded.
+        """
+        from tfseg import storage  # these need NumPy, and `--help` does not
+        from tfseg.checks import checked
 
         config = self.config.of(**options)
         with storage.local(config):
-            return self.work(config)
+            yield checked(config)
 
 
 def _arguments(config):
@@ -67,8 +83,11 @@ def _command(config):
 
 
 @_command(config.TrainConfig)
-def train(cfg) -> Path:
+def train(cfg, callbacks: "Sequence[keras.callbacks.Callback]" = ()) -> Path:
     """Trains a network, or continues the run `resume`; returns the run's folder.
+
+    `callbacks` are any of Keras'. They see every epoch's logs: loss, miou, pixel_accuracy, and the
+    same with val_. Keras begins a new `fit` after an interrupted epoch and after `freeze_epochs`.
 
     Raises:
         UserError: if an option is wrong or the data cannot be used.
@@ -77,9 +96,11 @@ def train(cfg) -> Path:
         >>> run = tfseg.train(input="records", epochs=3)
         >>> tfseg.load(run).predict("photo.jpg")
     """
+    from tfseg.training.callbacks import check_callbacks
     from tfseg.training.fit import resume, train
 
-    return resume(cfg) if cfg.resume else train(cfg)
+    check_callbacks(callbacks)
+    return resume(cfg, callbacks) if cfg.resume else train(cfg, callbacks)
 
 
 @_command(config.TestConfig)
@@ -113,8 +134,7 @@ def predict(cfg) -> Path:
     """
     from tfseg.prediction.predict import predict
 
-    predict(cfg)
-    return cfg.output
+    return predict(cfg)
 
 
 @_command(config.ExportConfig)
@@ -143,21 +163,37 @@ def serve(cfg) -> None:
     from tfseg.serving.server import serve
 
     with storage.following(cfg.export):
-        serve(cfg.replace(export=_exported(cfg)) if cfg.model else cfg)
+        serve(cfg if cfg.export else cfg.replace(export=_exported(cfg)))
 
 
 def _exported(cfg):
-    """The folder with the export of the public network that `serve` names; exports it if needed."""
+    """The folder with an export of what `serve` names; exports it if there is no new one."""
+    from tfseg.hub_runs import is_on_hub
     from tfseg.pretrained import PRETRAINED
+    from tfseg.runs import RunFolder
+    from tfseg.serving.folder import list_versions
 
-    if cfg.export:
-        raise UserError(f"--model={cfg.model} beside --export={cfg.export}; give one of them")
-    if cfg.model not in PRETRAINED:
+    if cfg.model and cfg.model not in PRETRAINED and not is_on_hub(cfg.model):
         raise unknown("trained network", cfg.model, PRETRAINED)
-    folder = Path("exports", cfg.model)
-    if not (folder / "1").exists():
-        export(model=cfg.model, output=folder / "1")
+    folder = Path("exports", Path(cfg.model or cfg.run.resolve()).name)
+    newest, path = next(iter(list_versions(folder)), (0, None))
+    trained = RunFolder(cfg.run).best.stat().st_mtime if cfg.run else 0
+    if path is None or path.stat().st_mtime < trained:
+        export(model=cfg.model, run=cfg.run, output=folder / str(newest + 1))
     return folder
+
+
+@_command(config.PushConfig)
+def push(cfg) -> str:
+    """Puts a run on the Hugging Face hub; returns the name that `tfseg.load` takes.
+
+    Example:
+        >>> name = tfseg.push(run="runs/first", repo="me/streets-linknet")
+        >>> tfseg.load(name).predict("photo.jpg")
+    """
+    from tfseg.hub import push
+
+    return push(cfg)
 
 
 @_command(config.ConvertConfig)
@@ -167,12 +203,12 @@ def convert(cfg) -> Path:
     Example:
         >>> tfseg.convert(dataset="camvid", source="CamVid", output="records-camvid")
     """
-    from tfseg.datasets import get_dataset
+    from tfseg.datasets import DATASETS, get_dataset
     from tfseg.datasets.download import download
     from tfseg.records.convert import convert
 
     if cfg.dataset is None:
-        raise UserError("convert needs --dataset, as --dataset=streets")
+        raise UserError(f"convert needs --dataset, one of {', '.join(DATASETS)}")
     spec = get_dataset(cfg.dataset, cfg.source, **cfg.group("dataset"))
     source = download(spec, cfg.source) if cfg.download else cfg.source
     return convert(spec, source, cfg.output, **cfg.group("conversion"))
@@ -227,5 +263,5 @@ def plot(cfg) -> Path:
 
 COMMANDS = {
     command.__name__: command
-    for command in (train, test, predict, export, serve, convert, inspect, models, plot)
+    for command in (train, test, predict, export, serve, push, convert, inspect, models, plot)
 }

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tfseg import memory
 from tfseg.errors import UserError
+from tfseg.quiet import quiet
 
 
 def select(gpus, mem_frac=None):
@@ -22,7 +23,8 @@ def select(gpus, mem_frac=None):
         UserError: for a GPU number that does not exist. `--gpu=0`, the default, where there is
             no GPU at all warns and runs on the CPU.
     """
-    found = tf.config.list_physical_devices("GPU")
+    with quiet():  # what CUDA says as it starts
+        found = tf.config.list_physical_devices("GPU")
     if not found and gpus == (0,):
         print(
             "warning: no GPU found, running on the CPU (--gpu=-1 hides this warning)",

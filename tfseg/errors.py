@@ -64,16 +64,17 @@ def one_line(text: str) -> str:
     return _ODD.sub(lambda odd: ascii(odd[0])[1:-1], text)
 
 
-def unknown(kind: str, name: Any, known: Iterable[str]) -> UserError:
+def unknown(kind: str, name: Any, known: Iterable[str], every: bool = False) -> UserError:
     """The error for a name that is in no table; it suggests the nearest names.
 
     Args:
         kind: what the name stands for: "network", "flag".
         name: the given name.
         known: the names in the table.
+        every: list all names, even if some are near.
     """
     known = sorted(known)
     near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5)
-    every = f"there are: {', '.join(known)}" if known else "there are none"
-    hint = f"did you mean {' or '.join(near)}?" if near else every
-    return UserError(f"unknown {kind} {name!r}; {hint}")
+    listed = f"there are: {', '.join(known)}" if known else "there are none"
+    hint = f"did you mean {' or '.join(near)}?" if near else listed
+    return UserError(f"unknown {kind} {name!r}; {hint}{f' {listed}' if near and every else ''}")

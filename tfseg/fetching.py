@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import keras
 from tqdm import tqdm
 
 from tfseg.errors import UserError
@@ -190,6 +189,8 @@ class Keras:
         home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
         path = Path(home) / "models" / self.path
         if not path.is_file():
+            import keras  # takes seconds, which a name that is looked up shall not
+
             answered(lambda: socket.create_connection(KERAS_SERVER, PATIENCE).close(), PATIENCE)
             make = getattr(keras.applications, self.name)
             make(include_top=False, weights="imagenet", input_shape=(None, None, 3))
@@ -215,10 +216,14 @@ def fetch(source: Source, asked: str, option: str) -> Path:
     except UserError as error:
         raise UserError(f"{asked}: {error.typed}") from None
     except Exception as error:  # the hub's, its HTTP library's, the system's: all say "no file"
-        line = (str(error).strip() or type(error).__name__).splitlines()[0]
-        reason = textwrap.shorten(line, 120, placeholder=" ...").rstrip(" .")
-        raise UserError(f"{asked}: {source.missing(reason, option)}") from None
+        raise UserError(f"{asked}: {source.missing(reason_of(error), option)}") from None
     return path
+
+
+def reason_of(error: BaseException) -> str:
+    """The first line of an error, or its kind, without a full stop."""
+    line = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return textwrap.shorten(line, 120, placeholder=" ...").rstrip(" .")
 
 
 def _check(source, path):

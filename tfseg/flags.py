@@ -151,12 +151,12 @@ def flag(
     null: Any = None,
     fetch: bool = True,
     publish: bool = False,
+    path: str | None = None,
 ) -> Any:
     """A dataclass field that a flag fills.
 
     Args:
-        default: its value where it is not given.
-        help: a line on it.
+        default, help: its value where it is not given, and a line on it.
         parse: reads its text; a `ValueError` says what was wanted.
         choices: the values it may have.
         table: where the names in `choices` come from, as "tfseg.losses:LOSSES"; a test compares.
@@ -166,11 +166,12 @@ def flag(
         silent: it does not tell runs apart, as where they lie.
         null: what null in the JSON of an earlier version stands for, where that was its default.
         fetch, publish: an address is fetched before the command, or published behind it.
+        path: what must lie at the path that it is, a key of `tfseg.checks.KINDS`.
     """
     facts = {
         "help": help, "parse": parse, "choices": choices, "table": table, "low": low, "high": high,
         "group": group, "resumable": resumable, "silent": silent, "null": null, "fetch": fetch,
-        "publish": publish,
+        "publish": publish, "path": path,
     }  # fmt: skip
     return dataclasses.field(default=default, metadata=facts)
 
@@ -224,6 +225,9 @@ class Config:
         config = dataclasses.replace(self, **values)
         object.__setattr__(config, "_given", self.given)
         return config
+
+    def check(self) -> None:
+        """Raises `UserError` for flags that exclude each other, or one that is missing."""
 
     def save(self, path: Path) -> None:
         """Writes JSON, whole or not at all; with addresses, which every machine understands."""
@@ -292,8 +296,9 @@ def _check(name, field, value):
         return
     if isinstance(value, float) and not math.isfinite(value):
         raise UserError(f"--{name}={value}: must be a finite number")
-    if choices and value not in choices:
-        raise UserError(f"--{name}={value}: choose one of {', '.join(map(str, choices))}")
+    for one in value if isinstance(value, tuple) else (value,):
+        if choices and one not in choices:
+            raise UserError(f"--{name}={one}: choose one of {', '.join(map(str, choices))}")
     if low is not None and value < low:
         raise UserError(f"--{name}={value}: must be {low} or more")
     if high is not None and value > high:

@@ -13,6 +13,7 @@ from tfseg.config import NetworkConfig, TrainConfig
 from tfseg.datasets import get_dataset
 from tfseg.decision import Decision
 from tfseg.errors import UserError, unknown
+from tfseg.hub_runs import fetch_run, is_on_hub
 from tfseg.labels import Labels, labels_of, numbered_labels
 from tfseg.models import MODELS, build
 from tfseg.pretrained import PRETRAINED, fetch_pretrained
@@ -69,16 +70,11 @@ def find_network(config: NetworkConfig, labels: Labels | None = None) -> Network
         UserError: for flags that exclude each other or that a run has settled, for a run or a
             checkpoint that is none, and one that does not fit.
     """
+    config.check()
     if config.model is None:
-        for name in config.group("model"):
-            if name in config.given:
-                raise UserError(
-                    f"--{name}={getattr(config, name)} goes with --model; a run has its own: "
-                    f"leave it out"
-                )
         return with_thresholds(load_run(config.run, config.checkpoint), config.threshold)
-    if config.run:
-        raise UserError(f"--model={config.model} beside --run={config.run}; give one of them")
+    if is_on_hub(config.model):
+        return with_thresholds(_from_hub(config), config.threshold)
     if config.model in PRETRAINED:
         return with_thresholds(_pretrained(config), config.threshold)
     if config.model not in MODELS:
@@ -118,15 +114,30 @@ def with_thresholds(network: Network, given: tuple[float, ...] | None) -> Networ
     return replace(network, thresholds=tuple(given))
 
 
-def _pretrained(config):
-    """A public network by name, with its own weights or those of a file."""
-    name, row = config.model, PRETRAINED[config.model]
+def load_hub(name: str, checkpoint: Path | None = None) -> Network:
+    """The network of a run on the Hugging Face hub, as "hf://user/name"."""
+    return replace(load_run(fetch_run(name), checkpoint), name=name, run=None)
+
+
+def _from_hub(config):
+    _refuse_settings(config)
+    return load_hub(config.model, config.checkpoint)
+
+
+def _refuse_settings(config):
+    """Raises `UserError` for a flag that a trained network has settled."""
     for option in config.group("model"):
         if option in config.given:
             raise UserError(
-                f"--{option}={getattr(config, option)}: {name} is trained, and has its own; "
-                f"leave it out"
+                f"--{option}={getattr(config, option)}: {config.model} is trained, and has its "
+                f"own; leave it out"
             )
+
+
+def _pretrained(config):
+    """A public network by its name, with its own weights or those of a file."""
+    name, row = config.model, PRETRAINED[config.model]
+    _refuse_settings(config)
     config = config.replace(model=row.model, encoder=row.encoder, normalization=row.normalization)
     file = config.checkpoint or fetch_pretrained(name, "model")
     labels = row.labels()

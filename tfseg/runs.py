@@ -193,6 +193,47 @@ def _step(path):
     return int(STEP.fullmatch(path.name)[1])
 
 
+def find_run(name: str | Path, flag: str = "run") -> Path:
+    """The folder that a run's flag names: `last` is the newest below `runs`, `best` the best.
+
+    The best has the highest mIoU on val in its `results.json`. A line says which it is. A file or
+    folder of that name comes first. Raises `UserError` where there is none.
+    """
+    path = Path(name)
+    if str(name) not in ("last", "best") or path.exists():
+        return path
+    runs = _runs()
+    if not runs:
+        where = Path("runs").absolute()
+        raise UserError(f"--{flag}={name}: {where} has no run; train one, or give its folder")
+    if str(name) == "last":
+        print(f"--{flag}=last is {runs[-1]}")
+        return runs[-1]
+    scored = {run: miou for run in runs if (miou := _miou(run)) is not None}
+    if not scored:
+        raise UserError(
+            f"--{flag}=best: no run in runs has a results.json, which training writes at its end"
+        )
+    best = max(scored, key=scored.get)
+    print(f"--{flag}=best is {best}, val mIoU {scored[best]:.3f}")
+    return best
+
+
+def _runs():
+    """The runs below `runs`, the newest last."""
+    configs = Path("runs").glob("*/config.json")
+    return [path.parent for path in sorted(configs, key=lambda path: path.stat().st_mtime)]
+
+
+def _miou(run):
+    """A run's mIoU on val; None where it has not come to its end."""
+    try:
+        miou = json.loads((run / "results.json").read_text(encoding="utf-8"))["miou"]
+    except (OSError, ValueError, RecursionError, LookupError, TypeError):
+        return None
+    return miou if _is_number(miou) else None
+
+
 def _newest():
-    runs = sorted(Path("runs").glob("*/config.json"), key=lambda path: path.stat().st_mtime)
-    return f"; the newest is --run={runs[-1].parent}" if runs else ""
+    runs = _runs()
+    return f"; the newest is --run={runs[-1]}, or --run=last" if runs else ""

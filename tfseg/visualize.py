@@ -15,7 +15,7 @@ from tfseg.labels import VOID
 
 INK, PAPER = (40, 40, 40), (255, 255, 255)
 FONT_SIZE = 15  # pixels
-ROW = 24  # pixels of a line of lettering
+LETTERS = 28  # times a letter's size that a triptych's panels are wide
 
 
 def colorize(mask, colors):
@@ -61,56 +61,90 @@ def _write_png(path, picture):
         picture.save(path, format="PNG")
 
 
-def triptych(image, truth, prediction, classes, colors):
-    """Original | truth | prediction in class colours, with captions and the legend below."""
+def triptych(image, truth, prediction, classes, colors, title=""):
+    """Image | label | mask in class colours, with captions, a title and a legend.
+
+    The legend has the classes that are there. The lettering grows with the sheet, so that it can
+    still be read where a page shows the sheet small, as TensorBoard's cards do.
+    """
     grow = max(1, round(320 / image.shape[1]))  # small frames to legible panels, large ones to fit
     shrink = -(-image.shape[1] // 640)
     image = np.asarray(Image.fromarray(image).reduce(shrink))  # pixels average, classes do not
     masks = (colorize(mask[::shrink, ::shrink], colors) for mask in (truth, prediction))
     panels = [panel.repeat(grow, axis=0).repeat(grow, axis=1) for panel in (image, *masks)]
-    sheet = captioned([list(zip(("original", "truth", "prediction"), panels, strict=True))])
-    return np.concatenate([sheet, legend(classes, colors, sheet.shape[1])])
+    letters = 3 * panels[0].shape[1] // LETTERS
+    sheet = captioned([list(zip(("image", "label", "mask"), panels, strict=True))], letters)
+    there = [i for i in range(len(classes)) if _has(truth, i) or _has(prediction, i)]
+    names = legend([classes[i] for i in there], [colors[i] for i in there], sheet.shape[1], letters)
+    parts = [sheet, names]
+    return np.concatenate([_line(title, sheet.shape[1], letters), *parts] if title else parts)
 
 
-def captioned(rows):
-    """Rows of (caption, image) as one image, each caption above its image.
-
-    Pictures are of one size, uint8 (H, W, 3); a long caption runs on over neighbours without one.
-    """
-    gap = 8
-    height, width = rows[0][0][1].shape[:2]
-    columns = max(map(len, rows))
-    sheet = Image.new(
-        "RGB", (gap + columns * (width + gap), len(rows) * (ROW + height + gap)), PAPER
-    )
-    draw = ImageDraw.Draw(sheet)
-    for i, row in enumerate(rows):
-        top = i * (ROW + height + gap)
-        for j, (caption, picture) in enumerate(row):
-            left = gap + j * (width + gap)
-            draw.text((left, top + 3), caption, INK, font=_font())
-            sheet.paste(Image.fromarray(picture), (left, top + ROW))
-    return np.asarray(sheet)
+def _has(mask, index):
+    return (mask == index).any() if mask.ndim == 2 else (mask[..., index] == 1).any()
 
 
-def legend(classes, colors, width):
-    """A strip `width` pixels wide: swatch and name of each class, in as many rows as needed."""
-    font = _font()
-    names = [*classes, "void"]
-    cell = max(int(font.getlength(name)) for name in names) + 38
-    columns = max(1, (width - 8) // cell)
-    rows = -(-len(names) // columns)
-    strip = Image.new("RGB", (width, rows * ROW + 8), PAPER)
-    draw = ImageDraw.Draw(strip)
-    for i, (name, color) in enumerate(zip(names, [*colors, (0, 0, 0)], strict=True)):
-        left, top = 8 + i % columns * cell, i // columns * ROW
-        draw.rectangle((left, top + 3, left + 16, top + 18), tuple(color), outline=INK)
-        draw.text((left + 23, top + 1), name, INK, font=font)
+def _fitting(text, width, letters):
+    """The size of the lettering at which a text is at most `width` pixels wide."""
+    return min(letters, max(6, int(letters * width / max(1, _font(letters).getlength(text)))))
+
+
+def _line(text, width, letters):
+    """A line of lettering, smaller where it would not fit."""
+    fitting = _fitting(text, width - 16, letters)
+    strip = Image.new("RGB", (width, _row(letters)), PAPER)
+    ImageDraw.Draw(strip).text((8, letters // 5), text, INK, font=_font(fitting))
     return np.asarray(strip)
 
 
-def _font():
-    return ImageFont.load_default(FONT_SIZE)
+def captioned(rows, letters=FONT_SIZE):
+    """Rows of (caption, picture) as one picture, each caption above its own.
+
+    Pictures are of one size, uint8 (H, W, 3); a long caption runs on over neighbours without one.
+    `letters` is the size of the lettering, pixels.
+    """
+    gap, above = 8, _row(letters)
+    height, width = rows[0][0][1].shape[:2]
+    columns = max(map(len, rows))
+    sheet = Image.new(
+        "RGB", (gap + columns * (width + gap), len(rows) * (above + height + gap)), PAPER
+    )
+    draw = ImageDraw.Draw(sheet)
+    for i, row in enumerate(rows):
+        top = i * (above + height + gap)
+        for j, (caption, picture) in enumerate(row):
+            left = gap + j * (width + gap)
+            draw.text((left, top + letters // 5), caption, INK, font=_font(letters))
+            sheet.paste(Image.fromarray(picture), (left, top + above))
+    return np.asarray(sheet)
+
+
+def legend(classes, colors, width, letters=FONT_SIZE):
+    """A strip `width` pixels wide: swatch and name of each class, in as many rows as needed."""
+    names = [*classes, "void"]
+    letters = min(_fitting(name, width - 8 - 3 * letters, letters) for name in names)
+    font, row = _font(letters), _row(letters)
+    cell = max(int(font.getlength(name)) for name in names) + 5 * letters // 2
+    columns = max(1, (width - 8) // cell)
+    rows = -(-len(names) // columns)
+    strip = Image.new("RGB", (width, rows * row + 8), PAPER)
+    draw = ImageDraw.Draw(strip)
+    for i, (name, color) in enumerate(zip(names, [*colors, (0, 0, 0)], strict=True)):
+        left, top = 8 + i % columns * cell, i // columns * row
+        draw.rectangle(
+            (left, top + 3, left + letters, top + 3 + letters), tuple(color), outline=INK
+        )
+        draw.text((left + 3 * letters // 2, top + 1), name, INK, font=font)
+    return np.asarray(strip)
+
+
+def _row(letters):
+    """The height of a line of lettering, pixels."""
+    return 8 * letters // 5
+
+
+def _font(letters):
+    return ImageFont.load_default(letters)
 
 
 def confusion_picture(matrix, classes):

@@ -4,7 +4,7 @@ from tfseg.config.data import ConvertConfig, InspectConfig
 from tfseg.config.network import LookConfig, NetworkConfig
 from tfseg.config.showing import ModelsConfig, PlotConfig
 from tfseg.config.training import TrainConfig
-from tfseg.config.using import ExportConfig, PredictConfig, ServeConfig, TestConfig
+from tfseg.config.using import ExportConfig, PredictConfig, PushConfig, ServeConfig, TestConfig
 
 __all__ = [
     "ConvertConfig",
@@ -15,6 +15,7 @@ __all__ = [
     "NetworkConfig",
     "PlotConfig",
     "PredictConfig",
+    "PushConfig",
     "ServeConfig",
     "TestConfig",
     "TrainConfig",

@@ -70,7 +70,7 @@ ConvertConfig = dataclasses.make_dataclass(
 class InspectConfig(Config):
     """List what records or a raw folder hold, and their problems (exit code 1 if serious)."""
 
-    input: Path = flag(Path("records"), INPUT, path, fetch=False)
+    input: Path = flag(Path("records"), INPUT, path, fetch=False, path="records")
     dataset: str = flag(None, DATASET)
     output: Path = flag(
         None, "PNG file for a sheet of labelled samples", path, fetch=False, publish=True

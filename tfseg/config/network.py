@@ -22,6 +22,7 @@ from tfseg.config.words import (
     TASK,
     TASKS,
 )
+from tfseg.errors import UserError
 from tfseg.flags import Config, flag, gpus, numbers, path, shares, size, switch, widths
 
 
@@ -29,7 +30,7 @@ from tfseg.flags import Config, flag, gpus, numbers, path, shares, size, switch,
 class NetworkConfig(Config):
     """Which network to use: a run's, or a public checkpoint's."""
 
-    run: Path = flag(None, RUN, path, publish=True)  # `test` writes there
+    run: Path = flag(None, RUN, path, publish=True, path="run")  # `test` writes there
     model: str = flag(None, INSTEAD + MODEL)
     encoder: str = flag(None, ENCODER, group="model")
     output_stride: int = flag(None, OUTPUT_STRIDE, int, choices=(8, 16, 32), group="model")
@@ -42,13 +43,28 @@ class NetworkConfig(Config):
     merge_policy: str = flag(None, MERGE_POLICY, choices=("add", "cat"), group="model")
     normalization: str = flag("auto", NORMALIZATION, choices=NORMALIZATIONS, group="model")
     task: str = flag("multiclass", TASK, choices=TASKS, group="model")
-    checkpoint: Path = flag(None, CHECKPOINT, path)
+    checkpoint: Path = flag(None, CHECKPOINT, path, path="weights")
     threshold: tuple = flag(
         None,
         "probability above which a pixel has a class, for binary and multilabel networks: one "
         "number, or one per class as 0.4,0.6 (default: tuned on val by `train`, else 0.5)",
         shares,
     )
+
+    @property
+    def source(self) -> str | None:
+        """The flag that names the network: "run" or "model"; None where neither is given."""
+        return next((name for name in ("run", "model") if getattr(self, name)), None)
+
+    def check(self) -> None:
+        if self.model and self.run:
+            raise UserError(f"--model={self.model} beside --run={self.run}; give one of them")
+        for name in self.group("model") if self.run else ():
+            if name in self.given:
+                raise UserError(
+                    f"--{name}={getattr(self, name)} goes with --model; a run has its own: "
+                    f"leave it out"
+                )
 
 
 @dataclass(frozen=True)

@@ -23,5 +23,7 @@ class ModelsConfig(Config):
 class PlotConfig(Config):
     """Draw the training curves of one run or several: mIoU, loss and learning rate."""
 
-    run: tuple = flag(None, "folders of training runs, as runs/a,runs/b", folders)
+    run: tuple = flag(
+        None, "folders of training runs, as runs/a,runs/b; last; best", folders, path="runs"
+    )
     output: Path = flag(Path("curves.png"), "PNG file to write", path, fetch=False, publish=True)

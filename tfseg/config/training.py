@@ -1,5 +1,6 @@
 """What `train` can be told."""
 
+import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -33,6 +34,7 @@ from tfseg.flags import (
     count_or_all,
     flag,
     gpus,
+    names,
     numbers,
     path,
     size,
@@ -53,7 +55,7 @@ class TrainConfig(Config):
         path,
         silent=True,
     )
-    input: Path = flag(Path("records"), INPUT, path, resumable=True, fetch=False)
+    input: Path = flag(Path("records"), INPUT, path, resumable=True, fetch=False, path="records")
     dataset: str = flag(None, DATASET, resumable=True)
     input_val: Path = flag(
         None,
@@ -61,6 +63,7 @@ class TrainConfig(Config):
         path,
         resumable=True,
         fetch=False,
+        path="there",
     )
     input_weights: tuple = flag(
         None, "how often each of several inputs is drawn, as 2,1 (default: by size)", numbers
@@ -95,6 +98,7 @@ class TrainConfig(Config):
         "weights to start from: a run, a Keras (.weights.h5, .keras) or PyTorch (.safetensors, "
         ".pth, ...) file, or a name from `models --pretrained`",
         path,
+        path="weights",
     )
     skip_head: bool = flag(False, "leave out the head of --checkpoint, for other classes", switch)
     freeze_encoder: bool = flag(False, "do not train the encoder", switch)
@@ -119,9 +123,15 @@ class TrainConfig(Config):
     )
     aux: bool = flag(False, "train the network's auxiliary heads too", switch)
     aux_weight: float = flag(0.4, "weight of the auxiliary losses", float, low=0)
-    resume: Path = flag(None, "run folder to continue", path, resumable=True, silent=True)
+    resume: Path = flag(
+        None, "run folder to continue, or last", path, resumable=True, silent=True, path="run"
+    )
     savedir: Path = flag(
-        None, "folder for this run (default: runs/<dataset>-<model>-<time>)", path, silent=True
+        None,
+        "folder for this run (default: runs/<dataset>-<model>-<time>)",
+        path,
+        silent=True,
+        path="new run",
     )
     logdir: Path = flag(
         None,
@@ -130,6 +140,14 @@ class TrainConfig(Config):
         resumable=True,
         silent=True,
         fetch=False,
+    )
+    tracker: tuple = flag(
+        ("tensorboard",),
+        "where to show the run, as tensorboard,wandb,mlflow; docs/trackers.md tells more",
+        names,
+        choices=("tensorboard", "wandb", "mlflow"),
+        resumable=True,
+        silent=True,
     )
     patience: int = flag(
         None,
@@ -244,6 +262,15 @@ class TrainConfig(Config):
     seed: int = flag(
         1, "random seed for initial weights, data order and crops", int, low=0, high=2**32 - 1
     )
+
+    def check(self) -> None:
+        for name in self.tracker:
+            found = name == "tensorboard" or importlib.util.find_spec(name)
+            # Without an origin it is a folder that W&B has left in the working directory.
+            if not found or (found is not True and found.origin is None):
+                raise UserError(
+                    f"--tracker={name} needs a package: python -m pip install 'tfseg[{name}]'"
+                )
 
     @classmethod
     def of(cls, **values: Any) -> Self:

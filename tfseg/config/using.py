@@ -1,10 +1,12 @@
 """What the commands that use a trained network can be told."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from tfseg.config.network import LookConfig, NetworkConfig
-from tfseg.config.words import DATASET, GPU, INPUT, MEM_FRAC, PIXEL_RANGE, SKIP_DAMAGED
+from tfseg.config.words import DATASET, GPU, INPUT, MEM_FRAC, PIXEL_RANGE, RUN, SKIP_DAMAGED
+from tfseg.errors import UserError
 from tfseg.flags import (
     Config,
     flag,
@@ -24,13 +26,19 @@ class TestConfig(LookConfig):
     """Score a network, an export or predicted masks on a split: table, pictures, a report."""
 
     export: Path = flag(
-        None, "instead of --run: an export's folder, or its .tflite, .onnx or .xml file", path
+        None,
+        "instead of --run: an export's folder, or its .tflite, .onnx or .xml file",
+        path,
+        path="there",
     )
     predictions: Path = flag(
-        None, "instead of --run: a folder of masks, PNGs of class indices named by frame id", path
+        None,
+        "instead of --run: a folder of masks, PNGs of class indices named by frame id",
+        path,
+        path="folder",
     )
     label_ids: bool = flag(False, "--predictions hold Cityscapes' labelIds", switch)
-    input: Path = flag(None, INPUT + " (default: the run's)", path, fetch=False)
+    input: Path = flag(None, INPUT + " (default: the run's)", path, fetch=False, path="records")
     dataset: str = flag(None, DATASET)
     split: str = flag("val", "split to score")
     skip_damaged: bool = flag(False, SKIP_DAMAGED, switch)
@@ -43,13 +51,34 @@ class TestConfig(LookConfig):
         publish=True,
     )
     html: Path = flag(None, "HTML file for the whole report", page_file, fetch=False, publish=True)
-    compare: tuple = flag(None, "runs tested before, to compare with in the report", folders)
+    compare: tuple = flag(
+        None, "runs tested before, to compare with in the report", folders, path="folders"
+    )
     tune: bool = flag(
         False,
         "compare test-time augmentations and the CRF on val, and say which are worth their time",
         switch,
     )
     elab_names: bool = flag(False, "print two figures under e-lab's names too", switch)
+
+    @property
+    def source(self) -> str | None:
+        """The flag that names what is tested."""
+        names = ("run", "model", "export", "predictions")
+        return next((name for name in names if getattr(self, name)), None)
+
+    def check(self) -> None:
+        names = ("run", "model", "export", "predictions")
+        given = [name for name in names if getattr(self, name)]
+        if len(given) > 1:
+            raise UserError(f"--{given[0]} beside --{given[1]}; give one of them")
+        if self.label_ids and not self.predictions:
+            raise UserError("--label_ids says what --predictions hold; give --predictions=FOLDER")
+        if self.compare and not self.html:
+            raise UserError("--compare is shown by --html=FILE; give that too")
+        if given and given[0] != "run" and not self.input:
+            raise UserError(f"--{given[0]} needs --input=RECORDS to be tested on")
+        super().check()
 
 
 @dataclass(frozen=True)
@@ -68,18 +97,24 @@ class PredictConfig(LookConfig):
     pixel_range: tuple = flag(None, PIXEL_RANGE + "; runs store theirs", value_range)
     output: Path = flag(
         Path("predictions"),
-        "folder for the masks; for a video a file, as masks.mp4",
+        "folder for the masks; for a video also a file, as masks.mp4",
         path,
         fetch=False,
         publish=True,
     )
     save: tuple = flag(
         ("mask", "overlay"),
-        "what to write for an image: mask, overlay, probabilities, uncertainty",
+        "what to write for an image; several as a,b",
         names,
+        choices=("mask", "overlay", "probabilities", "uncertainty"),
         table="tfseg.prediction.predict:ENDS",
     )
     workers: int = flag(None, "reading and writing threads (default: all cores)", int, low=1)
+
+    def check(self) -> None:
+        if self.input is None:
+            raise UserError("predict needs --input=IMAGE, FOLDER, VIDEO or a camera's number")
+        super().check()
 
 
 @dataclass(frozen=True)
@@ -89,11 +124,18 @@ class ExportConfig(NetworkConfig):
     dataset: str = flag(
         None, "data set that --model was trained on, for names and colours", group="model"
     )
-    output: Path = flag(None, "folder to write, as exports/linknet/1", path, publish=True)
+    output: Path = flag(
+        None,
+        "folder to write, as exports/linknet/1",
+        path,
+        publish=True,
+        path="new folder",
+    )
     format: tuple = flag(
         ("saved_model",),
-        "formats: saved_model, litert, onnx, openvino; several as a,b",
+        "formats; several as a,b",
         names,
+        choices=("saved_model", "litert", "onnx", "openvino"),
         table="tfseg.exporting.formats:FORMATS",
     )
     precision: str = flag(
@@ -106,27 +148,39 @@ class ExportConfig(NetworkConfig):
         "records or raw folder with frames to calibrate int8 (default: the run's)",
         path,
         fetch=False,
+        path="records",
     )
     outputs: tuple = flag(
         ("mask",),
-        "outputs of the network: mask, probabilities, logits; several as a,b",
+        "outputs of the network; several as a,b",
         names,
+        choices=("mask", "probabilities", "logits"),
         table="tfseg.exporting.graph:OUTPUTS",
     )
     pixel_range: tuple = flag(None, PIXEL_RANGE + "; runs store theirs", value_range)
     size: tuple = flag(None, "fix the image size, HxW in pixels (default: any)", size)
     batch: int = flag(None, "fix the batch size (default: any)", int, low=1)
 
+    def check(self) -> None:
+        if self.output is None:
+            raise UserError("export needs --output=FOLDER, as --output=exports/linknet/1")
+        super().check()
+
 
 @dataclass(frozen=True)
 class ServeConfig(Config):
     """Serve an export over HTTP: TensorFlow Serving's REST API, images to masks, a page."""
 
-    export: Path = flag(None, "folder with the versions of an export, as exports/linknet", path)
+    export: Path = flag(
+        None, "folder with the versions of an export, as exports/linknet", path, path="versions"
+    )
+    run: Path = flag(
+        None, "instead of --export: a run, which is exported to exports/ first", path, path="run"
+    )
     model: str = flag(
         None,
-        "instead of --export: a trained public network (`models --pretrained`), which is "
-        "exported to exports/NAME first",
+        "instead of --export: a trained network (`models --pretrained`, or hf://user/name), "
+        "which is exported to exports/NAME first",
     )
     runtime: str = flag(
         "auto",
@@ -137,7 +191,10 @@ class ServeConfig(Config):
     port: int = flag(8501, "port to listen on; 0 picks a free one", int, low=0, high=65535)
     token: str = flag(None, "require the header Authorization: Bearer TOKEN")
     token_file: Path = flag(
-        None, "file with the token, so that ps does not show it; or set TFSEG_TOKEN", path
+        None,
+        "file with the token, so that ps does not show it; or set TFSEG_TOKEN",
+        path,
+        path="file",
     )
     allowed_hosts: tuple = flag(
         None, "host names that requests may use, besides localhost and --host; * allows any", names
@@ -152,3 +209,29 @@ class ServeConfig(Config):
     max_pixels: int = flag(2**22, "most pixels in a request's images", int, low=1)
     gpu: tuple = flag((0,), GPU, gpus)
     mem_frac: float = flag(None, MEM_FRAC, float, low=0.01, high=1)
+
+    def check(self) -> None:
+        given = [name for name in ("export", "run", "model") if getattr(self, name)]
+        if not given:
+            raise UserError("serve needs --export=FOLDER, as --export=exports/linknet, or --run")
+        if len(given) > 1:
+            raise UserError(f"--{given[0]} beside --{given[1]}; give one of them")
+        if self.token is not None and self.token_file is not None:
+            raise UserError("--token beside --token_file; give one of them")
+
+
+@dataclass(frozen=True)
+class PushConfig(Config):
+    """Put a run on the Hugging Face hub, with a model card."""
+
+    run: Path = flag(None, RUN, path, path="run")
+    repo: str = flag(None, "repository on the hub, as user/name; it is made if there is none")
+    license: str = flag(None, "licence of the weights for the card, as apache-2.0")
+    private: bool = flag(False, "make a new repository private", switch)
+
+    def check(self) -> None:
+        if self.repo is None or not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", self.repo):
+            given = "push needs --repo" if self.repo is None else f"--repo={self.repo}: wanted"
+            raise UserError(f"{given} user/name, as --repo=me/streets-linknet")
+        if self.run is None:
+            raise UserError("push needs --run=FOLDER, or --run=last")

@@ -23,7 +23,7 @@ AUGMENT = (
 )
 GPU = "GPU numbers, as 0 or 0,1; -1 uses the CPU"
 MEM_FRAC = "fraction of each GPU's memory to use, 0 to 1 (default: grow as needed)"
-RUN = "folder of a training run, as runs/streets-linknet-20260101-120000"
+RUN = "folder of a training run, or last, or best (highest val mIoU in runs/)"
 MODEL = "network name; `models` lists all"
 ENCODER = "encoder name (default: the network's usual one)"
 NORMALIZATION = "how pixels are normalised; auto is what the encoder was trained with"
@@ -36,7 +36,10 @@ DECODER_CHANNELS = "channels of the decoder, for networks of smp; of unet as 256
 DECODER_ATTENTION = "decoder attention of unet with an encoder, and of unetplusplus: scse"
 DECODER_INTERPOLATION = "upsampling in the decoder of unet, unetplusplus, manet and fpn"
 MERGE_POLICY = "how fpn merges its levels: add or concatenate"
-INSTEAD = "instead of --run: a trained network (`models --pretrained`), or with --checkpoint any "
+INSTEAD = (
+    "instead of --run: a trained network (`models --pretrained`, or hf://user/name), or with "
+    "--checkpoint any "
+)
 CHECKPOINT = (
     "weights: a run, or a Keras (.weights.h5, .keras) or PyTorch (.safetensors, .pth, ...) file "
     "(default: the run's best)"

@@ -108,7 +108,7 @@ def get_dataset(name: str, source: Path | None = None, **options: Any):
         UserError: for an unknown name, with the nearest names, or a wrong option.
     """
     if name not in DATASETS:
-        raise unknown("dataset", name, DATASETS)
+        raise unknown("dataset", name, DATASETS, every=True)
     from tfseg.datasets.spec import readable  # with NumPy, which --help does without
 
     row, module = DATASETS[name], load_module(name)

@@ -4,24 +4,23 @@ import csv
 import io
 
 from tfseg import atomic, devices
-from tfseg.errors import UserError
 from tfseg.evaluation import report
 from tfseg.evaluation.figures import elab_names, table
+from tfseg.evaluation.frames import frame_figures, write_frames
 from tfseg.evaluation.score import score
 from tfseg.evaluation.target import find_target
 from tfseg.visualize import confusion_picture, triptych, write_picture
 
-SHOWN = 8  # frames whose pictures are written
+SHOWN = 8  # frames whose images are written
 
 
 def test(config):
     """Scores what a `TestConfig` names: prints the table, writes the figures and returns them.
 
-    `test-<split>.json` has them, a folder `test-<split>` the confusion matrix and pictures, and
-    `config.html` all of it as one page.
+    `test-<split>.json` has them, `test-<split>-frames.csv` those of every frame, a folder
+    `test-<split>` the confusion matrix and images, and `config.html` all of it as one page.
     """
-    if config.compare and not config.html:
-        raise UserError("--compare is shown by --html=FILE; give that too")
+    config.check()
     devices.select(config.gpu, config.mem_frac)
     target = find_target(config)
     others = report.others(config.compare, config.split)
@@ -33,24 +32,27 @@ def test(config):
     results = scored.tally.results()
     path = output / f"test-{config.split}.json"
     atomic.write_json(path, results)
+    frames = frame_figures(split, scored.frames)
+    write_frames(path.with_name(f"{path.stem}-frames.csv"), frames, labels.classes)
     if scored.tally.matrix is not None:
         _write_matrix(folder, scored.tally.matrix, labels.classes)
     print(table(results))
     if config.elab_names:
         _print_elab(results)
-    print(f"wrote {path} and images in {folder}")
+    print(f"wrote {path}, {path.stem}-frames.csv beside it, and images in {folder}")
     if config.html:
-        report.write(config.html, target, scored, others)
+        report.write(config.html, target, scored.tally, frames, others)
     return results
 
 
 def _montages(folder, split, labels):
-    """Writes original | truth | prediction of a few frames spread over the split."""
+    """Writes image | label | mask of a few frames spread over the split."""
     shown = {i * len(split) // SHOWN for i in range(SHOWN)}
 
     def show(index, image, truth, prediction):
         if index in shown:
-            picture = triptych(image, truth, prediction, labels.classes, labels.colors)
+            title = split.about(index)[0]
+            picture = triptych(image, truth, prediction, labels.classes, labels.colors, title)
             write_picture(folder / f"frame-{index:05d}.png", picture)
 
     return show

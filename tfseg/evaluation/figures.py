@@ -46,7 +46,7 @@ class Tally:
         self._instances, self._frames, self._frames_with_instances = Instances(), 0, 0
 
     def add(self, truth, prediction, instance=None, confidence=None):
-        """Counts a frame; returns its own mIoU, NaN if the truth is entirely void.
+        """Counts a frame; returns its own figures, as `tfseg.metrics.scores` does.
 
         Args:
             truth: uint8 (H, W) class indices, 255 void.
@@ -73,7 +73,7 @@ class Tally:
             self._calibration.add(truth, prediction, confidence)
             if len(self.classes) == 2:
                 self.ranking.add(truth, np.where(prediction == 1, confidence, 1 - confidence))
-        return scores(frame)["miou"]
+        return scores(frame)
 
     def best_thresholds(self):
         """The threshold at which the second of two classes has the highest IoU: (threshold,)."""

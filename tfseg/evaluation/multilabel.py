@@ -4,7 +4,7 @@ import numpy as np
 
 from tfseg.evaluation.figures import Tally
 from tfseg.labels import VOID
-from tfseg.metrics import iou, mean
+from tfseg.metrics import iou, mean, ratio
 
 SECOND = ("iou", "dice", "boundary_iou", "bf", "average_precision")  # by class, of a `Tally` of two
 MEANS = {"miou": "iou", "boundary_miou": "boundary_iou", "mean_bf": "bf"}
@@ -23,15 +23,22 @@ class MultilabelTally:
         self._tallies = [Tally((f"no {name}", name)) for name in self.classes]
 
     def add(self, truth, prediction, instance=None, confidence=None):
-        """Counts a frame; `confidence` (H, W, K) are the probabilities. Returns its mean IoU."""
+        """Counts a frame; `confidence` (H, W, K) are the probabilities. Returns its own figures.
+
+        They are `miou`, `iou` (K,) and `pixel_accuracy`, the share of right decisions.
+        """
         if confidence is not None:
             confidence = np.where(prediction == 1, confidence, 1 - confidence)
         for k, tally in enumerate(self._tallies):
             sure = None if confidence is None else confidence[..., k]
             tally.add(truth[..., k], prediction[..., k], confidence=sure)
-        there, found = truth == 1, (prediction == 1) & (truth != VOID)
+        known = truth != VOID
+        there, found = truth == 1, (prediction == 1) & known
         hits, truths, founds = (a.sum((0, 1)) for a in (there & found, there, found))
-        return mean(iou(hits, truths, founds))
+        right = ((truth == prediction) & known).sum()
+        by_class = iou(hits, truths, founds)
+        accuracy = float(ratio(right, known.sum()))
+        return {"miou": mean(by_class), "pixel_accuracy": accuracy, "iou": by_class}
 
     def results(self):
         """As `Tally.results`: every figure by class, and its mean over the classes.

@@ -31,11 +31,11 @@ def others(runs, split):
     return found
 
 
-def write(path, target, scored, others):
-    """Writes the page of a `Target` and its `Score`; `others` as the function has them."""
-    results, labels = scored.tally.results(), target.labels
+def write(path, target, tally, frames, others):
+    """Writes the page of a `Target`, its tally and its `FrameFigures`; `others` as above."""
+    results, labels = tally.results(), target.labels
     about = f"{target.name}, {len(target.split)} frames of {target.split.name}"
-    matrix = scored.tally.matrix
+    matrix = tally.matrix
     write_page(
         path,
         "report.html",
@@ -49,7 +49,9 @@ def write(path, target, scored, others):
         columns={key: title for key, title in COLUMNS.items() if key in results},
         compared=_compare([(target.name, results), *others], labels) if others else None,
         confusion=None if matrix is None else _confusion(matrix, labels.classes),
-        frames=[_frame(target, *chosen) for chosen in _chosen(scored.frames)],
+        shown=[_shown(target, *chosen) for chosen in _chosen(frames)],
+        frames=frames,
+        table=f"test-{target.split.name}-frames.csv",
     )
 
 
@@ -68,9 +70,9 @@ def _compare(tests, labels):
     return {"names": names if len(set(names)) == len(names) else folders, "rows": rows}
 
 
-def _chosen(mious):
-    """[(rank, index, mIoU)] of the worst, middle and best frames by their own mIoU."""
-    order = [int(index) for index in np.argsort(mious) if not math.isnan(mious[index])]
+def _chosen(frames):
+    """[(rank, frame)] of the worst, middle and best frames by their own mIoU."""
+    order = sorted((one for one in frames if not math.isnan(one.miou)), key=lambda one: one.miou)
     middle = max(0, len(order) // 2 - EACH // 2)
     ranks = {
         "Worst": order[:EACH],
@@ -78,15 +80,15 @@ def _chosen(mious):
         "Best": order[-EACH:][::-1],
     }
     found = {}
-    for rank, indices in ranks.items():
-        for index in indices:
-            found.setdefault(index, (rank, index, mious[index]))  # few frames have two ranks
+    for rank, ranked in ranks.items():
+        for frame in ranked:
+            found.setdefault(frame.index, (rank, frame))  # few frames have two ranks
     return list(found.values())
 
 
-def _frame(target, rank, index, miou):
+def _shown(target, rank, frame):
     """A frame's image, label and mask, and where the two differ."""
-    image, truth, prediction = target.frame(index)
+    image, truth, prediction = target.frame(frame.index)
     wrong, known = (truth != prediction) & (truth != VOID), truth != VOID
     if wrong.ndim == 3:  # of any class
         wrong, known = wrong.any(axis=2), known.any(axis=2)
@@ -99,7 +101,7 @@ def _frame(target, rank, index, miou):
         f"wrong: {share:.1%} of the pixels": np.where(wrong[..., None], np.uint8(WRONG), gray),
     }
     shown = [{"caption": name, "image": _image(_fitting(panel))} for name, panel in panels.items()]
-    return {"rank": rank, "index": index, "miou": miou, "panels": shown}
+    return {"rank": rank, "frame": frame, "panels": shown}
 
 
 def _confusion(matrix, classes):

@@ -1,6 +1,7 @@
 """Compares the masks of a split with its labels, frame by frame."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from tqdm import tqdm
 
@@ -14,10 +15,10 @@ from tfseg.records.corrupt import naming_corrupt
 
 @dataclass(frozen=True)
 class Score:
-    """What `score` counts: a tally of all, and every frame's own mIoU."""
+    """What `score` counts: a tally of all, and every frame's own figures."""
 
     tally: Tally | MultilabelTally
-    frames: list[float]
+    frames: list[dict[str, Any]]
 
 
 def score(source, split, batch_size=4, show=None, task="multiclass"):

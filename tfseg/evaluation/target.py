@@ -45,17 +45,14 @@ class Target:
 
 def find_target(config: TestConfig) -> Target:
     """The `Target` that the flags name. Raises `UserError` if they name none, or several."""
-    given = [name for name in ("run", "model", *OTHERS) if getattr(config, name)]
-    if len(given) > 1:
-        raise UserError(f"--{given[0]} beside --{given[1]}; give one of them")
-    if config.label_ids and not config.predictions:
-        raise UserError("--label_ids says what --predictions hold; give --predictions=FOLDER")
-    if given and given[0] in OTHERS:
-        return _without_network(config, given[0])
+    config.check()
+    if config.source in OTHERS:
+        return _without_network(config, config.source)
     records = _records(config, "--model") if config.model else _records_of_run(config)
     network = find_network(config, labels_of(records.info, config.task) if config.model else None)
     check_labels(records, network.labels, network.settings.task, network.name)
-    output = network.run.path if network.run else Path("runs") / f"{records.name}-{config.model}"
+    shown = Path(config.model or "").name  # of hf://user/name the last
+    output = network.run.path if network.run else Path("runs", f"{records.name}-{shown}")
     split, engine = _split(config, records), make_engine(network, config)
     for size in split.sizes:
         engine.check_size(*size, f"a frame of {split.name}")
@@ -83,7 +80,7 @@ def _without_network(config, kind):
             raise UserError(f"--{name} is for networks; leave it out beside --{kind}")
     if config.checkpoint:
         raise UserError(f"--checkpoint is for networks; leave it out beside --{kind}")
-    records = _records(config, f"--{kind}")
+    records = _records(config)
     if config.label_ids and tuple(records.info.classes) != CITYSCAPES:
         raise UserError(f"--label_ids is for Cityscapes' 19 classes, which {records.path} has not")
     split, folder, task = _split(config, records), getattr(config, kind), "multiclass"
@@ -98,9 +95,7 @@ def _without_network(config, kind):
     return Target(str(folder), source, split, labels, output, task=task)
 
 
-def _records(config, flag):
-    if config.input is None:
-        raise UserError(f"{flag} needs --input=RECORDS to be tested on")
+def _records(config):
     return open_records(config.input, config.dataset, skip_damaged=config.skip_damaged)
 
 

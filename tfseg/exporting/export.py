@@ -8,11 +8,11 @@ from tqdm import tqdm
 
 from tfseg import atomic
 from tfseg.config import ExportConfig
-from tfseg.errors import UserError, unknown
+from tfseg.errors import UserError
 from tfseg.exporting.calibration import calibration_frames
 from tfseg.exporting.folding import fold
 from tfseg.exporting.formats import FORMATS, check_formats
-from tfseg.exporting.graph import OUTPUTS
+from tfseg.exporting.output import check_free
 from tfseg.models import MODELS
 from tfseg.networks import build_network, find_network, precision
 
@@ -26,10 +26,8 @@ def export(config: ExportConfig) -> Path:
     and the pixels a side that the network needs; it lies in `assets.extra` too, with the run's
     `config.json`.
     """
-    output = _free_folder(config.output)
-    for name in config.outputs:
-        if name not in OUTPUTS:
-            raise unknown("output", name, OUTPUTS)
+    config.check()
+    check_free(config.output)
     check_formats(config.format, config.precision)
     network = find_network(config)
     model = network.model
@@ -44,24 +42,14 @@ def export(config: ExportConfig) -> Path:
     frames = calibration_frames(config, network.settings) if config.precision == "int8" else []
     if MODELS[model.name].samples:
         print(f"{model.name} is exported without dropout: one pass, no samples")
-    with atomic.folder(output) as folder:
-        _free_folder(config.output)  # another export may have been faster
+    with atomic.folder(config.output) as folder:
+        check_free(config.output)  # another export may have been faster
         for name in tqdm(config.format, "exporting", unit="format"):
             policy = FORMATS[name].policies[config.precision]
             folded = fold(_rebuilt(model, network.settings, config.size, policy))
             FORMATS[name].write(folded, folder, config, frames)
         _write_labels(folder, network, config.pixel_range)
-    return output
-
-
-def _free_folder(output):
-    if output is None:
-        raise UserError("export needs --output=FOLDER, as --output=exports/linknet/1")
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise UserError(
-            f"--output={output} exists; choose another, such as the next version number"
-        )
-    return output
+    return config.output
 
 
 def _check_size(model, size):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tfseg.errors import UserError, require, unknown
+from tfseg.errors import UserError, require
 from tfseg.exporting import litert, onnx, openvino, saved_model
 from tfseg.labels import read_labels
 
@@ -85,10 +85,8 @@ FORMATS = {
 
 
 def check_formats(names, precision):
-    """Raises `UserError` for a format that is unknown, lacks `precision`, or is not installed."""
+    """Raises `UserError` for a format that lacks `precision`, or is not installed."""
     for name in names:
-        if name not in FORMATS:
-            raise unknown("format", name, FORMATS)
         wanted = FORMATS[name]
         if precision not in wanted.policies:
             raise UserError(

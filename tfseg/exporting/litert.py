@@ -5,6 +5,7 @@ import os
 import tensorflow as tf
 
 from tfseg.exporting.graph import saved_folder
+from tfseg.quiet import quiet
 
 
 def write(network, folder, config, frames):
@@ -16,7 +17,9 @@ def write(network, folder, config, frames):
             converter.target_spec.supported_types = [tf.float16]
         if config.precision == "int8":
             converter.representative_dataset = lambda: ({"images": frame} for frame in frames)
-        (folder / "model.tflite").write_bytes(converter.convert())
+        with quiet():
+            file = converter.convert()
+        (folder / "model.tflite").write_bytes(file)
 
 
 def read(file):

@@ -12,12 +12,8 @@ from tqdm import tqdm
 
 from tfseg import atomic
 from tfseg.datasets.files import PICTURES
-from tfseg.devices import select
-from tfseg.errors import UserError, unknown
-from tfseg.networks import find_network
-from tfseg.prediction.engine import uncertainty
+from tfseg.errors import UserError
 from tfseg.prediction.inputs import find_images
-from tfseg.prediction.segmenter import make_segmenter
 from tfseg.prediction.video import VIDEOS, label_video, open_video
 from tfseg.visualize import overlay, write_mask, write_picture
 
@@ -31,28 +27,35 @@ ENDS = {
 
 
 def predict(config):
-    """Labels what a `PredictConfig` names; for an image writes the files of `ENDS` asked for."""
-    for kind in config.save:
-        if kind not in ENDS:
-            raise unknown("kind of --save", kind, ENDS)
-    if config.input is None:
-        raise UserError("predict needs --input=IMAGE, FOLDER, VIDEO or a camera's number")
+    """Labels what a `PredictConfig` names; for an image writes the files of `ENDS` asked for.
+
+    Returns the folder of the images' files, or the video's file.
+    """
+    config.check()
     camera = str(config.input).isdecimal() and not config.input.exists()
     if camera or config.input.suffix.lower() in VIDEOS:
         capture = open_video(config, camera)
-        select(config.gpu, config.mem_frac)
-        label_video(config, capture, make_segmenter(find_network(config), config), camera)
-        return
+        return label_video(config, capture, _segmenter(config), camera)
     images = find_images(config.input, config.output)
-    if config.output.suffix.lower() in PICTURES | VIDEOS.keys() and not config.output.is_dir():
+    if config.output.suffix.lower() in PICTURES | VIDEOS and not config.output.is_dir():
         raise UserError(f"--output={config.output}: for images, wanted a folder")
     _check_targets(images, config.output, _ends(config.save))
-    select(config.gpu, config.mem_frac)
-    segmenter = make_segmenter(find_network(config), config)
+    segmenter = _segmenter(config)
     _check_targets(images, config.output, _ends(config.save, segmenter))
     config.output.mkdir(parents=True, exist_ok=True)
     _label_all(images, segmenter, config)
     print(f"wrote {' and '.join(config.save)} of {len(images)} images in {config.output}")
+    return config.output
+
+
+def _segmenter(config):
+    # Imported here, because TensorFlow takes seconds to load, and a wrong --input shall not.
+    from tfseg.devices import select
+    from tfseg.networks import find_network
+    from tfseg.prediction.segmenter import make_segmenter
+
+    select(config.gpu, config.mem_frac)
+    return make_segmenter(find_network(config), config)
 
 
 def _label_all(images, segmenter, config):
@@ -107,6 +110,8 @@ def _answers(segmenter, pixels, save):
         "probabilities": probabilities.astype(np.float16),
     }
     if "uncertainty" in save:
+        from tfseg.prediction.engine import uncertainty
+
         answers["uncertainty"] = uncertainty(probabilities, decision.is_multilabel)
     return answers
 

@@ -10,11 +10,13 @@ from PIL import Image
 from tfseg import storage
 from tfseg.config import LookConfig, NetworkConfig, PredictConfig
 from tfseg.errors import UserError
+from tfseg.hub_runs import is_on_hub
 from tfseg.images import MOST_PIXELS, ImageData, open_image, pillow_pixels
-from tfseg.networks import Network, find_network, load_run, with_thresholds
+from tfseg.networks import Network, find_network, load_hub, load_run, with_thresholds
 from tfseg.prediction.crf import CRF
 from tfseg.prediction.engine import Engine
 from tfseg.pretrained import is_pretrained
+from tfseg.runs import find_run
 
 Images = str | Path | Image.Image | np.ndarray
 DEEP = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")  # modes of PIL images of more than 8 bits
@@ -130,9 +132,9 @@ def load(
     """Loads a trained network in float32: the best of a run, or a public one.
 
     Args:
-        run: folder of a training run, also as "s3://bucket/runs/first", or the name of a trained
-            public network, such as "fcn_resnet50_coco"; `python train.py models --pretrained`
-            lists them.
+        run: folder of a training run, also as "s3://bucket/runs/first"; "last" or "best" of those
+            in `runs`; a run on the Hugging Face hub, as "hf://user/name"; or the name of a public
+            network, such as "fcn_resnet50_coco"; `python train.py models --pretrained` lists them.
         checkpoint: other weights of the same network.
         threshold: for a binary or multilabel network, the probability above which a pixel has a
             class; one for all classes or one per class. None uses the run's own.
@@ -148,8 +150,10 @@ def load(
     """
     if is_pretrained(run):
         network = find_network(NetworkConfig(model=str(run), checkpoint=checkpoint))
+    elif is_on_hub(run):
+        network = load_hub(str(run), checkpoint)
     else:
-        network = load_run(storage.fetch(run), checkpoint and storage.fetch(checkpoint))
+        network = load_run(find_run(storage.fetch(run)), checkpoint and storage.fetch(checkpoint))
     given = (threshold,) if isinstance(threshold, int | float) else threshold
     network = with_thresholds(network, given)
     return _segmenter(network, Engine(network.model, network.decision, **looks), None)

@@ -1,18 +1,37 @@
-"""Videos and cameras, frame by frame: the same moving picture with its masks laid over it."""
+"""Videos and cameras, frame by frame: the same video with its masks laid over it."""
 
+import importlib.util
 import os
 from contextlib import contextmanager
+from pathlib import Path
 
 import cv2
 from tqdm import tqdm
 
 from tfseg import atomic
 from tfseg.errors import UserError
+from tfseg.prediction.encoding import CONTAINERS, OpenCVWriter, PyAVWriter
 from tfseg.visualize import colorize, overlay
 
-# What is read and written, and the codec that every OpenCV has for it.
-VIDEOS = {".mp4": "mp4v", ".m4v": "mp4v", ".mov": "mp4v", ".mkv": "mp4v", ".avi": "MJPG"}
+VIDEOS = CONTAINERS.keys()
 CAMERA_RATE = 25.0  # frames a second, of cameras that do not say
+
+
+def video_output(config, camera=False):
+    """The file that `predict` writes of a video: `--output`, or in that folder one of its name.
+
+    Raises `UserError` for an output that is no video, and for one that is the input.
+    """
+    output = config.output
+    if output.is_dir() or not output.suffix:
+        output /= f"camera-{config.input}.mp4" if camera else f"{config.input.stem}.mp4"
+    if output.suffix.lower() not in VIDEOS or output.is_dir():
+        raise UserError(
+            f"--output={output}: wanted a folder, or a file for the video, as masks.mp4"
+        )
+    if output.resolve() == config.input.resolve():
+        raise UserError(f"--output={output} would overwrite its input; choose another")
+    return output
 
 
 def open_video(config, camera=False):
@@ -22,11 +41,7 @@ def open_video(config, camera=False):
     """
     if set(config.save) not in ({"mask", "overlay"}, {"overlay"}, {"mask"}):
         raise UserError(f"--save={','.join(config.save)}: of a video, mask or overlay")
-    output = config.output
-    if output.suffix.lower() not in VIDEOS:
-        raise UserError(f"--output={output}: wanted a file for the video, as masks.mp4")
-    if output.resolve() == config.input.resolve():
-        raise UserError(f"--output={output} would overwrite its input; choose another")
+    video_output(config, camera)
     with _quiet():
         capture = cv2.VideoCapture(int(str(config.input)) if camera else str(config.input))
     if not capture.isOpened():
@@ -36,13 +51,13 @@ def open_video(config, camera=False):
     return capture
 
 
-def label_video(config, capture, segmenter, camera=False):
+def label_video(config, capture, segmenter, camera=False) -> Path:
     """Writes a video with overlays, or masks in class colours, of what `open_video` gave.
 
     A camera is read until Ctrl-C. The file is there once it is whole; a video that was stopped
-    leaves none.
+    leaves none. Returns its path.
     """
-    output = config.output
+    output = video_output(config, camera)
     total = 0 if camera else max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
     try:
         with atomic.file(output) as partial:
@@ -54,6 +69,7 @@ def label_video(config, capture, segmenter, camera=False):
     if frames < total:
         print(f"note: {config.input} should have {total} frames; it ends, or is damaged, before")
     print(f"wrote {frames} frames to {output}")
+    return output
 
 
 @contextmanager
@@ -79,11 +95,11 @@ def _write(capture, path, segmenter, over, camera, total):
                     break
                 image = pixels[..., ::-1]
                 mask = segmenter.predict(image)
-                shown = overlay(image, mask, segmenter.colors) if over else None
-                shown = colorize(mask, segmenter.colors) if shown is None else shown
+                colors = segmenter.colors
+                shown = overlay(image, mask, colors) if over else colorize(mask, colors)
                 if writer is None:
                     writer = _writer(path, rate, mask.shape[:2])
-                writer.write(shown[..., ::-1])
+                writer.write(shown)
                 count += 1
                 bar.update()
     except KeyboardInterrupt:
@@ -91,13 +107,18 @@ def _write(capture, path, segmenter, over, camera, total):
             raise
     finally:
         if writer is not None:
-            writer.release()
+            writer.close()
     return count
 
 
 def _writer(path, rate, shape):
-    code = cv2.VideoWriter_fourcc(*VIDEOS[path.suffix.lower()])
-    writer = cv2.VideoWriter(str(path), code, rate, shape[::-1])
-    if not writer.isOpened():
-        raise UserError(f"{path.suffix} videos cannot be written here; try --output=masks.avi")
-    return writer
+    """PyAV's, whose videos browsers play; OpenCV's where PyAV is not installed, and for AVI."""
+    if path.suffix.lower() == ".avi":
+        return OpenCVWriter(path, rate, shape)
+    if importlib.util.find_spec("av") is None:
+        tqdm.write(
+            "note: OpenCV writes this video as MPEG-4 part 2, which browsers do not play; "
+            "for H.264: python -m pip install 'tfseg[video]'"
+        )
+        return OpenCVWriter(path, rate, shape)
+    return PyAVWriter(path, rate, shape)

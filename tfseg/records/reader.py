@@ -220,6 +220,13 @@ def _choose(path, dataset):
     return next(iter(found.items()))
 
 
+def check_exists(path: Path) -> None:
+    """Raises `UserError` where `--input` names what is no folder, or an empty one."""
+    for part in (path,) if path.exists() else map(Path, str(path).split(",")):
+        if not part.is_dir() or not any(part.iterdir()):
+            raise _no_data(part)
+
+
 def _no_data(path):
     """The error for what is neither records nor raw data: what was looked for, what is there."""
     make = f"make some: convert --dataset=streets --output={path}"

@@ -27,8 +27,6 @@ def serve(config):
         UserError: for a folder without a version, an address that cannot be listened at, a token
             that is none, and more connections than the system allows.
     """
-    if config.export is None:
-        raise UserError("serve needs --export=FOLDER, as --export=exports/linknet")
     check_runtime(config.runtime)
     access = Access(find_token(config), find_hosts(config), config.host in EVERY_ADDRESS)
     connections = allow_connections(config.connections, "connections" in config.given)

@@ -10,6 +10,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from tfseg.errors import UserError
+from tfseg.serving.folder import find_versions, list_versions
 from tfseg.serving.labels import read_facts
 from tfseg.serving.runtimes import choose_runtime
 
@@ -120,8 +121,7 @@ class Versions:
         self.current, self.states = None, {}
         self._seen, self._failed = {}, {}  # {number: what its folder held}
         self._stopping = threading.Event()
-        self._check_folder()
-        for number, path in self._found():
+        for number, path in find_versions(self.folder):
             if self._try(number, path):
                 break
         if self.current is None:
@@ -138,23 +138,6 @@ class Versions:
         self._stopping.set()
         self._thread.join()
 
-    def _check_folder(self):
-        if (self.folder / "saved_model.pb").exists():
-            parent = self.folder.parent
-            raise UserError(f"--export={self.folder} is one version; give its parent, {parent}")
-        if not self._found():
-            raise UserError(
-                f"--export={self.folder} has no version; write one: "
-                f"export --output={self.folder / '1'}"
-            )
-
-    def _found(self):
-        """(number, folder) of every version on disk, the newest first."""
-        if not self.folder.is_dir():
-            return []
-        named = (path for path in self.folder.iterdir() if path.name.isdecimal() and path.is_dir())
-        return sorted(((int(path.name), path) for path in named), reverse=True)
-
     def _watch(self):
         while not self._stopping.wait(POLL):
             try:
@@ -164,7 +147,7 @@ class Versions:
 
     def _look(self):
         """Switches to the newest version that is whole. One that still grows is left alone."""
-        for number, path in self._found():
+        for number, path in list_versions(self.folder):
             if number == self.current.number:
                 return
             held = _held(path)

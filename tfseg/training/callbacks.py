@@ -18,6 +18,16 @@ def steps_done(model):
     return int(ops.convert_to_numpy(model.optimizer.iterations))
 
 
+def check_callbacks(given):
+    """Raises `UserError` where one is no callback of Keras'."""
+    wanted = "wanted a list of keras.callbacks.Callback"
+    if not isinstance(given, list | tuple):
+        raise UserError(f"callbacks is {given!r:.80}; {wanted}")
+    for one in given:
+        if not isinstance(one, keras.callbacks.Callback):
+            raise UserError(f"callbacks has {one!r:.80}; {wanted}")
+
+
 class Interrupted(Exception):  # noqa: N818 - no error: someone asked
     """Raised between two steps after Ctrl-C or SIGTERM, when weights and step count agree."""
 

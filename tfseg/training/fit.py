@@ -27,11 +27,16 @@ from tfseg.training import callbacks
 from tfseg.training.compilation import compiled, freeze, starting_network
 from tfseg.training.resolving import from_pretrained, resolved
 from tfseg.training.sizes import check_sizes, validation_batch
-from tfseg.training.tensorboard import TensorBoard
+from tfseg.training.tensorboard import open_tensorboard
+from tfseg.training.trackers import opened
+from tfseg.training.tracking import Tracking
 
 
-def train(config):
-    """Trains as `config` (a `TrainConfig`) says; returns the run's folder."""
+def train(config, others=()):
+    """Trains as `config` (a `TrainConfig`) says, with `others`, callbacks of Keras, beside ours.
+
+    Returns the run's folder.
+    """
     # Written out, so that a run is read and continued as it was where presets have changed.
     config = config.replace(augment=spell_augment(parse_augment(config.augment)))
     if is_pretrained(config.checkpoint):
@@ -45,10 +50,10 @@ def train(config):
     run = RunFolder(config.savedir) if config.savedir else RunFolder.new(records.name, config.model)
     with run.held(), storage.uploading(run.path, config.logdir):
         run.require_new()
-        return _run(config, records, run, strategy)
+        return _run(config, records, run, strategy, others)
 
 
-def resume(config):
+def resume(config, others=()):
     """Continues `config.resume` where it stopped, with the flags that were given beside it.
 
     A run that was killed before its first checkpoint begins anew.
@@ -67,7 +72,7 @@ def resume(config):
     records = _open(config)
     check_labels(records, run.labels(), config.task, str(run.path))
     with run.held(), storage.uploading(run.path, config.logdir):
-        return _run(config, records, run, strategy)
+        return _run(config, records, run, strategy, others)
 
 
 def _open(config):
@@ -81,7 +86,7 @@ def _open(config):
     return records
 
 
-def _run(config, records, run, strategy):
+def _run(config, records, run, strategy, others):
     """Trains from where the run stands to the end; returns its folder."""
     steps = len(records.splits["train"]) // config.batch_size
     if not steps:
@@ -101,6 +106,8 @@ def _run(config, records, run, strategy):
         full = starting_network(config, len(labels.classes), resuming=state is not None)
         model, metric = compiled(full, config, records, steps)
         network = logits_alone(full)
+    stack = contextlib.ExitStack()  # before the folder says that there is a run
+    trackers = stack.enter_context(opened(config.tracker, run.path, dataclasses.asdict(config)))
     if state:
         load_checkpoint(model, run.checkpoints / state["weights"])
         run.save_config(config)
@@ -110,9 +117,11 @@ def _run(config, records, run, strategy):
     state = {"best_epoch": state["step"] // steps, "validated": True} | state  # of earlier versions
     _announce(config, records, run, network, state)
     try:
-        with naming_corrupt(records.splits["train"], records.splits["val"]):
-            _fit(model, metric, network, config, records, run, state, steps)
-        _finish(config, records, run)
+        with stack:
+            with naming_corrupt(records.splits["train"], records.splits["val"]):
+                board = _tracking(trackers, network, metric, config, records, run)
+                _fit(model, network, config, records, run, state, steps, (board, *others))
+            _finish(config, records, run)
     except UserError:
         print(flush=True)  # Keras' progress bar has left its line open
         raise
@@ -137,12 +146,14 @@ def _trainable(network):
     return sum(math.prod(variable.shape) for variable in network.trainable_variables)
 
 
-def _fit(model, metric, network, config, records, run, state, steps):
-    """Keras' fit, from `state["step"]` to the last epoch; Ctrl-C between steps keeps the run."""
+def _fit(model, network, config, records, run, state, steps, watching):
+    """Keras' fit, from `state["step"]` to the last epoch; Ctrl-C between steps keeps the run.
+
+    `watching` are further callbacks, the `Tracking` first.
+    """
     best = callbacks.KeepBest(run, network, config, state, steps)
     stop = callbacks.StopBetweenSteps()
-    board = _tensorboard(network, metric, config, records, run)
-    listening = [callbacks.StopOnNaN(run), board, best, stop]
+    listening = [callbacks.StopOnNaN(run), *watching, best, stop]
     cached = {"cache": config.cache, "cache_dir": run.path / "cache", "workers": config.workers}
     val_batches = evaluation_batches(
         records.splits["val"], batch_size=validation_batch(config, records), **cached
@@ -169,6 +180,8 @@ def _fit(model, metric, network, config, records, run, state, steps):
                         freeze(model, config, best.epoch < config.freeze_epochs)
                         model.train_function = None  # which was traced for what learnt
                     fit(best.step, end)
+                if model.stop_training:
+                    break
     except callbacks.Interrupted:
         best.save()
         raise stop.asked from None
@@ -189,7 +202,7 @@ def _ends(config, step, steps):
 
 def _validate(model, batches, listening, epoch):
     """What `fit` does at the end of an epoch."""
-    board = next(one for one in listening if isinstance(one, TensorBoard))
+    board = next(one for one in listening if isinstance(one, Tracking))
     board.set_model(model)
     board.on_train_begin()
     logs = model.evaluate(batches, callbacks=listening, return_dict=True)
@@ -212,29 +225,26 @@ def _training_batches(config, records, start_step, cached):
     )
 
 
-def _tensorboard(network, metric, config, records, run):
+def _tracking(trackers, network, metric, config, records, run):
+    """The callback that feeds TensorBoard and the other trackers."""
     labels, frames = labels_of(records.info, config.task), records.splits["val"]
     shown = _shown_frames(frames, config.pictures)
     if config.task == "multilabel":
         sets = label_sets(labels_of(records.info))
-        shown = [(image, sets.masks(label)) for image, label in shown]
-    return TensorBoard(
-        Path(config.logdir or run.path / "tensorboard"),
-        network,
-        metric,
-        Decision(config.task),
-        labels,
-        shown,
-        config.batch_size,
-        json.dumps(dataclasses.asdict(config), indent=2, default=str),
-    )
+        shown = [(name, image, sets.masks(label)) for name, image, label in shown]
+    if "tensorboard" in config.tracker:
+        text = json.dumps(dataclasses.asdict(config), indent=2, default=str)
+        folder = Path(config.logdir or run.path / "tensorboard")
+        trackers = [*open_tensorboard(folder, text), *trackers]
+    decision = Decision(config.task)
+    return Tracking(trackers, network, metric, decision, labels, shown, config.batch_size)
 
 
 def _shown_frames(split, count):
-    """`count` frames spread evenly over the split, as (image, label) arrays."""
+    """`count` frames spread evenly over the split, as (id, image, label)."""
     count = min(count, len(split))
     indices = [i * len(split) // count for i in range(count)]
-    return [split.frame(i) for i in indices]
+    return [(split.about(i)[0], *split.frame(i)) for i in indices]
 
 
 def _finish(config, records, run):

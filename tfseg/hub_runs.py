@@ -1,0 +1,57 @@
+"""Runs on the Hugging Face hub, fetched once and then cached; `push` puts them there."""
+
+import re
+from pathlib import Path
+
+from tfseg.errors import UserError
+from tfseg.fetching import PATIENCE, answered, reason_of
+
+HUB = "hf://"
+BEST = "checkpoints/best.weights.h5"
+RUN_FILES = ("config.json", "labels.json", BEST, "results.json")  # of a run on the hub
+_REPOSITORY = re.compile(r"hf://([\w.-]+/[\w.-]+?)(?:@([\w./-]+))?")
+
+
+def is_on_hub(name: object) -> bool:
+    """Whether this names a run on the Hugging Face hub, as "hf://user/name"."""
+    return str(name).startswith(HUB)
+
+
+def fetch_run(name: str) -> Path:
+    """The folder with a run of the Hugging Face hub, its files fetched once and then cached.
+
+    Args:
+        name: "hf://user/name", or with a branch, tag or commit "hf://user/name@v1".
+
+    Raises:
+        UserError: where it cannot be had, or is no run.
+    """
+    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+
+    found = _REPOSITORY.fullmatch(name)
+    if not found:
+        raise UserError(f"{name} is no run on the hub; wanted hf://user/name, or with @revision")
+    repository, revision = found[1], found[2] or "main"
+    url, reason = hf_hub_url(repository, RUN_FILES[0], revision=revision), None
+    try:  # one commit for all files; and one question, see `Hub`
+        asked = answered(lambda: get_hf_file_metadata(url, timeout=PATIENCE), PATIENCE)
+        revision = asked.commit_hash
+    except Exception as error:  # offline, the cache may have it
+        reason = reason_of(error)
+    for file in RUN_FILES:
+        try:
+            path = hf_hub_download(
+                repository, file, revision=revision, local_files_only=reason is not None
+            )
+        except Exception as error:
+            if file == RUN_FILES[-1] and isinstance(
+                error, EntryNotFoundError | LocalEntryNotFoundError
+            ):
+                break  # a run that has not come to its end
+            raise UserError(
+                f"{name}: {file} cannot be fetched ({reason or reason_of(error)}); is it a run "
+                f"that `push` wrote?"
+            ) from None
+        folder = Path(path).parents[file.count("/")]
+    return folder

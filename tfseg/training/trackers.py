@@ -1,0 +1,199 @@
+"""Experiment trackers: where a run's figures, images, settings and best checkpoint are shown.
+
+The tools' own Keras callbacks log what Keras does, two figures and no image; here every tracker
+gets the same figures, by class too. A new one is a class here and its row in TRACKERS.
+"""
+
+import json
+import math
+import os
+import re
+import secrets
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from tfseg import atomic
+from tfseg.atomic import full_disk
+from tfseg.errors import UserError
+
+PROJECT = "tfseg"  # of W&B, and experiment of MLflow, where their variables name no other
+Scalars = dict[str, float]
+Images = dict[str, np.ndarray]
+
+
+class Tracker(Protocol):
+    """What shows a run.
+
+    Attributes:
+        title: what it is called in messages.
+        where: what it writes to, in messages.
+    """
+
+    title: str
+    where: str
+
+    def write(self, epoch: int, scalars: dict[str, Scalars], images: Images) -> None:
+        """The figures of "train" and "val" after an epoch; RGB images uint8 (H, W, 3) by name."""
+
+    def finish(self, files: list[Path], status: str) -> None:
+        """Keeps the run's files, the best checkpoint first; "FINISHED", "FAILED" or "KILLED"."""
+
+
+class WandbTracker:
+    """Weights & Biases, as its own variables say: WANDB_PROJECT, WANDB_MODE=offline, ..."""
+
+    title = "W&B"
+
+    def __init__(self, folder: Path, config: dict[str, Any]) -> None:
+        import wandb
+
+        self.where, self._wandb = "W&B", wandb
+        self._run = wandb.init(
+            project=os.environ.get("WANDB_PROJECT", PROJECT),
+            name=folder.name,
+            id=_remembered(folder, "wandb", lambda: secrets.token_hex(4)),
+            resume="allow",
+            dir=folder,
+            config=config,
+            settings=wandb.Settings(silent=True, console="off"),
+        )
+
+    def write(self, epoch: int, scalars: dict[str, Scalars], images: Images) -> None:
+        shown = {name: self._wandb.Image(pixels, caption=name) for name, pixels in images.items()}
+        self._run.log({**_flat(scalars), **shown}, step=epoch)
+
+    def finish(self, files: list[Path], status: str) -> None:
+        if files:
+            artifact = self._wandb.Artifact(f"{_plain(self._run.name)}-best", type="model")
+            for file in files:
+                artifact.add_file(str(file))
+            self._run.log_artifact(artifact)
+        self._run.finish(exit_code=0 if status == "FINISHED" else 1)
+
+
+class MlflowTracker:
+    """MLflow, as its own variables say: MLFLOW_TRACKING_URI, MLFLOW_EXPERIMENT_NAME, ..."""
+
+    title = "MLflow"
+
+    def __init__(self, folder: Path, config: dict[str, Any]) -> None:
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # of 7, which take minutes
+        import mlflow
+
+        self.where = mlflow.get_tracking_uri()
+        self._mlflow, self._client = mlflow, mlflow.MlflowClient()
+        self._id = _remembered(folder, "mlflow", lambda: self._create(folder.name, config))
+        self._client.update_run(self._id, "RUNNING")  # also where a run goes on
+
+    def _create(self, name, config):
+        wanted = os.environ.get("MLFLOW_EXPERIMENT_NAME", PROJECT)
+        found = self._client.get_experiment_by_name(wanted)
+        experiment = found.experiment_id if found else self._client.create_experiment(wanted)
+        run = self._client.create_run(experiment, run_name=name).info.run_id
+        parameter = self._mlflow.entities.Param
+        values = [parameter(key, str(value)[:6000]) for key, value in config.items()]
+        self._client.log_batch(run, params=values)
+        return run
+
+    def write(self, epoch: int, scalars: dict[str, Scalars], images: Images) -> None:
+        metric, now = self._mlflow.entities.Metric, int(1000 * time.time())
+        flat = _flat(scalars).items()
+        metrics = [metric(_plain(name), value, now, epoch) for name, value in flat]
+        for start in range(0, len(metrics), 1000):  # as many as the server takes at once
+            self._client.log_batch(self._id, metrics=metrics[start : start + 1000])
+        for name, pixels in images.items():
+            self._client.log_image(self._id, pixels, key=_plain(name), step=epoch)
+
+    def finish(self, files: list[Path], status: str) -> None:
+        for file in files:
+            self._client.log_artifact(self._id, str(file), "best")
+        self._client.set_terminated(self._id, status)
+
+
+def _remembered(folder, name, make):
+    """The id that a tracker knows the run by, made once, so that a run that goes on is one run."""
+    path = folder / "trackers.json"
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        known = {}
+    if name not in known:
+        known[name] = make()
+        atomic.write_json(path, known)
+    return known[name]
+
+
+def _flat(scalars):
+    """{"val/miou": ...} of both splits; what is no number is left out."""
+    return {
+        f"{split}/{name}": float(value)
+        for split, figures in scalars.items()
+        for name, value in figures.items()
+        if math.isfinite(value)
+    }
+
+
+def _plain(name):
+    """A name of characters that the tools take."""
+    return re.sub(r"[^A-Za-z0-9_\-. /]", "-", name)
+
+
+TRACKERS = {"wandb": WandbTracker, "mlflow": MlflowTracker}  # and TensorBoard, which is here always
+
+
+@contextmanager
+def opened(names: tuple[str, ...], folder: Path, config: dict[str, Any]) -> Iterator[list[Tracker]]:
+    """The trackers of `names` for the run in `folder`; at the end they get its files.
+
+    Raises `UserError` for one that cannot be reached.
+    """
+    trackers, status = [], "FAILED"
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        for name in names:
+            if name in TRACKERS:
+                trackers.append(_open(name, folder, config))
+        yield trackers
+        status = "FINISHED"
+    except KeyboardInterrupt:
+        status = "KILLED"
+        raise
+    finally:
+        best = folder / "checkpoints" / "best.weights.h5"
+        every = (best, *(folder / f"{n}.json" for n in ("config", "labels", "results")))
+        files = [file for file in every if file.exists()] if best.exists() else []
+        for tracker in trackers:
+            try:
+                tracker.finish(files, status)
+            except Exception as error:  # the training is done, whatever a server says
+                warn(tracker.title, tracker.where, error)
+
+
+def _open(name, folder, config):
+    try:
+        return TRACKERS[name](folder, config)
+    except Exception as error:  # the network's, the server's, the library's own
+        raise UserError(
+            f"--tracker={name} cannot be reached: {reason_of(error)}; docs/trackers.md tells how "
+            f"to set it up"
+        ) from None
+
+
+def warn(title: str, where: str, error: Exception) -> None:
+    """Says that a training goes on without a tracker."""
+    reason = full_disk(error) or reason_of(error)
+    print(
+        f"\nwarning: cannot write to {where}: {reason}; training goes on without {title}",
+        file=sys.stderr,
+    )
+
+
+def reason_of(error: BaseException) -> str:
+    """The first line of an error, or its kind."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
