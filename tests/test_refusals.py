@@ -104,6 +104,11 @@ def draw_run(folder, name, age, miou):
         (folder / "runs" / name / "results.json").write_text(json.dumps({"miou": miou}))
 
 
+def configured(name, **options):
+    with COMMANDS[name].configured(**options) as config:
+        return config
+
+
 def test_last_and_best(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(tfseg.UserError, match=r"run=last: .*runs has no run; train one"):
@@ -116,13 +121,11 @@ def test_last_and_best(tmp_path, monkeypatch, capsys):
     draw_run(tmp_path, "odd", 7, "high")
     flags = {"predict": {"input": "."}, "test": {}, "export": {"output": "new"}, "serve": {}}
     for name, others in flags.items():
-        assert str(COMMANDS[name].configured(run="best", **others).run) == "runs/old"
-        assert str(COMMANDS[name].configured(run="last", **others).run) == "runs/unfinished"
-    assert [str(run) for run in COMMANDS["plot"].configured(run="last,best").run] == [
-        "runs/unfinished",
-        "runs/old",
-    ]
-    assert str(COMMANDS["train"].configured(resume="last").resume) == "runs/unfinished"
+        assert str(configured(name, run="best", **others).run) == "runs/old"
+        assert str(configured(name, run="last", **others).run) == "runs/unfinished"
+    both = configured("plot", run="last,best").run
+    assert list(map(str, both)) == ["runs/unfinished", "runs/old"]
+    assert str(configured("train", resume="last").resume) == "runs/unfinished"
     assert "--run=best is runs/old, val mIoU 0.700\n" in capsys.readouterr().out
     (tmp_path / "best").mkdir()
     assert str(find_run("best")) == "best"  # a folder of that name comes first
