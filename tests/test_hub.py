@@ -64,6 +64,7 @@ def test_a_run_is_pushed_and_loaded(hub, small, tmp_path, monkeypatch, capsys):
 
     hub.down = True  # the cache needs no hub
     assert (fetch_run(NAME) / "labels.json").read_bytes() == files["labels.json"]
+    capsys.readouterr()
     again = ("push", f"--run={small}", "--repo=me/streets-tiny")
     assert "the hub did not take it" in refused(capsys, *again)
 
@@ -103,7 +104,13 @@ def test_what_is_no_run_on_the_hub_is_one_line(hub, small, tmp_path, monkeypatch
         tfseg.load("hf://me/other")
     monkeypatch.chdir(tmp_path)
     Image.new("RGB", (64, 48)).save("photo.png")
-    argv = ("predict", "--model=hf://me/other", "--encoder=resnet18", "--input=photo.png")
+    argv = (
+        "predict",
+        "--model=hf://me/other",
+        "--encoder=resnet18",
+        "--input=photo.png",
+        "--gpu=-1",
+    )
     assert "is trained, and has its own" in refused(capsys, *argv)
     assert "push needs --repo" in refused(capsys, "push", f"--run={small}")
     assert "wanted user/name" in refused(capsys, "push", f"--run={small}", "--repo=streets")

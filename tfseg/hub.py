@@ -84,8 +84,9 @@ def _write_sample(run, path):
 
 
 def _upload(folder, config):
-    from huggingface_hub import HfApi  # imports slowly, and is seldom needed
+    from huggingface_hub import HfApi, logging  # imports slowly, and is seldom needed
 
+    logging.set_verbosity_error()  # what it tries again need not be told
     api = HfApi(library_name="tfseg")
     api.create_repo(config.repo, private=config.private, exist_ok=True)
     message = f"Push {config.run.name} with tfseg"

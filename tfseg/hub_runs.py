@@ -27,16 +27,15 @@ def fetch_run(name: str) -> Path:
         UserError: where it cannot be had, or is no run.
     """
     from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
-    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+    from huggingface_hub.errors import EntryNotFoundError
 
     found = _REPOSITORY.fullmatch(name)
     if not found:
         raise UserError(f"{name} is no run on the hub; wanted hf://user/name, or with @revision")
     repository, revision = found[1], found[2] or "main"
     url, reason = hf_hub_url(repository, RUN_FILES[0], revision=revision), None
-    try:  # one commit for all files; and one question, see `Hub`
-        asked = answered(lambda: get_hf_file_metadata(url, timeout=PATIENCE), PATIENCE)
-        revision = asked.commit_hash
+    try:  # a download tries a dead connection six times; a question for the file but once
+        answered(lambda: get_hf_file_metadata(url, timeout=PATIENCE), PATIENCE)
     except Exception as error:  # offline, the cache may have it
         reason = reason_of(error)
     for file in RUN_FILES:
@@ -45,13 +44,12 @@ def fetch_run(name: str) -> Path:
                 repository, file, revision=revision, local_files_only=reason is not None
             )
         except Exception as error:
-            if file == RUN_FILES[-1] and isinstance(
-                error, EntryNotFoundError | LocalEntryNotFoundError
-            ):
+            if file == RUN_FILES[-1] and isinstance(error, EntryNotFoundError):
                 break  # a run that has not come to its end
             raise UserError(
                 f"{name}: {file} cannot be fetched ({reason or reason_of(error)}); is it a run "
                 f"that `push` wrote?"
             ) from None
         folder = Path(path).parents[file.count("/")]
+        revision = folder.name  # the commit, so that the others are of the same one
     return folder

@@ -146,6 +146,7 @@ class TrainConfig(Config):
         "where to show the run, as tensorboard,wandb,mlflow; docs/trackers.md tells more",
         names,
         choices=("tensorboard", "wandb", "mlflow"),
+        table="tfseg.training.trackers:TRACKERS",
         resumable=True,
         silent=True,
     )

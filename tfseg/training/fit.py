@@ -2,9 +2,7 @@
 
 import contextlib
 import dataclasses
-import json
 import math
-from pathlib import Path
 
 import keras
 
@@ -27,7 +25,6 @@ from tfseg.training import callbacks
 from tfseg.training.compilation import compiled, freeze, starting_network
 from tfseg.training.resolving import from_pretrained, resolved
 from tfseg.training.sizes import check_sizes, validation_batch
-from tfseg.training.tensorboard import open_tensorboard
 from tfseg.training.trackers import opened
 from tfseg.training.tracking import Tracking
 
@@ -119,7 +116,7 @@ def _run(config, records, run, strategy, others):
     try:
         with stack:
             with naming_corrupt(records.splits["train"], records.splits["val"]):
-                board = _tracking(trackers, network, metric, config, records, run)
+                board = _tracking(trackers, network, metric, config, records)
                 _fit(model, network, config, records, run, state, steps, (board, *others))
             _finish(config, records, run)
     except UserError:
@@ -225,17 +222,13 @@ def _training_batches(config, records, start_step, cached):
     )
 
 
-def _tracking(trackers, network, metric, config, records, run):
-    """The callback that feeds TensorBoard and the other trackers."""
+def _tracking(trackers, network, metric, config, records):
+    """The callback that feeds the trackers."""
     labels, frames = labels_of(records.info, config.task), records.splits["val"]
     shown = _shown_frames(frames, config.pictures)
     if config.task == "multilabel":
         sets = label_sets(labels_of(records.info))
         shown = [(name, image, sets.masks(label)) for name, image, label in shown]
-    if "tensorboard" in config.tracker:
-        text = json.dumps(dataclasses.asdict(config), indent=2, default=str)
-        folder = Path(config.logdir or run.path / "tensorboard")
-        trackers = [*open_tensorboard(folder, text), *trackers]
     decision = Decision(config.task)
     return Tracking(trackers, network, metric, decision, labels, shown, config.batch_size)
 

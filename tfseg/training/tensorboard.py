@@ -1,47 +1,46 @@
 """TensorBoard events of a run."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from tfseg.training.trackers import Images, Scalars, Tracker, warn
+from tfseg.training.watching import Images, Scalars, warn
 
 
 class TensorBoardTracker:
-    """Events in two folders, `train` and `val`, so that TensorBoard lays their curves together."""
+    """Events in two folders, `train` and `val`, so that TensorBoard lays their curves together.
+
+    Where they cannot be written, as the disk is full, training goes on without them.
+    """
 
     title = "TensorBoard"
 
-    def __init__(self, folder: Path, config_text: str) -> None:
-        self.where = f"--logdir={folder}"
-        self._writers = {
-            split: tf.summary.create_file_writer(str(folder / split)) for split in ("train", "val")
-        }
-        with self._writers["train"].as_default(step=0):
-            tf.summary.text("config", f"```\n{config_text}\n```")
+    def __init__(self, folder: Path, config: dict[str, Any]) -> None:
+        folder = Path(config["logdir"] or folder / "tensorboard")
+        folder.mkdir(parents=True, exist_ok=True)
+        self.where, self._writers = f"--logdir={folder}", {}
+        try:
+            for split in ("train", "val"):
+                self._writers[split] = tf.summary.create_file_writer(str(folder / split))
+            with self._writers["train"].as_default(step=0):
+                text = json.dumps(config, indent=2, default=str)
+                tf.summary.text("config", f"```\n{text}\n```")
+        except (OSError, tf.errors.OpError) as error:
+            warn(self.title, self.where, error)
+            self._writers = {}
 
     def write(self, epoch: int, scalars: dict[str, Scalars], images: Images) -> None:
-        for split, figures in scalars.items():
-            with self._writers[split].as_default(step=epoch):
-                for name, value in figures.items():
+        for split, writer in self._writers.items():
+            with writer.as_default(step=epoch):
+                for name, value in scalars.get(split, {}).items():
                     tf.summary.scalar(name, value)
-        with self._writers["val"].as_default(step=epoch):
-            for name, pixels in images.items():
-                tf.summary.image(name, np.asarray(pixels)[None])
-        for writer in self._writers.values():
+                for name, pixels in images.items() if split == "val" else ():
+                    tf.summary.image(name, np.asarray(pixels)[None])
             writer.flush()
 
     def finish(self, files: list[Path], status: str) -> None:
         for writer in self._writers.values():
             writer.close()
-
-
-def open_tensorboard(folder: Path, config_text: str) -> list[Tracker]:
-    """The tracker, or none where the disk is full: training goes on without it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        return [TensorBoardTracker(folder, config_text)]
-    except (OSError, tf.errors.OpError) as error:
-        warn(TensorBoardTracker.title, f"--logdir={folder}", error)
-        return []

@@ -9,40 +9,18 @@ import math
 import os
 import re
 import secrets
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
-
-import numpy as np
+from typing import Any
 
 from tfseg import atomic
-from tfseg.atomic import full_disk
 from tfseg.errors import UserError
+from tfseg.training.tensorboard import TensorBoardTracker
+from tfseg.training.watching import Images, Scalars, Tracker, reason_of, warn
 
 PROJECT = "tfseg"  # of W&B, and experiment of MLflow, where their variables name no other
-Scalars = dict[str, float]
-Images = dict[str, np.ndarray]
-
-
-class Tracker(Protocol):
-    """What shows a run.
-
-    Attributes:
-        title: what it is called in messages.
-        where: what it writes to, in messages.
-    """
-
-    title: str
-    where: str
-
-    def write(self, epoch: int, scalars: dict[str, Scalars], images: Images) -> None:
-        """The figures of "train" and "val" after an epoch; RGB images uint8 (H, W, 3) by name."""
-
-    def finish(self, files: list[Path], status: str) -> None:
-        """Keeps the run's files, the best checkpoint first; "FINISHED", "FAILED" or "KILLED"."""
 
 
 class WandbTracker:
@@ -144,7 +122,7 @@ def _plain(name):
     return re.sub(r"[^A-Za-z0-9_\-. /]", "-", name)
 
 
-TRACKERS = {"wandb": WandbTracker, "mlflow": MlflowTracker}  # and TensorBoard, which is here always
+TRACKERS = {"wandb": WandbTracker, "mlflow": MlflowTracker, "tensorboard": TensorBoardTracker}
 
 
 @contextmanager
@@ -156,8 +134,8 @@ def opened(names: tuple[str, ...], folder: Path, config: dict[str, Any]) -> Iter
     trackers, status = [], "FAILED"
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        for name in names:
-            if name in TRACKERS:
+        for name in TRACKERS:  # TensorBoard last: a server that is refused leaves nothing
+            if name in names:
                 trackers.append(_open(name, folder, config))
         yield trackers
         status = "FINISHED"
@@ -183,17 +161,3 @@ def _open(name, folder, config):
             f"--tracker={name} cannot be reached: {reason_of(error)}; docs/trackers.md tells how "
             f"to set it up"
         ) from None
-
-
-def warn(title: str, where: str, error: Exception) -> None:
-    """Says that a training goes on without a tracker."""
-    reason = full_disk(error) or reason_of(error)
-    print(
-        f"\nwarning: cannot write to {where}: {reason}; training goes on without {title}",
-        file=sys.stderr,
-    )
-
-
-def reason_of(error: BaseException) -> str:
-    """The first line of an error, or its kind."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

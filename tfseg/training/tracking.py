@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfseg.training.trackers import warn
+from tfseg.training.watching import warn
 from tfseg.visualize import confusion_picture, triptych
 
 FIGURES = ("miou", "pixel_accuracy", "class_accuracy", "fw_iou")
