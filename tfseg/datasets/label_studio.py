@@ -76,7 +76,7 @@ def spec(source=None):
 
 
 def _regions(path, place, task):
-    """[(label, (H, W), kind, drawn)] of a task, None where nobody annotated it, or its fault."""
+    """[(label, (H, W), kind, drawn)] of a task, None if it is not annotated, or its fault."""
     where = f"{path}: task {task.get('id', place)}"
     try:
         given = [one for one in task.get("annotations", ()) if not one.get("was_cancelled")]
@@ -189,7 +189,7 @@ def _suffix(url):
 
 
 def _draw_like(image):
-    """The label of an image on which nothing was drawn."""
+    """The label of an image without annotations."""
     return np.zeros(image_size(image), np.uint8)
 
 
