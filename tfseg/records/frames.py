@@ -111,7 +111,7 @@ def mismatch(image, size, label, label_size):
     reason = "they are different frames, or only one was resized"
     if tuple(size) == tuple(label_size)[::-1]:
         reason = (
-            "one is turned by a quarter: the label ignores the "
+            "one is turned by a quarter turn: the label ignores the "
             "image's EXIF orientation, or the image lost it; save both upright"
         )
     return f"{image} is {by(size)} but {label} is {by(label_size)} (height x width); {reason}"
