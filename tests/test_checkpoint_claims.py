@@ -112,7 +112,7 @@ def test_hdf5_links_lead_nowhere(tmp_path, network):
     save_weights(network, path)
     with h5py.File(path, "r+") as file:
         file["layers/conv2d/again"] = file["layers"]  # in a circle
-    assert "in the same place" in refusal(path)
+    assert "overlap" in refusal(path)
 
 
 def test_what_is_no_file_is_named(tmp_path):

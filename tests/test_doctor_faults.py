@@ -237,7 +237,7 @@ def test_masks_of_colours(tmp_path, capsys):
     Image.fromarray(stray).save(folder / "val_labels" / "4.png")
     spoilt, findings = diagnose(capsys, (spec(coding=table), folder))
     assert not spoilt
-    assert findings[0].startswith("note: 1 of the label pixels (0.01%), in 1 of the labels, are")
+    assert findings[0].startswith("note: 1 of the label pixels (0.01%), in 1 of the labels, belong")
     assert "the first: colour 1,2,3 in" in findings[0]
     spoilt, findings = diagnose(capsys, (spec(coding=table), draw(tmp_path / "y")))
     assert spoilt

@@ -246,7 +246,7 @@ class TrainConfig(Config):
         if values.get("recipe") is None:
             return super().of(**values)
         if values.get("resume") is not None:
-            raise UserError("--recipe beside --resume, which goes on as it began; leave one out")
+            raise UserError("--recipe beside --resume, which continues as it began; leave one out")
         file = path(str(values["recipe"]))
         try:
             return super().of(

@@ -266,7 +266,7 @@ def _explained(name):
         raise UserError(f"{name} does not fit into memory; make it smaller") from None
     except Exception as error:
         if getattr(error, "errno", None):
-            raise UserError(f"{name} cannot be read: {error.strerror}; see its mode") from None
+            raise UserError(f"{name} cannot be read: {error.strerror}; check its mode") from None
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise UserError(f"{name} is damaged or not an image: {reason}; {REPLACE}") from None
 
