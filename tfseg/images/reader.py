@@ -102,7 +102,7 @@ class ImageData:
         return values if values.ndim == 3 else cv2.cvtColor(values, cv2.COLOR_GRAY2RGB)
 
     def values(self) -> np.ndarray:
-        """What it holds, upright: RGB or gray, alpha left out; 8-bit files as RGB uint8.
+        """The pixels, upright: RGB or gray, without alpha; 8-bit files as RGB uint8.
 
         More than 8 bits come as they lie in the file: uint16, int32, float32, float64.
         """

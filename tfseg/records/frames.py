@@ -36,7 +36,7 @@ class Label:
 
 @dataclass(frozen=True)
 class Example:
-    """What a conversion keeps of a frame: its bytes, (H, W), and facts of its label and image.
+    """A converted frame: its bytes, (H, W), and facts of its label and image.
 
     `unknown` and `soft` pixels are as `Label` has them, `labels` are the class indices that occur.
     """
@@ -138,7 +138,7 @@ def read_image(frame):
 
 
 def read_label(frame):
-    """The `Label` of a frame. Raises `UserError` where it cannot be one."""
+    """The `Label` of a frame. Raises `UserError` if it is invalid."""
     return map_label(read_raw_label(frame.label, frame.coding), frame.coding)
 
 
