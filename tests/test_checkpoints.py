@@ -46,13 +46,13 @@ def test_files_of_pytorch_load_whatever_they_are_called(tmp_path, network, name,
     said = capsys.readouterr().out
     if "lightning" in name:
         assert left == ["criterion.weight", "val_metric.total"]
-        assert "the prefix model.net. is taken off" in said
+        assert "the prefix model.net. is removed" in said
     if name == "averaged.bin":
         assert "its ema is taken, not net" in said
 
 
 def test_a_whole_network_and_a_script_are_named():
-    assert "holds a torch.nn.modules.conv.Conv2d, which is no tensor" in refusal(
+    assert "holds a torch.nn.modules.conv.Conv2d, which is not a tensor" in refusal(
         make.HERE / "whole_network.pt"
     )
     assert "TorchScript" in refusal(make.HERE / "scripted.pt")
@@ -145,7 +145,7 @@ def test_a_tar_of_the_first_pytorch_is_named(tmp_path):
         (b"version https://git-lfs.github.com/spec/v1", "git lfs pull"),
         (bytes(40) + bytes.fromhex("57fb808b247547db"), "TensorFlow's"),
         (b"\x1c\0\0\0TFL3" + bytes(99), "LiteRT"),
-        (b"\x80\x02}q\0.", "a pickle of another than PyTorch"),
+        (b"\x80\x02}q\0.", "not a pickle of PyTorch"),
         (b"PK\x03\x04", "is damaged"),
     ],
 )

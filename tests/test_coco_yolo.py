@@ -137,7 +137,9 @@ def test_coco_json_refuses_files(tmp_path):
     )
     check_faults("coco_json", tmp_path, parts)
     coco(tmp_path / "val.json", [], [], CATEGORIES[:1])
-    with pytest.raises(UserError, match=r"and train\.json have other categories; export them tog"):
+    with pytest.raises(
+        UserError, match=r"and train\.json have different categories; export them tog"
+    ):
         get_dataset("coco_json", tmp_path)
 
 

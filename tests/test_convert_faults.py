@@ -77,7 +77,7 @@ def test_finished_records_are_kept_unless_overwritten(raw_camvid, tmp_path, caps
     folder = convert(camvid.spec(), raw_camvid, tmp_path)
     before = digest(folder)
     convert(camvid.spec(), raw_camvid, tmp_path)
-    assert "is there already" in capsys.readouterr().out
+    assert "exists already" in capsys.readouterr().out
     assert digest(folder) == before
     with pytest.raises(UserError, match="holds another conversion; overwrite replaces it"):
         convert(camvid.spec(), raw_camvid, tmp_path, size=(72, 96))

@@ -71,7 +71,7 @@ def test_records_with_values_of_no_class(tmp_path, capsys):
     folder = convert(short, draw(tmp_path / "x"), tmp_path / "records")
     spoilt, findings = diagnose(capsys, open_records(folder))
     assert spoilt
-    assert "in no class (values 3; the first: value 3 in its label in" in findings[0]
+    assert "belong to no class (values 3; the first: value 3 in its label in" in findings[0]
     assert "train.tfrecord-00000-of-00001, example 0 of train (byte 12)" in findings[0]
 
 

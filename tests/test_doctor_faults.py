@@ -162,7 +162,7 @@ def test_a_fault_is_found(tmp_path, capsys, fault):
     folder = draw(tmp_path / "x")
     make(folder)
     spoilt, findings = diagnose(capsys, (spec(), folder))
-    kind = "spoils training" if spoils else "note"
+    kind = "problem" if spoils else "note"
     assert [line for line in findings if re.match(f"{kind}: .*{wanted}", line)], findings
     assert spoilt is spoils
     assert spoilt is (findings[-1] != "no problem found")
@@ -182,8 +182,8 @@ def test_masks_of_0_and_255(tmp_path, capsys):
     folder = draw(tmp_path / "x", lambda: np.where(label(2) > 0, 255, 0).astype(np.uint8))
     spoilt, findings = diagnose(capsys, (spec(("background", "object")), folder))
     assert spoilt
-    (line,) = (line for line in findings if line.startswith("spoils"))
-    assert "0 and 255 alone, and 255 is void: object never occurs" in line
+    (line,) = (line for line in findings if line.startswith("problem"))
+    assert "hold only 0 and 255, and 255 is void: object never occurs" in line
     assert "train_labels/0.png" in line
     assert "`object,255,255,255,255`" in line
 
@@ -237,7 +237,7 @@ def test_masks_of_colours(tmp_path, capsys):
     Image.fromarray(stray).save(folder / "val_labels" / "4.png")
     spoilt, findings = diagnose(capsys, (spec(coding=table), folder))
     assert not spoilt
-    assert findings[0].startswith("note: 1 of the label pixels (0.01%), in 1 of the labels, are")
+    assert findings[0].startswith("note: 1 of the label pixels (0.01%), in 1 of the labels, belong")
     assert "the first: colour 1,2,3 in" in findings[0]
     spoilt, findings = diagnose(capsys, (spec(coding=table), draw(tmp_path / "y")))
     assert spoilt

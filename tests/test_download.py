@@ -102,5 +102,7 @@ def test_archives_are_fetched_checked_and_unpacked(server, tmp_path, name):
 
 
 def test_what_may_not_be_fetched_says_where_it_is(tmp_path):
-    with pytest.raises(UserError, match=r"download: cityscapes cannot be fetched.*leftImg8bit"):
+    with pytest.raises(
+        UserError, match=r"download: cityscapes must be downloaded by hand.*leftImg8bit"
+    ):
         download(get_dataset("cityscapes"), tmp_path / "x")

@@ -58,7 +58,9 @@ def test_floats_and_wide_integers_need_a_range(channels, dtype, tmp_path):
     values = (np.arange(600 * channels).reshape(20, 30, channels) * 2).astype(dtype)
     path = tmp_path / "depth.tif"
     path.write_bytes(tiff(values))
-    with pytest.raises(UserError, match=r"depth.tif holds .*0 to .*98; say which .*pixel_range=0,"):
+    with pytest.raises(
+        UserError, match=r"depth.tif holds .*0 to .*98; state which .*pixel_range=0,"
+    ):
         read_image(path)
     pixels = read_image(path, (0, 1000))
     wanted = np.rint(values.clip(0, 1000) * 0.255)

@@ -87,7 +87,7 @@ def test_of_teacher_and_student_the_teacher_is_taken(capsys):
     state |= {f"teacher.{key}": array for key, array in make.state().items()}
     assert load_state_dict(network, state) == ["7 keys under student."]
     assert_same(network, tiny_network())
-    assert "the prefix teacher. is taken off" in capsys.readouterr().out
+    assert "the prefix teacher. is removed" in capsys.readouterr().out
 
 
 def test_a_network_of_another_kind_is_told_by_its_prefix():

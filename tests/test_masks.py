@@ -197,9 +197,9 @@ def test_void_splits_are_refused_and_missing_classes_said(tmp_path, capsys):
         check(records.splits["val"])
     assert "train has no pixel of sky" in check(records.splits["train"])[0]
     found = [finding.text for finding in inspect((spec, folder)) if finding.spoils]
-    assert any(line.startswith("every label of val is void") for line in found)
+    assert any(line.startswith("every label of val is entirely void") for line in found)
     draw(folder, {"masks/val/b.png": 0 * RAW}, table=THREE)
     convert(spec, folder, tmp_path / "out")
     said = capsys.readouterr().out
     assert "note: train has no pixel of sky: nothing to learn from" in said
-    assert "note: every label of val is soil alone" in said
+    assert "note: every label of val is only soil" in said

@@ -50,8 +50,8 @@ def test_what_stands_between_backticks_is_code(text, html):
 def test_the_verdict_counts_what_spoils():
     for spoiling, words in (
         (0, "No serious problem."),
-        (1, "1 finding would harm training."),
-        (2, "2 findings would harm training."),
+        (1, "1 problem would harm training."),
+        (2, "2 problems would harm training."),
     ):
         findings = [finding("bad")] * spoiling + [finding("a note", spoils=False)]
         assert words in render("inspect.html", **EMPTY | {"findings": findings})

@@ -188,7 +188,7 @@ def test_inspect_names_the_range(sensor, capsys):
 
 def test_flat_images_are_found(sensor, tmp_path, capsys):
     found = tfseg.inspect(input=sensor / "plain", workers=1)
-    assert not [f for f in found if "one level" in f.text]
+    assert not [f for f in found if "single gray level" in f.text]
     for path in (sensor / "plain" / "images").rglob("*.png"):
         copy = tmp_path / path.relative_to(sensor / "plain")
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -198,7 +198,9 @@ def test_flat_images_are_found(sensor, tmp_path, capsys):
         label.write_bytes((sensor / "plain" / label.relative_to(tmp_path)).read_bytes())
     table = (sensor / "plain" / "classes.csv").read_text()
     (tmp_path / "classes.csv").write_text(table)
-    assert any(f.spoils and "one level" in f.text for f in tfseg.inspect(input=tmp_path, workers=1))
+    assert any(
+        f.spoils and "single gray level" in f.text for f in tfseg.inspect(input=tmp_path, workers=1)
+    )
     capsys.readouterr()
     tfseg.convert(dataset="folder", source=tmp_path, output=tmp_path / "records", workers=1)
     assert "note: 8 of 8 images have a single gray level" in capsys.readouterr().out

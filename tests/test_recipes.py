@@ -57,7 +57,7 @@ def test_mistakes_name_the_file(text, message, tmp_path):
 
 
 def test_a_recipe_is_for_new_runs(tmp_path):
-    with pytest.raises(UserError, match="recipe beside resume, which goes on as it began"):
+    with pytest.raises(UserError, match="recipe beside resume, which continues as it began"):
         TrainConfig.of(recipe=write(tmp_path, "[train]\nepochs = 3\n"), resume="run")
     with pytest.raises(UserError, match="there is no such file"):
         TrainConfig.of(recipe=tmp_path / "none.toml")

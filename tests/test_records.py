@@ -226,7 +226,7 @@ def test_a_damaged_environment_is_named(tmp_path):
             open_records(folder)
     for junk in (b"", b"x" * 20000):
         data.write_bytes(junk)
-        with pytest.raises(UserError, match="no LMDB environment that can be read"):
+        with pytest.raises(UserError, match="not a readable LMDB environment"):
             open_records(folder)
 
 

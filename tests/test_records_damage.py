@@ -189,7 +189,7 @@ METADATA = [
     ({"sizes": {"train": [[32, 32]]}}, "dataset_info.json has the splits train, val, but metadata"),
     ({"pixel_range": [1, float("nan")]}, "wanted two numbers, the smaller first"),
     ({"name": None}, "name is null; wanted a text"),
-    ({"unknown": 3}, "has changed since it was written; convert again, or where the change is"),
+    ({"unknown": 3}, "has changed since it was written; convert again, or, if you meant the"),
 ]
 
 

@@ -162,7 +162,7 @@ def test_sigterm_saves_and_exits_with_143(records, tmp_path):
     process.send_signal(signal.SIGTERM)
     _, error = process.communicate(timeout=60)
     assert process.returncode == 143
-    assert f"saved; go on: train --resume={folder}" in error
+    assert f"saved; continue: train --resume={folder}" in error
     assert "Traceback" not in error
 
 

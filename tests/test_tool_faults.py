@@ -115,7 +115,7 @@ REFUSED = [
     ),
     ("cvat", draw_cvat, (np.zeros(SIZE, np.uint8),), "a.png is L, not in the colours of labelmap"),
     ("yolo", draw_yolo, ("0 .1 .1 1.2 .1 .9 .9",), "line 1: points are not between 0 and 1"),
-    ("yolo", draw_yolo, ("0.5 .1 .1 .9 .1 .9 .9",), "line 1: wanted class x y x y ..., numbers"),
+    ("yolo", draw_yolo, ("0.5 .1 .1 .9 .1 .9 .9",), "line 1: wanted class x y x y ..., only"),
     (
         "roboflow", draw_roboflow, (np.zeros(SIZE, np.uint8), "0, car\n1, car\n"),
         "_classes.csv has two values of one class; rename one in Roboflow",

@@ -70,7 +70,7 @@ def test_a_broken_epoch_goes_on_exactly(records, tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(StopBetweenSteps, "on_train_batch_begin", ctrl_c)
-        with pytest.raises(KeyboardInterrupt, match="at step 2, saved; go on: train --resume="):
+        with pytest.raises(KeyboardInterrupt, match="at step 2, saved; continue: train --resume="):
             train(config(records, tmp_path / "b", **settings))
     assert RunFolder(tmp_path / "b").last()["step"] == 2
     resume(TrainConfig.of(resume=tmp_path / "b", keep=2))

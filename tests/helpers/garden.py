@@ -60,7 +60,7 @@ def diagnose(capsys, data, **options):
     capsys.readouterr()
     spoilt = any(finding.spoils for finding in inspect(data, **options))
     lines = capsys.readouterr().out.splitlines()
-    return spoilt, [line for line in lines if line.startswith(("spoils", "note", "nothing"))]
+    return spoilt, [line for line in lines if line.startswith(("problem", "note", "no problem"))]
 
 
 def void_label(folder):

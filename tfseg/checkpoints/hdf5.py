@@ -30,7 +30,7 @@ OTHERWISE = (
 
 @dataclass
 class Contents:
-    """What an HDF5 file holds.
+    """The content of an HDF5 file.
 
     Attributes:
         arrays: path of a dataset, as "layers/conv2d/vars/0" -> array.
@@ -42,7 +42,7 @@ class Contents:
 
 
 def read_hdf5(file: BinaryIO) -> Contents:
-    """All that an HDF5 file holds. Raises `ReadingError` for damage and another form."""
+    """The content of an HDF5 file. Raises `ReadingError` for damage and another layout."""
     reader = _Reader(Source(file))
     try:
         reader.walk(reader.root(), "")

@@ -1,4 +1,4 @@
-"""What kind of file a checkpoint is: its bytes say so, whatever it is called."""
+"""Recognises the kind of a checkpoint file by its bytes, not by its name."""
 
 import stat
 from pathlib import Path
@@ -81,7 +81,7 @@ def _size(path):
 
 
 def _folder(path):
-    """What a folder is that is no run, and what to give in its place."""
+    """Describes a folder that is not a run, and what to give instead."""
     try:
         names = sorted(child.name for child in path.iterdir())
     except OSError as error:
@@ -121,7 +121,7 @@ def _kind_of_zip(path, file):
 
 
 def _other(path, first, last):
-    """What a file is that cannot be loaded."""
+    """Describes a file that cannot be loaded."""
     for offset, mark, words in OTHERS:
         if first.lstrip()[offset:].startswith(mark):
             return words

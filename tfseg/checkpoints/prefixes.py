@@ -18,7 +18,7 @@ _DEEPEST = 6
 
 @dataclass(frozen=True)
 class Fitting:
-    """The part of a state dict that is a network's.
+    """The part of a state dict that belongs to a network.
 
     Attributes:
         tensors: key as the network has it -> array.

@@ -1,4 +1,4 @@
-"""A checkpoint file of any kind -> named arrays, or one line that says why not."""
+"""A checkpoint file of any kind -> named arrays, or an error in one line."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ SHARED = 4  # times a file's size that its tensors may have, where some share th
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a checkpoint file holds.
+    """The content of a checkpoint file.
 
     Attributes:
         layout: "torch" or "keras".
@@ -35,7 +35,7 @@ class Checkpoint:
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
-    """Reads a checkpoint; its bytes say of which kind it is. Nothing in it is executed.
+    """Reads a checkpoint of any kind, recognised by its bytes. Nothing in it is executed.
 
     Raises:
         UserError: for what is no checkpoint, one that is damaged, and one whose weights are NaN or

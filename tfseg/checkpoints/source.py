@@ -14,7 +14,7 @@ FREE = 1 << 20  # bytes beside that: the texts of a small file shrink well
 
 
 class ReadingError(ValueError):
-    """A file that is not loaded; the message goes behind its name."""
+    """A file that cannot be loaded; the message follows its name."""
 
 
 class DamageError(ReadingError):
@@ -81,7 +81,7 @@ def unzipped_source(archive: zipfile.ZipFile, name: str) -> Source:
 
 
 def check_numbers(tensors: Mapping[str, np.ndarray]) -> None:
-    """Raises `ReadingError` where a weight is NaN or infinite, or is so as float32."""
+    """Raises `ReadingError` if a weight is NaN or infinite, also as float32."""
     for name, array in tensors.items():
         with np.errstate(over="ignore", invalid="ignore"):
             wrong = array.dtype.kind not in "iub" and not np.isfinite(array.astype("f4")).all()

@@ -1,4 +1,4 @@
-"""Where the weights are in what a training script saved."""
+"""Finds the weights in the file of a training script."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -54,7 +54,7 @@ def _state_dicts(value: Any, where: tuple[str, ...]) -> Iterator[tuple[tuple, di
 
 
 def _instead(saved):
-    """What to say where no state dict was found."""
+    """The message if no state dict was found."""
     kinds = [saved, *(saved.values() if isinstance(saved, dict) else ())]
     objects = [value.name for value in kinds if isinstance(value, Inert)]
     if objects:

@@ -79,7 +79,7 @@ class OldFile:
         self.places = self._places(unpickled(file), file.tell(), storages)
 
     def _places(self, keys, offset, storages):
-        """Where each storage's bytes are: its count of numbers stands before them."""
+        """The place of each storage's bytes; its count of numbers precedes them."""
         sides = {storage.key: _bytes_a_number(storage.kind) for storage in storages}
         places = {}
         for key in keys if isinstance(keys, list) else ():

@@ -279,7 +279,7 @@ class TrainConfig(Config):
         if values.get("recipe") is None:
             return super().of(**values)
         if values.get("resume") is not None:
-            raise UserError("--recipe beside --resume, which goes on as it began; leave one out")
+            raise UserError("--recipe beside --resume, which continues as it began; leave one out")
         from tfseg.storage import fetch  # which --help does without
 
         file = fetch(path(str(values["recipe"])))

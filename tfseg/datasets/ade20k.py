@@ -1,4 +1,4 @@
-"""MIT Scene Parsing (Zhou et al. 2017, ADE20K): 150 classes in pictures of any size."""
+"""MIT Scene Parsing (Zhou et al. 2017, ADE20K): 150 classes in images of any size."""
 
 from tfseg.datasets.coding import Values
 from tfseg.datasets.files import not_here, pair_folders

@@ -1,4 +1,4 @@
-"""What the exports of annotation tools share: reading their JSON, splits, classes, drawing."""
+"""Shared by the exports of annotation tools: reading JSON, splits, classes, drawing."""
 
 import json
 import re
@@ -22,7 +22,7 @@ SLACK = 2  # pixels by which a point may lie outside: tools round, and drag past
 
 
 def tool_spec(source, tool, classes, frames, colors=None):
-    """The `DatasetSpec` of an export, which bears the name of its folder.
+    """The `DatasetSpec` of an export, named after its folder.
 
     Without `colors` the first class is shown in black. Raises `UserError` for classes that bear the
     same name, and for fewer than two.
@@ -66,13 +66,13 @@ def background_first(names):
 
 
 def need_folder(source, dataset, wanted):
-    """Raises `UserError` where there is no raw folder to read the classes from."""
+    """Raises `UserError` without a raw folder to read the classes from."""
     if source is None or not Path(source).is_dir():
         raise UserError(f"--dataset={dataset} needs --source=FOLDER with {wanted}")
 
 
 def read_json(path):
-    """What a JSON file holds. Raises `UserError`."""
+    """The content of a JSON file. Raises `UserError`."""
     try:
         return json.loads(read_bytes(path).decode("utf-8-sig"))
     except UserError:
@@ -121,7 +121,7 @@ def is_size(size) -> bool:
 
 
 def check_size(image, size, path, said=("height", "width")):
-    """Raises `UserError` where an annotation's (H, W) is not that of its upright image."""
+    """Raises `UserError` if an annotation's (H, W) is not that of its upright image."""
     found = image_size(image)
     if found != tuple(size):
         raise UserError(

@@ -13,7 +13,7 @@ OPAQUE = 128  # from which alpha on a pixel is painted
 
 
 def decode_brush(rle: tuple[int, ...], size: tuple[int, int], where: str) -> np.ndarray:
-    """What is painted, bool (H, W). Raises `UserError` for what does not fill `size`."""
+    """The painted pixels, bool (H, W). Raises `UserError` for data that does not fill `size`."""
     height, width = size
     try:
         bits = _Bits(bytes(rle))

@@ -67,7 +67,7 @@ def _inside(folder):
 
 
 def _listed(images, masks, classes, faults):
-    """The frames of a split, whose labels are bits; what has no partner goes to `faults`."""
+    """The frames of a split, with bits as labels; lone files go to `faults`."""
     by_class = {folder.name: _files(folder) for folder in masks}
     found = _files(images)
     if not found:
@@ -101,7 +101,7 @@ def _files(folder):
 
 
 def _bits(image, masks):
-    """Which classes the pixels of an image have, int64 (H, W), a bit each. Raises `UserError`."""
+    """The classes of an image's pixels, int64 (H, W), one bit each. Raises `UserError`."""
     size = image_size(image)
     bits = np.zeros(size, np.int64)
     for number, path in masks:

@@ -54,7 +54,7 @@ def _files(source):
 
 
 def spec(source=None, unlabelled="background", task=None):
-    """`unlabelled`: what pixels of no annotation are, "background" or "void"."""
+    """`unlabelled`: the class of pixels without annotation, "background" or "void"."""
     need_folder(source, "coco_json", WANTED)
     files = _files(source)
     if not files:

@@ -1,4 +1,4 @@
-"""Raw label pixels -> class indices: single-channel values, or colours."""
+"""Converts raw label pixels, values or colours, to class indices."""
 
 import functools
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Fetching raw data sets, where that may be done, and checking that they are what was asked for."""
+"""Downloads raw data sets whose owners permit it, and checks them."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ from tfseg.errors import UserError, require
 
 
 def download(spec, folder):
-    """Fetches the data set of a `DatasetSpec` into `folder`; returns its raw folder.
+    """Downloads the data set of a `DatasetSpec` into `folder`; returns its raw folder.
 
     `folder` is by default `downloads/<name>`; where it is there already, nothing is fetched.
     Raises `UserError` for a data set that may not be fetched by a program, saying what to do

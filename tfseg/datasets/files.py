@@ -1,4 +1,4 @@
-"""Finding pictures and their labels in raw folders, and reading the texts beside them."""
+"""Finds images and their labels in raw folders, and reads the texts beside them."""
 
 import os
 import stat
@@ -34,7 +34,7 @@ def open_regular(path: Path) -> BinaryIO:
 
 
 def read_bytes(path: Path) -> bytes:
-    """What a regular file holds. Raises `UserError`."""
+    """The bytes of a regular file. Raises `UserError`."""
     with open_regular(path) as file:
         if (size := os.fstat(file.fileno()).st_size) > MOST_BYTES:
             raise UserError(f"{path} has {size:,} bytes, too many for a text; replace the file")
@@ -76,7 +76,7 @@ def pair_folders(images, labels, coding, report, image_end="", label_end="", ima
 
 
 def pictures(folder, report, end="", end_not=None):
-    """Stem without `end` -> path of the pictures in `folder` whose stems end so."""
+    """Stem without `end` -> path, for the images in `folder` whose stems end in it."""
     folder = Path(folder)
     if not folder.is_dir():
         report(f"{folder} is missing: it should hold the partners of its neighbour")

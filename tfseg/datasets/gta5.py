@@ -18,7 +18,7 @@ LICENSE_PLATE = 34  # Cityscapes' ids end at 33
 
 
 def confirm(source):
-    """Whether the mark is GTA5's: a user's own images may have that name, beside a table."""
+    """Whether the folder is GTA5's: a user's own folder may have the same names and a table."""
     return table_of(source) is None
 
 

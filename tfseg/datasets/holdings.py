@@ -1,4 +1,4 @@
-"""What lies in a folder that is not understood, and the layout that is nearest to it, in words."""
+"""Describes a folder that is not understood, and the layout nearest to it."""
 
 import itertools
 from collections import Counter
@@ -12,7 +12,7 @@ MOST_WALKED = 2000  # folders, where a whole disk is given
 
 
 def holdings(source: Path, settings: dict | None = None) -> str:
-    """A line: the images that lie there, the nearest layout, and what is missing of it."""
+    """A line: the images in the folder, the nearest layout, and its missing parts."""
     folders = itertools.islice(walk(source), MOST_WALKED)
     there = [(parts, files) for parts, files in folders if files]
     if not there:

@@ -78,7 +78,7 @@ def spec(source=None, task=None):
 
 
 def _regions(path, place, task):
-    """[(label, (H, W), kind, drawn)] of a task, None where nobody annotated it, or its fault."""
+    """[(label, (H, W), kind, drawn)] of a task, None if it is not annotated, or its fault."""
     where = f"{path}: task {task.get('id', place)}"
     try:
         given = [one for one in task.get("annotations", ()) if not one.get("was_cancelled")]

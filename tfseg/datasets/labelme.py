@@ -60,7 +60,7 @@ def spec(source=None, task=None):
 
 
 def _read(path):
-    """The content of a file without its image, or what is wrong with it."""
+    """The content of a file without its image, or its fault."""
     try:
         content = read_json(path)
         if not isinstance(content, dict) or not isinstance(content.get("shapes"), list):

@@ -1,4 +1,4 @@
-"""Which images and masks of a user's folder belong together.
+"""Pairs the images and masks of a user's folder.
 
 Every folder with images is placed by the words of its path: a split (train, val, test), a role
 (images, masks), or neither. What is neither is kept as a part of the frames' names: a city, a
@@ -50,7 +50,7 @@ class Root:
 
 @dataclass(frozen=True)
 class Place:
-    """What a path's words say: its split and role (None where nothing does), and the rest."""
+    """The meaning of a path's words: split and role (None if absent), and the rest."""
 
     split: str | None
     role: str | None
@@ -98,7 +98,7 @@ def _own(setting, usual):
 
 
 def find_pairs(source: Path, settings: dict, report) -> dict[str, list]:
-    """{split: pairs of (id, image, mask)} of a folder; none where it has no layout that is known.
+    """{split: pairs of (id, image, mask)} of a folder; none if its layout is unknown.
 
     `settings` are those of `dataset.toml`. Unpaired files go to `report`.
 
@@ -183,7 +183,7 @@ def _one(roots, role, split):
 
 
 def _paired(source, split, images, masks, settings, report):
-    """The pairs of a split; None where it has no masks and needs none, or is no layout."""
+    """The pairs of a split; None if it needs no masks, or has no known layout."""
     if images is None:
         if masks:
             report(f"{masks[0].path} has masks and no folder of images beside it; add the images")

@@ -1,4 +1,4 @@
-"""How the masks of a folder are coded: whether their pixels are class indices or colours.
+"""Decides whether the pixels of a folder's masks are class indices or colours.
 
 All masks are looked at, until it is beyond doubt. What has unequal channels is colours; gray and
 palette masks are what explains their pixels.
@@ -30,7 +30,7 @@ _PLAIN = Values(tuple((i, i) for i in range(256)), channels=True)
 
 @dataclass
 class Evidence:
-    """Pixels of gray and palette masks, by what a table's two readings make of them.
+    """Counts of pixels of gray and palette masks, under a table's two readings.
 
     `index` and `color` say what class a value and a colour are, void included.
     """
@@ -44,7 +44,7 @@ class Evidence:
     differ: tuple | None = None  # the first value whose readings differ
 
     def add(self, pairs):
-        """Adds a mask: {(value, colour): pixels}; None where it has other colours."""
+        """Adds a mask: {(value, colour): pixels}; None if it has other colours."""
         if pairs is None:
             self.colored = True
             return
@@ -74,7 +74,7 @@ class Evidence:
 
     @property
     def decided(self):
-        """Whether more masks cannot change what is known."""
+        """Whether more masks can no longer change the decision."""
         has, masks = self.pixels, self.masks
         if self.colored:
             return True
@@ -86,7 +86,7 @@ class Evidence:
         return masks["index alone"] >= SURE and not has["differ"]
 
     def kind(self, source):
-        """INDICES or COLORS. Raises `UserError` where both are meant as well."""
+        """INDICES or COLORS. Raises `UserError` if both are equally likely."""
         has = self.pixels
         if self.colored:
             return COLORS
@@ -147,7 +147,7 @@ def look_at(masks, look=None):
 
 
 def _look(look, path):
-    """What is seen in a mask; False where it cannot be read: whoever reads it again says so."""
+    """The content of a mask; False if it cannot be read, which a later reader reports."""
     try:
         return look(path)
     except UserError:
@@ -155,7 +155,7 @@ def _look(look, path):
 
 
 def pairs_of(path):
-    """{(value, colour): pixels} of a gray or palette mask; None where it has other colours."""
+    """{(value, colour): pixels} of a gray or palette mask; None if it has other colours."""
     file = open_image(path)
     if file.mode in ("1", "L", "P"):
         check_label_format(file)
@@ -186,7 +186,7 @@ def value_of(row, place):
 
 
 def coding_of(rows, kind):
-    """The `Colors` or `Values` of a table. Raises `UserError` where a class lacks its colour."""
+    """The `Colors` or `Values` of a table. Raises `UserError` if a class lacks its colour."""
     index, table = 0, {}
     for place, row in enumerate(rows):
         key = row.color if kind == COLORS else value_of(row, place)
@@ -208,6 +208,6 @@ def coding_of(rows, kind):
 
 
 def _are_levels(table):
-    """Whether values lie so far apart that they are gray levels, as 0 and 255."""
+    """Whether values are so far apart that they are gray levels, such as 0 and 255."""
     numbers = sorted(table)
     return min(np.diff(numbers), default=0) >= 16

@@ -60,7 +60,7 @@ def colors(file):
 
 
 def _checked(file):
-    """(Pillow's mode for 8 bits, name) of a file; raises `UserError` where it is no mask at all."""
+    """(Pillow's mode for 8 bits, name) of a file; raises `UserError` if it is not a mask."""
     check_label_format(file)
     mode = file.mode.partition(";")[0]
     if mode not in MODES:
@@ -115,7 +115,7 @@ def _unscaled(raw, file, coding):
 
 
 def step(file):
-    """Levels between two neighbours of a gray picture with 1, 2 or 4 bits; 1 for any other."""
+    """Levels between two neighbours of a gray image with 1, 2 or 4 bits; 1 for any other."""
     if file.mode == "1":
         return 255
     if file.format != "PNG" or file.mode != "L" or file.data[25] != 0:

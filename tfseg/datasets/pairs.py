@@ -1,4 +1,4 @@
-"""Images and their masks by their names: `a.jpg` and `a.png`, `a_mask.png`, `mask_a.png`, ..."""
+"""Pairs images and masks by name: `a.jpg` and `a.png`, `a_mask.png`, `mask_a.png`, ..."""
 
 from pathlib import Path
 
@@ -53,7 +53,7 @@ def pair(images, masks, report, pattern=None):
 
 
 def _fold(images, masks):
-    """Case does not count where no two names differ in it alone."""
+    """Ignores case unless two names differ only in case."""
     for files in (images, masks):
         exact = {(between, path.stem) for between, path in files}
         if len({_lower(key) for key in exact}) < len(exact):
@@ -78,7 +78,7 @@ def _by_name(files, fold, report):
 
 
 def _without(stem, starts, ends):
-    """A name without what may stand about it, the longest first."""
+    """A name without its affixes, the longest first."""
     lower = stem.lower()
     for start in sorted(starts, key=len, reverse=True):
         if lower.startswith(start) and len(stem) > len(start):
@@ -135,7 +135,7 @@ def _ambiguous(image: Path, masks):
 
 
 def _pattern(image, mask):
-    """The setting by which a mask is its image's; None where their names share too little."""
+    """The setting that assigns a mask to its image; None if their names share too little."""
     for base in (image, *_without(image, IMAGE_STARTS, IMAGE_ENDS)):
         for about in (mask.removeprefix(base), mask.removesuffix(base)):
             if len(about) + len(base) == len(mask):

@@ -1,4 +1,4 @@
-"""Soft edges of masks: pixels that resizing or drawing left between two colours of the table.
+"""Soft edges of masks: pixels between two colours of the table, left by resizing or drawing.
 
 A colour of the table is always itself, however near another one is. A colour off the table takes
 the nearer class where it lies
@@ -69,7 +69,7 @@ def _packed(colors):
 
 
 def _flat(raw):
-    """Where a pixel is as all its neighbours are, bool (H, W)."""
+    """Pixels that equal all their neighbours, bool (H, W)."""
     kernel = np.ones((3, 3), np.uint8)
     least, most = (f(raw, kernel, borderType=cv2.BORDER_REPLICATE) for f in (cv2.erode, cv2.dilate))
     same = least == most

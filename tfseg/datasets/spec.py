@@ -1,4 +1,4 @@
-"""What a data set means: its classes, their colours, and which pictures and labels pair up."""
+"""The meaning of a data set: its classes, their colours, its pairs of images and labels."""
 
 import re
 from collections.abc import Callable
@@ -18,7 +18,7 @@ Pixels = Path | Callable[[], np.ndarray]  # a picture file, or a function that d
 
 @dataclass(frozen=True)
 class Frame:
-    """One labelled picture of a raw data set.
+    """One labelled image of a raw data set.
 
     `image` yields RGB (H, W, 3), `label` the raw label: values (H, W) or colours (H, W, 3), which
     `coding` turns into class indices. `instance` is a 16-bit PNG whose values tell the objects of
@@ -39,12 +39,12 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 def is_plain(name: str) -> bool:
-    """Whether a name prints on one line and is one in UTF-8."""
+    """Whether a name is one line of UTF-8."""
     return not _CONTROL.search(name)
 
 
 def data_name(text):
-    """What TFDS accepts as a name: lower case, digits and underscores, a letter first."""
+    """A name that TFDS accepts: lower case, digits and underscores, a letter first."""
     text = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
     return text if text[:1].isalpha() else f"data_{text}".rstrip("_")
 
@@ -60,7 +60,7 @@ def with_range(splits, pixel_range):
 
 
 def refuse(message, spoils=True):
-    """What happens to a raw folder's faults unless they are collected: the first one ends it.
+    """Raises `UserError` for the first fault of a raw folder, unless faults are collected.
 
     `spoils` is False for what is merely worth saying.
     """

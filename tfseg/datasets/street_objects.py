@@ -1,4 +1,4 @@
-"""What streets are drawn of: a scene that is painted on, and the objects that stand in it."""
+"""The parts of drawn streets: a scene to paint on, and the objects in it."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ SKY, BUILDING, POLE, ROAD, PAVEMENT, TREE, SIGN, FENCE, CAR, PEDESTRIAN, BICYCLI
 
 
 class Scene:
-    """A picture and its label while they are painted, back to front."""
+    """An image and its label while they are painted, back to front."""
 
     def __init__(self, number):
         self.rng = np.random.Generator(np.random.PCG64(20170614 + number))
@@ -157,7 +157,7 @@ def bicyclist(scene, column, foot, scale):
 
 
 def litter(scene, column, foot, scale):
-    """Something no class has a name for."""
+    """An object without a class."""
     size = max(2, scale // 5)
     scene.paint(ellipse(column, foot - size, size * 3 // 2, size), scene.color(), VOID, 12)
 

@@ -27,7 +27,7 @@ HEADER = "its first line should be name,r,g,b (and value where needed)"
 
 @dataclass(frozen=True)
 class Row:
-    """A class of the table; `color` and `value` are None where it gives none."""
+    """A class of the table; `color` and `value` are None if the table has none."""
 
     name: str
     color: tuple[int, int, int] | None
@@ -39,7 +39,7 @@ class Row:
 
 
 def table_of(source: Path) -> Path | None:
-    """The file with the classes of a folder; None where there is none."""
+    """The file with the classes of a folder, or None."""
     found = (source / name for name in TABLES if (source / name).is_file())
     return next((path for path in found if path.name != TOML or _read_toml(path)[1]), None)
 
@@ -58,7 +58,7 @@ def read_table(path: Path) -> tuple[dict, list[Row]]:
 
 
 def read_settings(source: Path) -> dict:
-    """The settings of a folder's `dataset.toml`; none where there is none. Raises `UserError`."""
+    """The settings of a folder's `dataset.toml`, empty without one. Raises `UserError`."""
     return _read_settings(source)[0]
 
 

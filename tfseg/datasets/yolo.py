@@ -56,7 +56,7 @@ def spec(source=None, task=None):
 
 
 def _table(source):
-    """The YAML that describes a data set, without parsing it; None where there is none."""
+    """The YAML that describes a data set, unparsed, or None."""
     for path in sorted(path for mark in MARKS for path in source.glob(mark)):
         try:
             keys = {line.split(b":")[0] for line in read_bytes(path).splitlines()}

@@ -1,4 +1,4 @@
-"""What is wrong with a raw folder or a set of records: the `inspect` command.
+"""The `inspect` command: problems of a raw folder or of records.
 
 An input (raw or records) is surveyed frame by frame, rules turn the survey into findings, and a
 report shows all of it.
@@ -14,7 +14,7 @@ from tfseg.errors import UserError
 
 
 def inspect(data, *, output=None, html=None, workers=1, pixel_range=None):
-    """Prints what a data set holds and what is wrong with it; returns the findings.
+    """Prints the contents and problems of a data set; returns the findings.
 
     Args:
         data: opened `Records`, or a `DatasetSpec` and its raw folder (None where it is drawn).
@@ -51,7 +51,7 @@ def inspect(data, *, output=None, html=None, workers=1, pixel_range=None):
 
 
 def verify(config):
-    """Prints whether records are what was written; returns a finding for every changed shard."""
+    """Checks records against their checksums; returns a finding for each changed shard."""
     from tfseg import storage
     from tfseg.doctor.issues import Finding
     from tfseg.records.reader import find_raw, open_records
@@ -67,7 +67,7 @@ def verify(config):
 
 
 def draft(config):
-    """Writes the table of classes that a raw folder lacks; returns what is wrong with its files."""
+    """Writes a table of classes for a raw folder; returns the problems of its files."""
     from tfseg import storage
     from tfseg.doctor import report
     from tfseg.doctor.class_table import entries, table

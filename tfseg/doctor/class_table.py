@@ -21,7 +21,7 @@ RARE = 0.001  # share of the pixels; what is rarer among many colours is a soft 
 
 @dataclass(frozen=True)
 class Entry:
-    """A class of the draft; `color` and `value` are None where the table leaves them open."""
+    """A class of the draft; `color` and `value` are None if the table has none."""
 
     name: str
     color: tuple[int, int, int] | None
@@ -34,7 +34,7 @@ class Entry:
 
 
 def entries(source: Path, path: Path) -> tuple[list[Entry], list[Finding]]:
-    """The classes that the masks of `source` seem to hold, and what is wrong with its files.
+    """The classes that the masks of `source` seem to hold, and the problems of its files.
 
     Raises:
         UserError: where `path` is there, where there is a table, or nothing to draft it from.
@@ -54,7 +54,7 @@ def entries(source: Path, path: Path) -> tuple[list[Entry], list[Finding]]:
 
 
 def _counts(masks):
-    """{(value, colour): pixels} of all masks; the value is None where one has colours."""
+    """{(value, colour): pixels} of all masks; the value is None if a mask has colours."""
     counts = Counter()
     for found in look_at(masks, _pairs):
         counts.update(found)
@@ -94,7 +94,7 @@ def _entries(counts):
 
 
 def _are_levels(kept):
-    """Whether gray masks hold levels that are seen, as 0 and 255, and no indices."""
+    """Whether gray masks hold visible levels, such as 0 and 255, instead of indices."""
     levels = {color[0] for _, color in kept}
     return len(levels) > 1 and {0, VOID} <= levels and min(np.diff(sorted(levels))) >= 16
 

@@ -1,4 +1,4 @@
-"""What is wrong with a data set as a whole: rules, each with its findings in plain words."""
+"""Problems of a data set as a whole: rules, each with findings in words."""
 
 import math
 
@@ -73,7 +73,7 @@ def _half_is_void(data, surveys):
 
 
 def unknown(data, surveys):
-    """Label pixels in no class, and the likeliest cause."""
+    """Label pixels that belong to no class, and the likely cause."""
     first = next((found for found in surveys.values() if found.unknown_in), None)
     if first is None:
         return
@@ -118,7 +118,7 @@ def soft(data, surveys):
 
 
 def _which(data, surveys):
-    """What is known of unknown pixels besides the first."""
+    """Details of unknown pixels besides the first."""
     if isinstance(data.coding, Values):
         known = dict(data.coding.table)
         outside = [str(value) for value in _seen(surveys) if value not in known]
@@ -134,7 +134,7 @@ def _most_unknown():
 
 
 def _are_label_ids(data, surveys):
-    """Whether Cityscapes' trainIds are wanted and its labelIds are there.
+    """Whether the labels hold Cityscapes' labelIds in place of trainIds.
 
     TrainIds are the classes' own places in a table of about 19. No trainId is above 18, so several
     labelIds that are beyond the table tell, if nothing but void lies above 33, and if there is
@@ -158,7 +158,7 @@ def _seen(surveys):
 
 
 def void(data, surveys):
-    """Labels, and splits, with too little to learn from."""
+    """Labels and splits with too few labelled pixels."""
     for split, found in surveys.items():
         if found.pixels.sum() == found.void > 0 and not found.unknown:
             yield Finding(SPOILS, truth.all_void(split))

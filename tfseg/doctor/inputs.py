@@ -40,7 +40,7 @@ class RawInput:
         return frame.id if callable(frame.image) else str(frame.image)
 
     def load(self, split, index):
-        """Image (H, W, 3) and label (H, W) of a frame; raises `UserError` where it has none."""
+        """Image (H, W, 3) and label (H, W) of a frame; raises `UserError` if it has none."""
         frame = self.splits[split][index]
         return read_image(frame)[1], read_label(frame).index
 

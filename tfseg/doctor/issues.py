@@ -1,4 +1,4 @@
-"""Issues of single files, gathered: the same one in many files is one line."""
+"""Collects problems of single files; the same problem in many files is one line."""
 
 import re
 from collections import Counter
@@ -12,7 +12,7 @@ MOST_SHOWN = 20  # kinds of faults; the others are counted
 
 @dataclass(frozen=True)
 class Finding:
-    """One line; `spoils` tells what spoils training from what is merely worth knowing."""
+    """One line; `spoils` marks a problem that harms training, as opposed to a note."""
 
     spoils: bool
     text: str

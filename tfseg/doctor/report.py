@@ -48,7 +48,7 @@ def text(data, surveys, findings):
 
 
 def _severity(finding):
-    return "spoils training" if finding.spoils else "note"
+    return "problem" if finding.spoils else "note"
 
 
 def _frames(found):

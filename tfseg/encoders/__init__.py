@@ -91,7 +91,7 @@ def unused_layers(model: keras.Model) -> set[str]:
 
 
 def normalized(pixels: Any, scheme: str | None, encoder: str | None) -> Any:
-    """Pixels as an encoder wants them; "auto" is what it was trained on, or "imagenet"."""
+    """Pixels normalised for an encoder; "auto" is as in its training, or "imagenet"."""
     if scheme == "auto":
         scheme = ENCODERS[encoder].normalization if encoder in ENCODERS else "imagenet"
     return Normalize(scheme, name="normalize")(pixels) if scheme else pixels

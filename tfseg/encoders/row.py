@@ -1,4 +1,4 @@
-"""What the table says of an encoder."""
+"""A row of the table of encoders."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -18,7 +18,7 @@ def fetch_imagenet(source: Source) -> Path:
 
 
 def found(encoder: str, weights: Source | None) -> str:
-    """What "auto" stands for: "imagenet" where the weights are on this machine or come, else
+    """Resolves "auto": "imagenet" if the weights are on this machine or arrive, else
     "none", with a line that says why.
 
     A server that does not answer within `tfseg.fetching.PATIENCE` is not waited for.

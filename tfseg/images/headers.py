@@ -1,4 +1,4 @@
-"""What the header of an image file says: bands, bits, orientation, checksums."""
+"""Reads headers of image files: bands, bits, orientation, checksums."""
 
 import io
 import struct

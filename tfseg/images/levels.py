@@ -1,4 +1,4 @@
-"""From what a sensor measured to levels of 0..255: 16-bit integers and floats as uint8."""
+"""Scales 16-bit integers and floats of sensors to uint8 levels of 0..255."""
 
 import numpy as np
 

@@ -102,7 +102,7 @@ class ImageData:
         return values if values.ndim == 3 else cv2.cvtColor(values, cv2.COLOR_GRAY2RGB)
 
     def values(self) -> np.ndarray:
-        """What it holds, upright: RGB or gray, alpha left out; 8-bit files as RGB uint8.
+        """The pixels, upright: RGB or gray, without alpha; 8-bit files as RGB uint8.
 
         More than 8 bits come as they lie in the file: uint16, int32, float32, float64.
         """
@@ -266,9 +266,7 @@ def _explained(name):
         raise UserError(f"{name} does not fit into memory; make it smaller") from None
     except Exception as error:
         if getattr(error, "errno", None):
-            raise UserError(
-                f"{name} cannot be read: {error.strerror}; check its permissions"
-            ) from None
+            raise UserError(f"{name} cannot be read: {error.strerror}; check its mode") from None
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise UserError(f"{name} is damaged or not an image: {reason}; {REPLACE}") from None
 

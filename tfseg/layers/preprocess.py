@@ -1,4 +1,4 @@
-"""What every network does to pixels first: check their number, and normalise them."""
+"""The first layers of every network: check the image's size, normalise pixels."""
 
 import keras
 from keras import ops
@@ -39,7 +39,7 @@ class AtLeast(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("tfseg")
 class Normalize(keras.layers.Layer):
-    """RGB pixels in 0..255 -> what the encoder was trained on, float32.
+    """RGB pixels in 0..255 -> normalised as in the encoder's training, float32.
 
     `scheme`: "imagenet" (torchvision's mean and deviation), "unit" (/255), "caffe" (BGR minus
     mean), "symmetric" (-1 to 1), "efficientnet_lite" ((x - 127) / 128) or "efficientnet_v2"

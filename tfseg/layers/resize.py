@@ -106,7 +106,7 @@ def _resize(x, size, mode):
 
 
 def _weights(old, new, mode):
-    """What each of `old` pixels gives to each of `new`, float32 (new, old)."""
+    """The weight of each of `old` pixels in each of `new`, float32 (new, old)."""
     target, source = ops.arange(new, dtype="float32"), ops.arange(old, dtype="float32")
     if mode == "nearest":
         where = ops.floor(target * old / new)

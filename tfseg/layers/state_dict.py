@@ -97,7 +97,7 @@ def fill(wanted, found, what, *, strict=True, skip_head=False, layout=None, sour
 
 
 def _mend(missing, unexpected, misshapen, fitting):
-    """The nearest thing to do."""
+    """What the user can do."""
     if len(fitting) < len(missing):
         return "; is it of another --model or --encoder?"
     if misshapen and len(fitting) > len(misshapen) and not missing and not unexpected:
@@ -106,7 +106,7 @@ def _mend(missing, unexpected, misshapen, fitting):
 
 
 def _told(keys, misshapen):
-    """What does not fit: the keys where they are few, what they share where they are many."""
+    """The keys that do not fit, or their common prefixes if they are many."""
     parts = []
     for word, names in keys:
         if len(names) > FEW:

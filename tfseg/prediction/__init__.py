@@ -1,4 +1,4 @@
-"""A trained network at work: how it looks at images, and the masks of images and videos.
+"""Runs a trained network on images and videos.
 
 Engine, tiles and CRF know no files; `predict` and `video` do. No labels are read here: that is
 `evaluation`'s.

@@ -1,4 +1,4 @@
-"""How a network looks at pictures: at several scales, mirrored, in tiles, with dropout, refined."""
+"""Runs a network on images: at several scales, mirrored, in tiles, with dropout, refined."""
 
 import math
 
@@ -13,7 +13,7 @@ from tfseg.prediction.tiles import blended
 
 
 class Engine:
-    """Masks and class probabilities of pictures; the same for `predict`, `test` and Python.
+    """Masks and class probabilities of images; the same for `predict`, `test` and Python.
 
     Args:
         network: Keras model, RGB pixels (N, H, W, 3) in 0..255 -> logits (N, H, W, K).
@@ -97,7 +97,7 @@ class Engine:
         return (*pixels, *channels)
 
     def check_size(self, height, width, what):
-        """Raises `UserError` where a picture is smaller than the network can take."""
+        """Raises `UserError` if an image is smaller than the network takes."""
         smallest = self.network.get_layer("size").smallest
         if self.size:
             what, (height, width) = f"--size={self.size[0]}x{self.size[1]}", self.size
@@ -114,7 +114,7 @@ class Engine:
             )
 
     def _label_blocks(self, image, classes, confidence=None):
-        """Fills in one picture's classes and their probabilities, with no others in memory."""
+        """Fills in one image's classes and their probabilities, block by block."""
         blocks = self._blocks(image)
         if self.crf is not None:
             blocks = [(slice(None), slice(None), self.probabilities(image))]
@@ -124,7 +124,7 @@ class Engine:
                 confidence[rows, columns] = self.decision.confidence(block, chosen)
 
     def _blocks(self, image):
-        """(rows, columns, probabilities) of slices that cover a picture once."""
+        """(rows, columns, probabilities) of slices that cover an image once."""
 
         def look(rows, columns):
             return self._mean(image[None, rows, columns])[0].numpy()
@@ -145,7 +145,7 @@ class Engine:
         return mask, decision.confidence(probabilities, mask)
 
     def _mean_of_looks(self, images):
-        """Mean probabilities (N, H, W, K) of all looks at images (N, H, W, 3)."""
+        """Mean probabilities (N, H, W, K) over all test-time variants of images (N, H, W, 3)."""
         images = tf.cast(images, tf.float32)
         shape = tf.shape(images)[1:3]
         total = 0.0

@@ -27,7 +27,7 @@ ENDS = {
 
 
 def predict(config):
-    """Labels what a `PredictConfig` names; for an image writes the files of `ENDS` asked for.
+    """Predicts the inputs of a `PredictConfig`; writes the files of `ENDS` for images.
 
     Returns the folder of the images' files, or the video's file.
     """
@@ -101,7 +101,7 @@ def _ahead(pool, count, function, items):
 
 
 def _answers(segmenter, pixels, save):
-    """Kind of `ENDS` -> what is to be written of it."""
+    """Kind of `ENDS` -> the content to write."""
     if not {"probabilities", "uncertainty"} & set(save):
         return {"mask": segmenter.predict(pixels)}
     probabilities, decision = segmenter.probabilities(pixels), segmenter.engine.decision
@@ -135,7 +135,7 @@ def _write(targets, answers, pixels, colors):
 
 
 def _ends(save, segmenter=None):
-    """What is asked for -> how its file's name ends; a multilabel network has a mask a class."""
+    """Requested kind -> ending of its file name; a multilabel network has a mask per class."""
     ends = {kind: ENDS[kind] for kind in save}
     if segmenter and segmenter.engine.decision.is_multilabel and ends.pop("mask", None):
         for number, name in enumerate(segmenter.classes):

@@ -160,7 +160,7 @@ def load(
 
 
 def make_segmenter(network: Network, config: PredictConfig) -> Segmenter:
-    """A `Network` that looks at images as a command's flags say."""
+    """A `Segmenter` of a `Network`, with the test-time options of a command."""
     return _segmenter(network, make_engine(network, config), config.pixel_range)
 
 

@@ -1,10 +1,10 @@
-"""Pictures in overlapping tiles, whose probabilities fade into one another."""
+"""Images in overlapping tiles, whose probabilities are blended."""
 
 import numpy as np
 
 
 def blended(shape, tile, overlap, predict):
-    """Yields (rows, columns, probabilities (h, w, K)) of slices that cover a picture once.
+    """Yields (rows, columns, probabilities (h, w, K)) of slices that cover an image once.
 
     A block is given as soon as its last tile is known, so that beside the tiles only what two rows
     of tiles share is kept, in half precision.

@@ -23,7 +23,7 @@ def masked_crc(data: bytes) -> int:
 
 
 def file_checksum(path: Path) -> str:
-    """SHA-256 of a file, as `sha256sum` prints it. Raises `UserError` for what cannot be read."""
+    """SHA-256 of a file, as `sha256sum` prints it. Raises `UserError` if it cannot be read."""
     with open_regular(path) as file:
         try:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -126,7 +126,7 @@ def _chosen(frames, splits, limit):
 
 
 def _fingerprint(spec, frames, *options):
-    """What tells one conversion from another: its options, and the files by name and size."""
+    """Identifies a conversion: its options, and its files by name and size."""
     digest = hashlib.sha256()
     digest.update(repr((spec.name, spec.classes, *options)).encode())
     for split, listed in frames.items():
@@ -183,7 +183,7 @@ def _shards(folder, name, frames, wanted, make):
 
 
 def _write(plan, written, write, make, workers, allow_unknown, progress):
-    """Writes the shards that are not in `written`; returns what is known of all."""
+    """Writes the shards that are not in `written`; returns the facts of all."""
     total = sum(len(shard.frames) for shard in plan)
     rest = plan[len(written) :]
     frames = itertools.chain.from_iterable(shard.frames for shard in rest)
@@ -210,7 +210,7 @@ def _write(plan, written, write, make, workers, allow_unknown, progress):
 
 
 def _kept(plan, progress, checksum):
-    """What is known of the first shards, which a stopped conversion has written whole.
+    """The facts of the first shards, which a stopped conversion has completed.
 
     Where the file `progress` is damaged, that is nothing; a shard that is, ends it.
     """
@@ -232,7 +232,7 @@ def _kept(plan, progress, checksum):
 
 
 def _clear(folder, whole):
-    """Takes away what a stopped conversion has left and is not whole, so that no record has it."""
+    """Removes the incomplete files of a stopped conversion."""
     for path in set(folder.iterdir()) - whole:
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 

@@ -36,7 +36,7 @@ class Label:
 
 @dataclass(frozen=True)
 class Example:
-    """What a conversion keeps of a frame: its bytes, (H, W), and facts of its label and image.
+    """A converted frame: its bytes, (H, W), and facts of its label and image.
 
     `unknown` and `soft` pixels are as `Label` has them, `labels` are the class indices that occur.
     """
@@ -111,7 +111,7 @@ def mismatch(image, size, label, label_size):
     reason = "they are different frames, or only one was resized"
     if tuple(size) == tuple(label_size)[::-1]:
         reason = (
-            "one is turned by a quarter: the label ignores the "
+            "one is turned by a quarter turn: the label ignores the "
             "image's EXIF orientation, or the image lost it; save both upright"
         )
     return f"{image} is {by(size)} but {label} is {by(label_size)} (height x width); {reason}"
@@ -138,7 +138,7 @@ def read_image(frame):
 
 
 def read_label(frame):
-    """The `Label` of a frame. Raises `UserError` where it cannot be one."""
+    """The `Label` of a frame. Raises `UserError` if it is invalid."""
     return map_label(read_raw_label(frame.label, frame.coding), frame.coding)
 
 

@@ -1,4 +1,4 @@
-"""The pages of an LMDB environment, each checked before it is believed.
+"""The pages of an LMDB environment, each checked before use.
 
 liblmdb reads through a memory map and trusts what lies there: a flipped bit or a file that was cut
 ends the process by a signal. So it only writes here. The format is that of LMDB 0.9 (`MDB_meta`,
@@ -24,7 +24,7 @@ DEEPEST = 32
 
 
 class DamagedError(ValueError):
-    """What is wrong with a page."""
+    """The fault of a page."""
 
 
 class Pages:

@@ -149,7 +149,7 @@ class Environment:
         return read_example(self._file, *place, None, f"{self._path}: {what}")
 
     def metadata(self):
-        """What `write_metadata` wrote. Raises `UserError`."""
+        """The metadata that `write_metadata` wrote. Raises `UserError`."""
         if self._metadata is None:
             raise UserError(f"{self._path} holds no class names and colours; {MEND}")
         value = self._value(self._metadata, "metadata")

@@ -1,4 +1,4 @@
-"""What the records of a data set say of themselves, in JSON, checked before it is believed."""
+"""The metadata of records, in JSON, checked before use."""
 
 import json
 import re

@@ -56,7 +56,7 @@ def write_metadata(folder, spec, splits, metadata):
 
 
 def read_metadata(folder):
-    """What `write_metadata` wrote. Raises `UserError`."""
+    """The metadata that `write_metadata` wrote. Raises `UserError`."""
     path = folder / "metadata.json"
     return parse_metadata(read_bytes(path), str(path))
 

@@ -72,7 +72,7 @@ def find_hosts(config):
 
 
 def host_name(host):
-    """The name in a `Host` header, without port, brackets and last dot; None where it is none."""
+    """The name in a `Host` header, without port, brackets and last dot; None if it is invalid."""
     match = _HOST.fullmatch(host)
     return (match[1] or match[2]).lower().removesuffix(".") if match else None
 

@@ -1,4 +1,4 @@
-"""The web application: a picture in and a mask out, the page, health and figures."""
+"""The web application: images in and masks out, the page, health and metrics."""
 
 import time
 from typing import Annotated, Literal
@@ -100,7 +100,7 @@ async def segment(
 
 
 def _check_class(labels, name, output):
-    """Raises `HTTPException` for a class that is none, and a mask that needs one."""
+    """Raises `HTTPException` for an unknown class, and for a mask that needs one."""
     classes = labels["classes"]
     listed = ", ".join(classes[:20])
     if name is not None and name not in classes:

@@ -14,7 +14,7 @@ RESERVED = 128  # refused connections that linger, the network's files, forms on
 
 
 def allow_connections(wanted, is_given):
-    """Raises the process' limit on open files to what so many connections need.
+    """Raises the process' limit on open files for that many connections.
 
     Returns:
         The connections that there are files for: fewer than `wanted`, and a line tells so, where
@@ -46,7 +46,7 @@ def allow_connections(wanted, is_given):
 
 
 def _open_files():
-    """Files that TensorFlow and Python have open; about that many where it cannot be told."""
+    """The number of files that this process has open, or an estimate."""
     try:
         return len(os.listdir("/dev/fd"))
     except OSError:

@@ -7,7 +7,7 @@ from tfseg.labels import is_text, read_labels
 
 
 def read_facts(path):
-    """`read_labels`, with what `/info` tells of the network and what it asks of an image.
+    """`read_labels`, with what `/info` shows of the network and its limits for images.
 
     Raises `ValueError`, in one line, where the file is off.
     """

@@ -1,4 +1,4 @@
-"""What Prometheus reads."""
+"""Metrics for Prometheus."""
 
 from prometheus_client import (
     CollectorRegistry,
@@ -33,7 +33,7 @@ class Metrics:
         self._runtime = Gauge("tfseg_model_runtime", "Runtime that answers", ["runtime"], **make)
 
     def request(self, path, status, seconds):
-        """One request answered; `path` is the pattern, not what was typed."""
+        """Counts an answered request; `path` is the route's pattern."""
         self._requests.labels(path, str(status)).inc()
         self._seconds.labels(path).observe(seconds)
 

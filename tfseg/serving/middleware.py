@@ -1,4 +1,4 @@
-"""What stands before every request: access, size, overload, time; and what counts them."""
+"""Checks before every request: access, size, overload, time; and its metrics."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ DRAINED = 4  # times the largest body: as much of it
 
 
 class Middleware:
-    """ASGI middleware: refuses what it can before the body is read.
+    """ASGI middleware: refuses requests before their bodies are read, if possible.
 
     Args:
         access: a `tfseg.serving.access.Access`.

@@ -1,4 +1,4 @@
-"""Picture files in, PNGs out. Whatever is wrong with a file is a 4xx in one line."""
+"""Image files in, PNGs out. Any problem of a file is a 4xx in one line."""
 
 import io
 from contextlib import contextmanager
@@ -32,7 +32,7 @@ def read_picture(data, max_pixels, size=None, pixel_range=None):
 
 
 def count_pixels(data, max_pixels):
-    """Pixels of a picture for `encoded`, from its header alone. Raises `HTTPException`."""
+    """Pixels of an image for `encoded`, from its header only. Raises `HTTPException`."""
     with _refused():
         height, width = _opened(data, max_pixels, ENCODED).size
     return width * height
@@ -59,7 +59,7 @@ def _refused():
 
 
 def _opened(data, max_pixels, formats):
-    """The picture with its header read and nothing decoded."""
+    """Opens an image: its header is read, its pixels are not."""
     image = open_image(data, name=NAME, formats=formats, max_pixels=None)
     height, width = image.size
     if width * height > max_pixels:
@@ -70,7 +70,7 @@ def _opened(data, max_pixels, formats):
 
 
 def mask_png(mask, own, colors):
-    """A palette PNG at the picture's own (H, W): class indices in class colours.
+    """A palette PNG at the image's own (H, W): class indices in class colours.
 
     Of a multilabel mask (H, W, K) a pixel's bits are its classes, the first one the lowest.
     """
@@ -92,7 +92,7 @@ def class_png(mask, number, own):
 
 
 def overlay_png(image, mask, own, colors):
-    """The mask's colours over the picture."""
+    """The mask's colours over the image."""
     png = io.BytesIO()
     if image.shape[:2] != own:
         image = np.asarray(Image.fromarray(image).resize(own[::-1], Image.Resampling.BILINEAR))

@@ -18,7 +18,7 @@ LINGERING = 64  # refused connections that may be open; more are closed at once
 
 @dataclass
 class Limits:
-    """What all connections of a server share.
+    """State that all connections of a server share.
 
     Attributes:
         most: open connections. For one more, the connection that has waited longest for a request
@@ -67,7 +67,7 @@ class Protocol(H11Protocol):
             self.loop.call_later(self._limits.answer_timeout, self._drop_unread)
 
     def send_400_response(self, msg):
-        """Answers what is no HTTP, as long as no other answer has begun."""
+        """Answers invalid HTTP, unless another answer has begun."""
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
@@ -82,7 +82,7 @@ class Protocol(H11Protocol):
         return self.cycle is None or self.cycle.response_complete
 
     def _make_room(self):
-        """Closes the connection that has been idle for longest; False where there is none."""
+        """Closes the connection that has been idle longest; False if none is idle."""
         idle = [other for other in self.connections if other.is_idle and other is not self]
         if not idle:
             return False

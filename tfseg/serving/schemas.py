@@ -1,4 +1,4 @@
-"""What the OpenAPI description says of bodies and answers that FastAPI cannot see."""
+"""OpenAPI descriptions of bodies and answers that FastAPI cannot infer."""
 
 from tfseg.decision import TASKS
 from tfseg.serving.runtimes import RUNTIMES

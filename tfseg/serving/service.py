@@ -26,7 +26,7 @@ STATUS = {  # of TensorFlow's errors, as TensorFlow Serving has them
 
 
 class Service:
-    """What the routes share.
+    """State that the routes share.
 
     Attributes:
         versions: a `tfseg.serving.versions.Versions`.
@@ -103,6 +103,6 @@ def _check_sides(smallest, inputs):
 
 
 def _line(error):
-    """What went wrong, without the graph's nodes around it."""
+    """The error message, without the graph's nodes around it."""
     lines = error.message.partition("\n\t [[")[0].splitlines()
     return lines[-1][:200] if lines else type(error).__name__

@@ -130,7 +130,7 @@ class Versions:
         self._thread.start()
 
     def get(self, number=None):
-        """The version of that number, or the newest; None where it is not loaded."""
+        """The version of that number, or the newest; None if it is not loaded."""
         current = self.current
         return current if number in (None, current.number) else None
 
@@ -178,6 +178,6 @@ class Versions:
 
 
 def _held(folder):
-    """What a folder holds: names, sizes and times of its files."""
+    """The content of a folder: names, sizes and times of its files."""
     files = (file for file in sorted(folder.rglob("*")) if file.is_file())
     return [(str(file), (stat := file.stat()).st_size, stat.st_mtime_ns) for file in files]

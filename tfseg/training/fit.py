@@ -124,7 +124,7 @@ def _run(config, records, run, strategy, others):
         raise
     except KeyboardInterrupt as stop:
         at = f"at step {run.last()['step']}, saved" if run.last() else "before its first checkpoint"
-        raise type(stop)(f"{at}; go on: train --resume={run.path}") from None
+        raise type(stop)(f"{at}; continue: train --resume={run.path}") from None
     return run.path
 
 
