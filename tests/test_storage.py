@@ -147,6 +147,30 @@ def test_a_mirror_follows_its_address_and_keeps_what_was_made_here(line):
     assert storage.fetch("s3://data/photos/sub/b.png").read_text() == "new"
 
 
+def test_a_mirror_of_what_is_being_written_looks_again(line, monkeypatch):
+    line.system.pipe("data/run/step-2", b"2")
+    listing, calls = remote.listing, []
+
+    def one_step_behind(address):
+        calls.append(address)
+        found = listing(address)
+        return {"step-1": found["step-2"]} if len(calls) == 1 else found
+
+    monkeypatch.setattr(remote, "listing", one_step_behind)
+    assert [path.name for path in storage.fetch("s3://data/run").iterdir()] == ["step-2"]
+
+
+def test_lmdb_goes_there_and_comes_back_whole(line, tmp_path, monkeypatch):
+    output = place_of("s3://data/records")
+    convert(few_streets(), None, output, size=(48, 64), format="lmdb")
+    wanted = open_records(output).splits["val"].read(2)
+    emptied(monkeypatch, tmp_path)
+    assert open_records("s3://data/records").splits["val"].read(2) == wanted
+    line.system.rm_file("data/records/streets_lmdb/val/data.mdb")
+    with pytest.raises(UserError, match=r"s3://data/.*val/data.mdb is missing; convert again"):
+        open_records("s3://data/records")
+
+
 def test_the_cache_is_bounded_and_forgets_what_was_used_longest_ago(line, monkeypatch):
     for name in "abc":
         line.system.pipe(f"data/{name}/file", name.encode() * 400)
@@ -173,9 +197,9 @@ def test_a_line_that_breaks_and_is_slow_carries_all(line):
     assert line.cuts == 0
     assert place.read_bytes() == data
     place.write_bytes(data[::-1])
-    line.cuts = 1
+    line.cuts = 2
     storage.publish(place.parent)
-    line.cuts = 0
+    assert line.cuts == 0
     assert line.system.cat("data/folder/file") == data[::-1]
 
 

@@ -14,7 +14,7 @@ KEYS = {
 
 
 class Line:
-    """A TCP proxy. `pause` are seconds before each piece; `cuts` of the next answers end midway."""
+    """A TCP proxy: `pause` seconds before each piece; the next `cuts` large ones end midway."""
 
     def __init__(self, port):
         self._port, self.pause, self.cuts, self.carried = port, 0.0, 0, 0
@@ -41,7 +41,7 @@ class Line:
         with suppress(OSError):
             while data := source.recv(4096):
                 time.sleep(self.pause)
-                if answers and self.cuts and len(data) == 4096:  # in the middle of a file
+                if self.cuts and len(data) == 4096:  # in the middle of a file
                     self.cuts -= 1
                     target.sendall(data[:1000])
                     break

@@ -10,7 +10,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from tfseg import atomic
-from tfseg.addresses import address_of, place_of
+from tfseg.addresses import address_of, cache_folder, place_of
 from tfseg.errors import UserError
 from tfseg.storage import cache, remote
 from tfseg.storage.remote import Moved, Stored
@@ -130,12 +130,18 @@ def mark_order(path: Path) -> tuple[int, int]:
 def download(path: Path, stored: Stored) -> None:
     """Fetches one file, whole or not at all."""
     address = address_of(path)
-    with suppress(FileNotFoundError):
-        cache.drop(path)
-    with atomic.file(path) as partial:
-        remote.read(address, partial)
-        if (size := partial.stat().st_size) != stored.size:
-            raise Moved(
-                f"{address} has {size} bytes, not {stored.size}: it was changed just now; try again"
-            )
+    cache.drop(path)
+    try:
+        with atomic.file(path) as partial:
+            remote.read(address, partial)
+            size = partial.stat().st_size
+            if size != stored.size:
+                raise Moved(f"{address} has {size} bytes, not {stored.size}: it changes; try again")
+    except UserError as error:
+        if atomic.full_disk(error):
+            raise UserError(
+                f"the disk of {cache_folder()} has no room for {address}; free some space, or set "
+                f"TFSEG_CACHE"
+            ) from None
+        raise
     cache.remember(path, stored)

@@ -17,14 +17,15 @@ def publish(place: Path, *, replace: bool = False) -> None:
     which nothing opens a folder, come last.
 
     Args:
-        place: a file or a folder; a path that mirrors no address is left alone.
+        place: a file or a folder; a path that mirrors no address is left alone, and so is a run
+            that is trained here, whose training uploads all.
         replace: what lies there goes first, its marks before all else.
 
     Raises:
         UserError: where an upload fails; the same call goes on from there.
     """
     address = address_of(place)
-    if address is None or not place.exists():
+    if address is None or not place.exists() or cache.is_written(place):
         return
     found = remote.listing(address)
     if replace:

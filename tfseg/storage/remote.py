@@ -11,6 +11,7 @@ from queue import Empty, Queue
 from threading import Thread
 from typing import Any
 
+from tfseg import atomic
 from tfseg.addresses import PROTOCOLS
 from tfseg.errors import UserError
 
@@ -126,7 +127,7 @@ def attempted(work: Callable[[], Any], address: str) -> Any:
         try:
             return work()
         except Exception as error:  # every file system has errors of its own
-            if isinstance(error, _FINAL) or _is_local(error):
+            if isinstance(error, _FINAL) or _is_local(error) or atomic.full_disk(error):
                 raise _told(error, address) from None
         time.sleep(wait)
     return _asked(work, address)

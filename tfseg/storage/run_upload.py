@@ -7,13 +7,12 @@ address always holds a run that can go on.
 import os
 import shutil
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from tfseg.addresses import address_of, cache_folder
+from tfseg.addresses import address_of
 from tfseg.errors import UserError
 from tfseg.storage import cache, remote
 from tfseg.storage.publish import names, upload
@@ -34,12 +33,12 @@ def uploading(*places: Path | None) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        for upload in uploads:
-            upload.end(tell=True)
+        for one in uploads:
+            one.end(tell=True)
         raise
     with ExitStack() as stack:  # all of them, also where the first fails
-        for upload in uploads:
-            stack.callback(upload.end)
+        for one in uploads:
+            stack.callback(one.end)
 
 
 class Upload:
@@ -86,10 +85,14 @@ class Upload:
         shapes = [(name, cache.shape_of(self.place / name)) for name in names(self.place)]
         if not shapes or shapes == self._done:
             return
-        staging = cache_folder() / "staging"
-        staging.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=staging) as folder:
-            self._bring(_snapshot(self.place, Path(folder)))
+        staging = self.place / ".uploading"
+        shutil.rmtree(staging, ignore_errors=True)  # which a kill leaves
+        try:
+            self._bring(_snapshot(self.place, staging))
+        except OSError as error:
+            raise UserError(f"{self.address} cannot be written: {error}") from None
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
         self._done = shapes
 
     def _bring(self, files):
@@ -102,17 +105,14 @@ class Upload:
         }
         upload(new, self.address, self.place)
         for name in found.keys() - files.keys():
-            if name.endswith(WEIGHTS):
+            if name.startswith("checkpoints/") and name.endswith(WEIGHTS):
                 remote.remove(f"{self.address}/{name}")
 
     def _check_alone(self, found, files):
         """Raises `UserError` where somebody else has written the run meanwhile."""
         there, known = found.get(LAST), cache.known_stamp(self.place / LAST)
-        if (
-            there
-            and there.stamp != known
-            and remote.content(f"{self.address}/{LAST}") not in (self._sent)
-        ):
+        changed = there and there.stamp != known
+        if changed and remote.content(f"{self.address}/{LAST}") not in self._sent:
             self._taken_over = UserError(
                 f"{self.address} is being written by another process too; nothing more is "
                 f"uploaded: stop one of them"
@@ -132,12 +132,20 @@ def _snapshot(place, folder):
             target.parent.mkdir(parents=True, exist_ok=True)
             target.unlink(missing_ok=True)
             with suppress(FileNotFoundError):  # the run has dropped it meanwhile
-                # Weights are replaced, never changed; events grow.
-                (os.link if name.endswith(WEIGHTS) else shutil.copy2)(place / name, target)
+                _copy(place / name, target)
                 files[name] = target
         # `last.json` is replaced before the weights that it named are dropped.
         if _content(place / LAST) == last == _content(folder / LAST):
             return files
+
+
+def _copy(source, target):
+    """Weights are replaced, never changed, so a link will do; events grow."""
+    if source.name.endswith(WEIGHTS):
+        with suppress(OSError):  # file systems without links
+            os.link(source, target)
+            return
+    shutil.copy2(source, target)
 
 
 def _content(path):
