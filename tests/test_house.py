@@ -22,7 +22,7 @@ ARROWS = {
     "devices": {"memory"},
     "datasets": {"flags"},
     "doctor": {
-        "config", "data", "datasets", "losses", "memory", "pages", "records", "training",
+        "class_weights", "config", "data", "datasets", "memory", "pages", "records", "training",
         "visualize",
     },
     "encoders": {"checkpoints", "fetching", "layers"},
@@ -46,9 +46,9 @@ ARROWS = {
     "runs": {"checkpoints", "config"},
     "serving": {"decision", "devices", "pages", "visualize"},
     "training": {
-        "config", "data", "decision", "devices", "evaluation", "losses", "memory", "metrics",
-        "models", "networks", "prediction", "pretrained", "records", "runs", "schedules",
-        "visualize",
+        "class_weights", "config", "data", "decision", "devices", "evaluation", "losses", "memory",
+        "metrics", "models", "networks", "prediction", "pretrained", "records", "runs",
+        "schedules", "visualize",
     },
     "weights": {"checkpoints", "encoders", "layers", "models"},
 }  # fmt: skip

@@ -1,6 +1,5 @@
 """One run, top to bottom: records -> batches -> network -> fit -> the best checkpoint's figures."""
 
-import contextlib
 import dataclasses
 import json
 import math
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import keras
 
-from tfseg import atomic, devices
+from tfseg import atomic
 from tfseg.data.augment import parse_augment, spell_augment
 from tfseg.data.pipeline import evaluation_batches, training_batches
 from tfseg.decision import Decision
@@ -23,10 +22,11 @@ from tfseg.records.corrupt import naming_corrupt, without_corrupt
 from tfseg.records.reader import open_input
 from tfseg.records.tally import image_faults
 from tfseg.runs import RunFolder
-from tfseg.training import callbacks
+from tfseg.training import callbacks, workers
 from tfseg.training.compilation import compiled, freeze, starting_network
-from tfseg.training.resolving import from_pretrained, resolved
-from tfseg.training.sizes import check_sizes, validation_batch
+from tfseg.training.onlooker import Onlooker
+from tfseg.training.resolving import agreed, from_pretrained, resolved
+from tfseg.training.sizes import check_replicas, check_sizes, validation_batch
 from tfseg.training.tensorboard import TensorBoard
 
 
@@ -36,16 +36,27 @@ def train(config):
     config = config.replace(augment=spell_augment(parse_augment(config.augment)))
     if is_pretrained(config.checkpoint):
         config = from_pretrained(config, str(config.checkpoint))
-    strategy = devices.select(config.gpu, config.mem_frac)
+    team = workers.assemble(config.gpu, config.mem_frac)
+    with team.together():
+        return _begin(config, team)
+
+
+def _begin(config, team):
+    """Trains a new run."""
     records = _open(config)
     for split in ("train", "val"):
         for fault in truth.check(records.splits[split]) + image_faults(records.splits[split]):
             print(f"warning: {fault}")
-    config = resolved(config, records)
-    run = RunFolder(config.savedir) if config.savedir else RunFolder.new(records.name, config.model)
+    config = agreed(resolved(config, records), team)
+    if not team.chief:
+        run = Onlooker()
+    elif config.savedir:
+        run = RunFolder(config.savedir)
+    else:
+        run = RunFolder.new(records.name, config.model)
     with run.held():
         run.require_new()
-        return _run(config, records, run, strategy)
+        return _run(config, records, run, team)
 
 
 def resume(config):
@@ -53,6 +64,10 @@ def resume(config):
 
     A run that was killed before its first checkpoint begins anew.
     """
+    if not workers.is_chief():
+        team = workers.assemble(config.gpu, config.mem_frac)
+        with team.together():
+            return _go_on(agreed(config, team), Onlooker(), team)
     run = RunFolder(config.resume)
     saved = run.config()
     fixed = sorted(config.given - config.having("resumable"))
@@ -63,11 +78,18 @@ def resume(config):
         )
     changes = {name: getattr(config, name) for name in config.given - {"resume"}}
     config = saved.replace(**changes)
-    strategy = devices.select(config.gpu, config.mem_frac)
+    team = workers.assemble(config.gpu, config.mem_frac)
+    with team.together():
+        return _go_on(agreed(config, team), run, team)
+
+
+def _go_on(config, run, team):
+    """Continues a run."""
     records = _open(config)
-    check_labels(records, run.labels(), config.task, str(run.path))
+    if team.chief:
+        check_labels(records, run.labels(), config.task, str(run.path))
     with run.held():
-        return _run(config, records, run, strategy)
+        return _run(config, records, run, team)
 
 
 def _open(config):
@@ -81,38 +103,45 @@ def _open(config):
     return records
 
 
-def _run(config, records, run, strategy):
+def _run(config, records, run, team):
     """Trains from where the run stands to the end; returns its folder."""
-    steps = len(records.splits["train"]) // config.batch_size
+    frames = _frames(config)
+    steps = len(records.splits["train"]) // frames
     if not steps:
         raise UserError(
-            f"--batch_size={config.batch_size} is more than the "
+            f"--batch_size={config.batch_size}{_accumulated(config)} is more than the "
             f"{len(records.splits['train'])} training frames of {records.path}"
         )
     check_sizes(config, records)
-    if config.mix != "none" and config.batch_size == 1:
+    check_replicas(config, team.replicas)
+    if config.mix != "none" and frames == 1:
         raise UserError(f"--mix={config.mix} needs another frame in the batch; give --batch_size=2")
     if config.sampling == "rare" and config.input_weights:
         raise UserError("--input_weights beside --sampling=rare, which draws by class; drop one")
     keras.utils.set_random_seed(config.seed)
-    state, labels = run.last(), labels_of(records.info, config.task)
-    scope = strategy.scope() if strategy else contextlib.nullcontext()
-    with scope, precision(config.precision):
+    labels = labels_of(records.info, config.task)
+    path, state = json.loads(team.text(json.dumps([str(run.path), run.last()])))
+    if not team.chief:
+        run.know(Path(path), state)
+    with team.scope(), precision(config.precision):
         full = starting_network(config, len(labels.classes), resuming=state is not None)
         model, metric = compiled(full, config, records, steps)
         network = logits_alone(full)
-    if state:
+    if state and team.chief:
         load_checkpoint(model, run.checkpoints / state["weights"])
         run.save_config(config)
-    else:
+    elif team.chief:
         run.create(config, labels)
+    team.share(model.variables + model.optimizer.variables)
     state = state or {"step": 0, "best_miou": -1.0}
     state = {"best_epoch": state["step"] // steps, "validated": True} | state  # of earlier versions
     _announce(config, records, run, network, state)
     try:
-        with naming_corrupt(records.splits["train"], records.splits["val"]):
-            _fit(model, metric, network, config, records, run, state, steps)
-        _finish(config, records, run)
+        with naming_corrupt(records.splits["train"], records.splits["val"]), team.together():
+            _fit(model, metric, network, config, records, run, state, steps, team)
+        if team.chief:
+            _finish(config, records, run)
+        team.any(False)  # until the chief is done
     except UserError:
         print(flush=True)  # Keras' progress bar has left its line open
         raise
@@ -120,6 +149,15 @@ def _run(config, records, run, strategy):
         at = f"at step {run.last()['step']}, saved" if run.last() else "before its first checkpoint"
         raise type(stop)(f"{at}; go on: train --resume={run.path}") from None
     return run.path
+
+
+def _frames(config):
+    """Frames of a step."""
+    return config.batch_size * config.accumulate
+
+
+def _accumulated(config):
+    return f" times --accumulate={config.accumulate}" if config.accumulate > 1 else ""
 
 
 def _announce(config, records, run, network, state):
@@ -137,20 +175,25 @@ def _trainable(network):
     return sum(math.prod(variable.shape) for variable in network.trainable_variables)
 
 
-def _fit(model, metric, network, config, records, run, state, steps):
+def _fit(model, metric, network, config, records, run, state, steps, team):
     """Keras' fit, from `state["step"]` to the last epoch; Ctrl-C between steps keeps the run."""
     best = callbacks.KeepBest(run, network, config, state, steps)
-    stop = callbacks.StopBetweenSteps()
+    stop = callbacks.StopBetweenSteps(team)
     board = _tensorboard(network, metric, config, records, run)
     listening = [callbacks.StopOnNaN(run), board, best, stop]
-    cached = {"cache": config.cache, "cache_dir": run.path / "cache", "workers": config.workers}
-    val_batches = evaluation_batches(
-        records.splits["val"], batch_size=validation_batch(config, records), **cached
-    )
+    reading = {
+        "cache": config.cache,
+        "cache_dir": run.scratch / "cache",
+        "workers": config.workers,
+        "part": (team.rank, team.count),
+    }
+    shown = validation_batch(config, records)
+    val = records.splits["val"]
+    val_batches = team.distributed(evaluation_batches(val, batch_size=shown, **reading), shown)
 
     def fit(start, end):
         model.fit(
-            _training_batches(config, records, start, cached),
+            team.distributed(_training_batches(config, records, start, reading), _frames(config)),
             initial_epoch=start // steps,
             epochs=end,
             steps_per_epoch=steps - start % steps,
@@ -197,10 +240,10 @@ def _validate(model, batches, listening, epoch):
         callback.on_epoch_end(epoch - 1, {f"val_{name}": value for name, value in logs.items()})
 
 
-def _training_batches(config, records, start_step, cached):
+def _training_batches(config, records, start_step, reading):
     return training_batches(
         records.splits["train"],
-        batch_size=config.batch_size,
+        batch_size=_frames(config),
         crop_size=config.crop_size,
         scale=config.scale,
         augment=parse_augment(config.augment),
@@ -208,7 +251,7 @@ def _training_batches(config, records, start_step, cached):
         start_step=start_step,
         sampling=config.sampling,
         mix=config.mix,
-        **cached,
+        **reading,
     )
 
 
@@ -219,13 +262,13 @@ def _tensorboard(network, metric, config, records, run):
         sets = label_sets(labels_of(records.info))
         shown = [(image, sets.masks(label)) for image, label in shown]
     return TensorBoard(
-        Path(config.logdir or run.path / "tensorboard"),
+        Path((run.scratch == run.path and config.logdir) or run.scratch / "tensorboard"),
         network,
         metric,
         Decision(config.task),
         labels,
         shown,
-        config.batch_size,
+        _frames(config),
         json.dumps(dataclasses.asdict(config), indent=2, default=str),
     )
 
