@@ -26,7 +26,8 @@ def batch() -> Whole:
 
 def sums(values: Sequence[Any]) -> list[Any]:
     """Sums over the replicas of every tensor, in one exchange."""
-    return tf.distribute.get_replica_context().all_reduce("SUM", list(values))
+    values = [tf.identity(value) for value in values]  # on this replica's device
+    return tf.distribute.get_replica_context().all_reduce("SUM", values)
 
 
 class Shared(Whole):
@@ -40,10 +41,14 @@ class Shared(Whole):
         return _with_gradient(self.totals[-1], value)
 
     def rows(self, value: Any) -> Any:
-        context = tf.distribute.get_replica_context()
-        mine = tf.fill(tf.shape(value)[:1], context.replica_id_in_sync_group)
-        every = context.all_gather(tf.stop_gradient(value), axis=0)
-        places = tf.where(context.all_gather(mine, axis=0) == context.replica_id_in_sync_group)
+        # By sums, too: TensorFlow's gather fails on machines with one device each.
+        number = tf.distribute.get_replica_context().replica_id_in_sync_group
+        rows, columns = tf.unstack(tf.shape(value))
+        own = tf.one_hot(number, count(), dtype="float64") * tf.cast(rows, "float64")
+        counts = tf.cast(sums([own])[0], "int32")
+        places = tf.reduce_sum(counts[:number]) + tf.range(rows)[:, None]
+        shape = [tf.reduce_sum(counts), columns]
+        every = sums([tf.scatter_nd(places, tf.stop_gradient(value), shape)])[0]
         return tf.tensor_scatter_nd_update(every, places, value)
 
 

@@ -79,14 +79,14 @@ class Trainer(keras.Model):
         return lambda iterator: one_step(next(iterator))
 
     def train_step(self, data: Any) -> dict[str, Any]:
-        images, labels = data
+        images, labels = data[:2]
         study = self._at_once if self.pieces == 1 else self._in_pieces
         outputs, loss, gradients = study(images, labels)
         self._learn(gradients)
         return self._figures(images, labels, outputs, loss)
 
     def test_step(self, data: Any) -> dict[str, Any]:
-        images, labels = data
+        images, labels = data[:2]
         outputs = self(images, training=False)
         loss = self.compute_loss(y=labels, y_pred=outputs, training=False)
         return self._figures(images, labels, outputs, loss + sum(self.losses))

@@ -4,6 +4,7 @@ Who they are is told by TF_CONFIG, as Kubeflow's TFJob and others set it, or by 
 same steps; the first, the chief, keeps the run, and the others go by its config and its weights.
 """
 
+import functools
 import json
 import os
 from collections.abc import Iterator
@@ -56,9 +57,9 @@ class Team:
         """The chief's text, in every process."""
         if self.count == 1:
             return text
-        own = np.frombuffer(text.encode() if self.chief else b"", np.uint8).astype(np.int32)
-        length = int(self._sum(np.int32([len(own)]))[0])
-        padded = own if self.chief else np.zeros(length, np.int32)
+        own = np.frombuffer(text.encode() if self.chief else b"", np.uint8).astype(np.float32)
+        length = int(self._sum(np.float32([len(own)]))[0])
+        padded = own if self.chief else np.zeros(length, np.float32)
         return bytes(self._sum(padded).astype(np.uint8)).decode()
 
     def share(self, variables: list[Any]) -> None:
@@ -97,19 +98,21 @@ class Team:
 
     def _sum(self, array):
         """The sum over the processes of an array (N,)."""
-        first = self.strategy.num_replicas_in_sync // self.count * self.rank
-
-        @tf.function
-        def total(value):
-            def replica():
-                context = tf.distribute.get_replica_context()
-                own = context.replica_id_in_sync_group == first
-                return context.all_reduce("SUM", tf.where(own, value, tf.zeros_like(value)))
-
-            return self.strategy.run(replica)
-
-        found = total(tf.constant(array))
+        found = self._total(tf.constant(array))
         return self.strategy.experimental_local_results(found)[0].numpy()
+
+    @functools.cached_property
+    def _total(self):
+        first = self.replicas // self.count * self.rank  # of this process's devices
+
+        def replica(value):
+            context = tf.distribute.get_replica_context()
+            own = context.replica_id_in_sync_group == first
+            return context.all_reduce("SUM", tf.where(own, value, tf.zeros_like(value)))
+
+        return tf.function(
+            lambda value: self.strategy.run(replica, (value,)), reduce_retracing=True
+        )
 
 
 _LOST = (
