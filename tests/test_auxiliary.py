@@ -7,8 +7,8 @@ import pytest
 import tfseg
 from tfseg.labels import VOID
 from tfseg.losses import make_loss
-from tfseg.training.auxiliary import AuxiliaryTraining
 from tfseg.training.boundary import boundaries, boundary_loss, near_boundaries
+from tfseg.training.trainer import Trainer
 
 
 def two_halves(height=8, width=10):
@@ -59,7 +59,7 @@ def training(outputs):
         name: keras.layers.Conv2D(classes, 1, name=name)(pixels)
         for name, classes in outputs.items()
     }
-    model = AuxiliaryTraining(pixels, heads)
+    model = Trainer(pixels, heads)
     model.aux_weight = 0.4
     model.compile("sgd", make_loss("cross_entropy"))
     return model
@@ -92,7 +92,7 @@ def test_pidnet_trains_with_its_heads():
     assert {key: value.shape[-1] for key, value in network.output.items()} == {
         "logits": 3, "aux": 3, "boundary": 1,
     }  # fmt: skip
-    model = AuxiliaryTraining(network.inputs, network.output)
+    model = Trainer(network.inputs, network.output)
     model.aux_weight = 0.4
     model.compile("sgd", make_loss("cross_entropy"), run_eagerly=True)
     images = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), "uint8")

@@ -22,7 +22,7 @@ ARROWS = {
     "devices": {"memory"},
     "datasets": {"flags"},
     "doctor": {
-        "config", "data", "datasets", "losses", "memory", "pages", "records", "training",
+        "class_weights", "config", "data", "datasets", "memory", "pages", "records", "training",
         "visualize",
     },
     "encoders": {"checkpoints", "fetching", "layers"},
@@ -53,9 +53,9 @@ ARROWS = {
     "serving": {"decision", "devices", "exporting", "pages", "visualize"},
     "storage": {"datasets", "flags"},
     "training": {
-        "config", "data", "decision", "devices", "evaluation", "losses", "memory", "metrics",
-        "models", "networks", "prediction", "pretrained", "records", "runs", "schedules",
-        "visualize",
+        "class_weights", "config", "data", "decision", "devices", "evaluation", "losses", "memory",
+        "metrics", "models", "networks", "prediction", "pretrained", "records", "runs",
+        "schedules", "visualize",
     },
     "weights": {"checkpoints", "encoders", "layers", "models"},
 }  # fmt: skip

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfseg.class_weights import class_weights
 from tfseg.errors import UserError
-from tfseg.losses import LOSSES, class_weights, make_loss
+from tfseg.losses import LOSSES, make_loss
 
 CLASSES = 4
 # CamVid's training split in the SegNet edition: pixels, and images of 367 that hold the class.

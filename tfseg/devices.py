@@ -14,10 +14,18 @@ from tfseg.quiet import quiet
 
 
 def select(gpus, mem_frac=None):
+    """Does what `restrict` does; a `tf.distribute.MirroredStrategy` over several GPUs, else None.
+
+    Raises `UserError` as `restrict`.
+    """
+    return tf.distribute.MirroredStrategy() if len(restrict(gpus, mem_frac)) > 1 else None
+
+
+def restrict(gpus, mem_frac=None):
     """Makes the GPUs numbered `gpus` (none: the CPU) the only ones that TensorFlow sees.
 
     `mem_frac` is the share of each one's memory to take; without it memory grows as needed.
-    Returns a `tf.distribute.MirroredStrategy` over several GPUs, else None.
+    Returns those GPUs.
 
     Raises:
         UserError: for a GPU number that does not exist. `--gpu=0`, the default, where there is
@@ -45,7 +53,7 @@ def select(gpus, mem_frac=None):
         else:
             limit = tf.config.LogicalDeviceConfiguration(int(mem_frac * _memory_mib(number)))
             tf.config.set_logical_device_configuration(device, [limit])
-    return tf.distribute.MirroredStrategy() if len(chosen) > 1 else None
+    return chosen
 
 
 def free_memory(gpus, mem_frac=None):

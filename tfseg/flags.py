@@ -211,14 +211,19 @@ class Config:
             raise UserError(f"{path} cannot be read: {error}") from None
         if not isinstance(values, dict):
             raise UserError(f"{path} is not a run's config: wanted an object of flags")
-        fields = {field.name: field for field in dataclasses.fields(cls)}
         try:
-            for name in values:
-                if name not in fields:
-                    raise unknown("flag", name, fields)
-            return cls(**{name: _from_json(fields[name], v) for name, v in values.items()})
+            return cls.parse(values)
         except UserError as error:
             raise UserError(f"{path}: {error.typed}") from None
+
+    @classmethod
+    def parse(cls, values: dict[str, Any]) -> Self:
+        """The config of a JSON object as `save` writes it. Raises `UserError` where it is none."""
+        fields = {field.name: field for field in dataclasses.fields(cls)}
+        for name in values:
+            if name not in fields:
+                raise unknown("flag", name, fields)
+        return cls(**{name: _from_json(fields[name], v) for name, v in values.items()})
 
     def replace(self, **values: Any) -> Self:
         """The config with other values; it still knows which flags were given."""

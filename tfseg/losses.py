@@ -3,13 +3,16 @@
 Every loss takes labels (B, H, W), logits (B, H, W, K), `ignore` (the void label) and optional class
 weights (K,), and gives a float32 scalar, which is 0 if every pixel is void. The one logit z of a
 binary network, (B, H, W, 1), counts as the two logits 0 and z: the cross-entropy is the sigmoid's.
+
+Each is defined over a whole batch. Where only a part of one is at hand, because the rest lies on
+other devices, `batch` sums over all parts: the value is the whole batch's, and its gradient with
+respect to the logits at hand, too.
 """
 
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 from keras import ops
 
 from tfseg.errors import UserError, unknown
@@ -17,8 +20,28 @@ from tfseg.labels import VOID
 from tfseg.metrics import class_logits
 
 
+class Whole:
+    """A batch all of whose frames are at hand; `tfseg.training.replicas` has others."""
+
+    def sum(self, value: Any) -> Any:
+        """The sum over the parts of the batch, of a tensor that each part has."""
+        return value
+
+    def rows(self, value: Any) -> Any:
+        """The rows (axis 0) of all parts of the batch, in any order."""
+        return value
+
+
+WHOLE = Whole()
+
+
 def cross_entropy(
-    labels: Any, logits: Any, ignore: int = VOID, weights: Any = None, smoothing: float = 0.0
+    labels: Any,
+    logits: Any,
+    ignore: int = VOID,
+    weights: Any = None,
+    smoothing: float = 0.0,
+    batch: Whole = WHOLE,
 ) -> Any:
     """Softmax cross-entropy; the mean divides by the weights of the valid pixels.
 
@@ -26,9 +49,8 @@ def cross_entropy(
     2016, arXiv 1512.00567, section 7).
     """
     valid, safe, logits = _masked(labels, logits, ignore)
-    pixel_weights = _pixel_weights(valid, safe, weights)
-    loss = _pixel_cross_entropy(safe, logits, smoothing) * pixel_weights
-    return _ratio(ops.sum(loss), ops.sum(pixel_weights))
+    loss = _pixel_cross_entropy(safe, logits, smoothing)
+    return _mean(loss, _pixel_weights(valid, safe, weights), batch)
 
 
 def ohem(
@@ -39,6 +61,7 @@ def ohem(
     smoothing: float = 0.0,
     threshold: float = 0.7,
     least: float = 1 / 16,
+    batch: Whole = WHOLE,
 ) -> Any:
     """Cross-entropy of the hard pixels only (Shrivastava et al. 2016, arXiv 1604.03540).
 
@@ -47,33 +70,41 @@ def ohem(
     """
     valid, safe, logits = _masked(labels, logits, ignore)
     probability = ops.exp(-_pixel_cross_entropy(safe, logits))
-    wanted = least * ops.sum(valid)
+
+    def count(highest):
+        return batch.sum(ops.sum(valid * ops.cast(probability <= highest, "float32")))
+
+    wanted = least * batch.sum(ops.sum(valid))
     low = ops.convert_to_tensor(threshold, "float32")
     high = ops.convert_to_tensor(1.0, "float32")
     for _ in range(9):  # sorting all pixels would take longer than the rest of the step
         middle = (low + high) / 2
-        enough = ops.sum(valid * ops.cast(probability <= middle, "float32")) >= wanted
+        enough = count(middle) >= wanted
         low, high = ops.where(enough, low, middle), ops.where(enough, middle, high)
-    at_threshold = ops.sum(valid * ops.cast(probability <= threshold, "float32")) >= wanted
-    hardest = ops.stop_gradient(ops.where(at_threshold, threshold, high))
+    hardest = ops.stop_gradient(ops.where(count(threshold) >= wanted, threshold, high))
     hard = valid * ops.cast(probability <= hardest, "float32")
-    pixel_weights = _pixel_weights(hard, safe, weights)
-    loss = _pixel_cross_entropy(safe, logits, smoothing) * pixel_weights
-    return _ratio(ops.sum(loss), ops.sum(pixel_weights))
+    loss = _pixel_cross_entropy(safe, logits, smoothing)
+    return _mean(loss, _pixel_weights(hard, safe, weights), batch)
 
 
 def focal(
-    labels: Any, logits: Any, ignore: int = VOID, weights: Any = None, gamma: float = 2.0
+    labels: Any,
+    logits: Any,
+    ignore: int = VOID,
+    weights: Any = None,
+    gamma: float = 2.0,
+    batch: Whole = WHOLE,
 ) -> Any:
     """Focal loss (Lin et al. 2017, arXiv 1708.02002, eq. 4): easy pixels count less."""
     valid, safe, logits = _masked(labels, logits, ignore)
-    pixel_weights = _pixel_weights(valid, safe, weights)
     loss = _pixel_cross_entropy(safe, logits)
     hardness = (1 - ops.exp(-loss)) ** gamma
-    return _ratio(ops.sum(hardness * loss * pixel_weights), ops.sum(pixel_weights))
+    return _mean(hardness * loss, _pixel_weights(valid, safe, weights), batch)
 
 
-def dice(labels: Any, logits: Any, ignore: int = VOID, weights: Any = None) -> Any:
+def dice(
+    labels: Any, logits: Any, ignore: int = VOID, weights: Any = None, batch: Whole = WHOLE
+) -> Any:
     """Soft Dice loss over the batch: 1 - 2 sum(p g) / (sum(p) + sum(g)), mean over classes present.
 
     Milletari et al. 2016 (arXiv 1606.04797, section 3) with plain sums below the line in place of
@@ -82,12 +113,14 @@ def dice(labels: Any, logits: Any, ignore: int = VOID, weights: Any = None) -> A
     valid, safe, logits = _masked(labels, logits, ignore)
     truth = _one_hot(safe, valid, logits)
     guess = ops.softmax(logits, axis=-1) * valid[..., None]
-    overlap = ops.sum(truth * guess, axis=(0, 1, 2))
-    total = ops.sum(truth, axis=(0, 1, 2)) + ops.sum(guess, axis=(0, 1, 2))
-    return _class_mean(1 - 2 * _ratio(overlap, total), truth, weights)
+    parts = [ops.sum(part, axis=(0, 1, 2)) for part in (truth * guess, truth, guess)]
+    overlap, true, guessed = ops.unstack(batch.sum(ops.stack(parts)))
+    return _class_mean(1 - 2 * _ratio(overlap, true + guessed), true, weights)
 
 
-def lovasz(labels: Any, logits: Any, ignore: int = VOID, weights: Any = None) -> Any:
+def lovasz(
+    labels: Any, logits: Any, ignore: int = VOID, weights: Any = None, batch: Whole = WHOLE
+) -> Any:
     """Lovász-softmax (Berman et al. 2018, arXiv 1705.08790, section 3), per batch.
 
     The mean over the classes that are present. Void pixels get error 0, which sorts last and adds
@@ -97,13 +130,13 @@ def lovasz(labels: Any, logits: Any, ignore: int = VOID, weights: Any = None) ->
     truth = _one_hot(safe, valid, logits)
     errors = ops.abs(truth - ops.softmax(logits, axis=-1)) * valid[..., None]
     classes = logits.shape[-1]
-    truth_rows = ops.transpose(ops.reshape(truth, (-1, classes)))
-    error_rows = ops.transpose(ops.reshape(errors, (-1, classes)))
+    truth_rows = ops.transpose(batch.rows(ops.reshape(truth, (-1, classes))))
+    error_rows = ops.transpose(batch.rows(ops.reshape(errors, (-1, classes))))
     order = ops.argsort(-error_rows, axis=-1)
     error_rows = ops.take_along_axis(error_rows, order, axis=-1)
     truth_rows = ops.take_along_axis(truth_rows, order, axis=-1)
     per_class = ops.sum(error_rows * _jaccard_steps(truth_rows), axis=-1)
-    return _class_mean(per_class, truth, weights)
+    return _class_mean(per_class, ops.sum(truth_rows, axis=-1), weights)
 
 
 def _jaccard_steps(truth):
@@ -117,7 +150,7 @@ def _jaccard_steps(truth):
 
 
 class Loss(NamedTuple):
-    """A row of `LOSSES`: (labels, logits, ignore, weights) -> scalar.
+    """A row of `LOSSES`: (labels, logits, ignore, weights, batch) -> scalar.
 
     `compiles` says whether XLA speeds it up, `smooths` whether it takes `smoothing`.
     """
@@ -141,7 +174,7 @@ LOSSES = {
 
 def make_loss(
     text: str, ignore: int = VOID, weights: Any = None, smoothing: float = 0.0
-) -> Callable[[Any, Any], Any]:
+) -> Callable[..., Any]:
     """Makes a loss from its name or a sum of names, for `model.compile`.
 
     Args:
@@ -151,7 +184,7 @@ def make_loss(
         smoothing: label smoothing of its cross-entropies.
 
     Returns:
-        A function (labels, logits) -> float32 scalar.
+        A function (labels, logits, batch=WHOLE) -> float32 scalar.
 
     Raises:
         UserError: for an unknown loss, or smoothing that none of them takes.
@@ -164,28 +197,28 @@ def make_loss(
         names = " and ".join(name for name, row in LOSSES.items() if row.smooths)
         raise UserError(f"--label_smoothing={smoothing} goes with {names}; --loss={text} has none")
 
-    def value(row, labels, logits):
+    def value(row, labels, logits, batch):
         options = {"smoothing": smoothing} if row.smooths else {}
-        return row(labels, logits, ignore, weights, **options)
+        return row(labels, logits, ignore, weights, batch=batch, **options)
 
-    def loss(labels, logits):
-        return sum(factor * value(row, labels, logits) for factor, row in terms)
+    def loss(labels, logits, batch=WHOLE):
+        return sum(factor * value(row, labels, logits, batch) for factor, row in terms)
 
     return loss
 
 
-def multilabel_loss(losses: Sequence[Callable[[Any, Any], Any]], table: Any) -> Callable:
+def multilabel_loss(losses: Sequence[Callable[..., Any]], table: Any) -> Callable[..., Any]:
     """The mean of binary losses, one for each of K classes that do not exclude each other.
 
     Args:
-        losses: K functions (labels, logits), as of `make_loss`.
+        losses: K functions, as of `make_loss`.
         table: (256, K), what a label's value says of each class, see `tfseg.labels.LabelSets`.
     """
 
-    def loss(labels, logits):
+    def loss(labels, logits, batch=WHOLE):
         labels = ops.cast(labels, "int32")
         each = [
-            one(ops.take(ops.cast(table[:, k], "int32"), labels), logits[..., k : k + 1])
+            one(ops.take(ops.cast(table[:, k], "int32"), labels), logits[..., k : k + 1], batch)
             for k, one in enumerate(losses)
         ]
         return sum(each) / len(each)
@@ -219,45 +252,6 @@ def _factor(factor, text):
     return number
 
 
-def _enet(pixels, void, present):
-    return 1 / np.log(1.02 + pixels / (pixels.sum() + void))
-
-
-def _linknet(pixels, void, present):
-    return 1 / np.log(1.02 + pixels / pixels.max())
-
-
-def _median(pixels, void, present):
-    there = pixels > 0
-    frequency = pixels[there] / np.asarray(present, np.float64)[there]
-    result = np.zeros_like(pixels)
-    result[there] = np.median(frequency) / frequency
-    return result
-
-
-CLASS_WEIGHTS = {"enet": _enet, "linknet": _linknet, "median": _median}
-
-
-def class_weights(pixels: Any, scheme: str, *, void: int = 0, present: Any = None) -> np.ndarray:
-    """Weights (K,) float32 against rare classes, from a split's pixel counts.
-
-    Args:
-        pixels: pixels of each class (K,).
-        scheme: "enet", 1 / ln(1.02 + share of all pixels) (Paszke et al. 2016, section 5.2);
-            "linknet", the same of the share of the largest class; or "median", median frequency
-            (Eigen and Fergus 2015, section 4.3), a class's frequency being its share of the
-            images that contain it.
-        void: void pixels, part of all pixels under "enet".
-        present: for each class, the pixels of the images that contain it (K,); for "median".
-
-    A class without a pixel has weight 0 under "median", its formula's value otherwise.
-    """
-    if scheme not in CLASS_WEIGHTS:
-        raise unknown("class weighting", scheme, CLASS_WEIGHTS)
-    pixels = np.asarray(pixels, np.float64)
-    return CLASS_WEIGHTS[scheme](pixels, void, present).astype(np.float32)
-
-
 def _masked(labels, logits, ignore):
     """Valid mask in float32, labels with void made class 0, logits of all classes in float32."""
     labels = ops.cast(labels, "int32")
@@ -287,9 +281,15 @@ def _one_hot(safe, valid, logits):
     return ops.one_hot(safe, logits.shape[-1], dtype="float32") * valid[..., None]
 
 
-def _class_mean(per_class, truth, weights):
-    """Mean over the classes that occur in `truth` (one-hot)."""
-    present = ops.cast(ops.any(truth > 0, axis=(0, 1, 2)), "float32")
+def _mean(loss, weights, batch):
+    """The weighted mean over the pixels of the whole batch."""
+    total = batch.sum(ops.stack([ops.sum(loss * weights), ops.sum(weights)]))
+    return _ratio(total[0], total[1])
+
+
+def _class_mean(per_class, pixels, weights):
+    """Mean over the classes that have pixels."""
+    present = ops.cast(pixels > 0, "float32")
     if weights is not None:
         present = present * ops.convert_to_tensor(weights, "float32")
     return _ratio(ops.sum(per_class * present), ops.sum(present))

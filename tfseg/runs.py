@@ -28,12 +28,15 @@ class RunFolder:
 
     `checkpoints/last.json` names the newest `step-*.weights.h5`, which holds the optimizer's state
     too; it is replaced only when that file is whole, so a killed run always resumes.
+
+    Attributes:
+        scratch: where a process may leave what the run does not need.
     """
 
     def __init__(self, path):
         if path is None:
             raise UserError(f"which run? --run=FOLDER{_newest()}")
-        self.path = Path(path)
+        self.path = self.scratch = Path(path)
         self.checkpoints = self.path / "checkpoints"
         self.best = self.checkpoints / BEST
 

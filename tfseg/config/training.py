@@ -111,6 +111,9 @@ class TrainConfig(Config):
     freeze_batch_norm: bool = flag(
         False, "freeze batch normalisation, both scales and statistics", switch
     )
+    sync_batch_norm: bool = flag(
+        False, "on several GPUs, normalise by the statistics of the whole batch", switch
+    )
     encoder_lr_factor: float = flag(
         1.0, "learning rate of the encoder, relative to the rest", float, low=0
     )
@@ -159,6 +162,13 @@ class TrainConfig(Config):
     )
     epochs: int = flag(40, "passes over the training frames", int, low=1, resumable=True)
     batch_size: int = flag(4, "frames per step, over all GPUs", int, low=1)
+    accumulate: int = flag(
+        1,
+        "batches per step, which then equals a step on one batch as large as all of them; takes "
+        "the network's forward pass twice, and one batch's memory",
+        int,
+        low=1,
+    )
     crop_size: tuple = flag(
         None, "training crop, HxW in pixels (default: the smallest frame's size)", size
     )
@@ -225,7 +235,7 @@ class TrainConfig(Config):
         "enet",
         "class weights against rare classes",
         choices=("none", "enet", "linknet", "median"),
-        table="tfseg.losses:CLASS_WEIGHTS",
+        table="tfseg.class_weights:CLASS_WEIGHTS",
     )
     precision: str = flag(
         "auto", "arithmetic; auto uses bfloat16 if the machine supports it", choices=PRECISIONS

@@ -5,6 +5,7 @@ Every frame is found by its position in the stream: position -> epoch -> the epo
 lose, so a run that goes on at step s sees what it would have seen without the break.
 """
 
+import math
 import os
 
 import numpy as np
@@ -14,6 +15,7 @@ from tfseg.data.augment import training_frame
 from tfseg.data.cache import cached_frames
 from tfseg.data.mixing import mixed
 from tfseg.data.order import frame_order, rare_order
+from tfseg.labels import VOID
 from tfseg.records.example import decode
 from tfseg.records.histogram import label_counts
 
@@ -32,6 +34,7 @@ def training_batches(
     cache="none",
     cache_dir=None,
     workers=None,
+    part=(0, 1),
 ):
     """Endless batches of changed frames in random order, from step `start_step` on.
 
@@ -45,8 +48,12 @@ def training_batches(
         cache: "none" decodes every time; "memory" and "disk" keep decoded frames, see `cache.py`.
         cache_dir: folder for the decoded frames of cache="disk".
         workers: threads that read, decode and change frames; one a core by default.
+        part: (number, of how many) equal parts of each batch to give, of which alone frames are
+            read; with `mix`, whose frames borrow from each other, all are.
     """
     workers = workers or os.cpu_count()
+    rank, count = part
+    own = batch_size // count
     draw = _draws(split, sampling, seed)
 
     def index(position):
@@ -68,10 +75,18 @@ def training_batches(
             pair = _numpy(change, *_read(split, index, position), position)
         return _shaped(*pair, crop_size)
 
+    def place(number):
+        return number // own * batch_size + rank * own + number % own
+
+    if mix == "none":
+        positions = tf.data.Dataset.counter(start_step * own).map(place)
+        return _parallel(positions, load, workers).batch(own, drop_remainder=True).prefetch(2)
     positions = tf.data.Dataset.counter(start_step * batch_size)
     dataset = _parallel(positions, load, workers).batch(batch_size, drop_remainder=True)
-    if mix != "none":
-        dataset = _mixed(dataset, mix, seed, start_step, workers)
+    dataset = _mixed(dataset, mix, seed, start_step, workers)
+    if count > 1:
+        here = slice(rank * own, (rank + 1) * own)
+        dataset = dataset.map(lambda images, labels: (images[here], labels[here]))
     return dataset.prefetch(2)
 
 
@@ -99,22 +114,33 @@ def _draws(split, sampling, seed):
     return lambda position: (index(position), None)
 
 
-def evaluation_batches(split, *, batch_size, cache="none", cache_dir=None, workers=None):
+def evaluation_batches(
+    split, *, batch_size, cache="none", cache_dir=None, workers=None, part=(0, 1)
+):
     """The split's frames as they are, in order; the last batch may be smaller.
 
-    Frames of several sizes come one a batch, so that no figure depends on padding.
+    Frames of several sizes come one a batch, so that no figure depends on padding. Of several
+    parts (see `training_batches`) each has as many batches, of one size: where frames run out, the
+    first one stands in, its label void.
     """
     workers = workers or os.cpu_count()
-    size = _common_size(split)
-    dataset = _decoded(split, workers)
-    frames = cached_frames(dataset, split, cache, cache_dir)
+    size, frames_here = _common_size(split), len(split)
+    frames = cached_frames(_decoded(split, workers), split, cache, cache_dir)
+    rank, count = part
+    own = max(1, batch_size // count) if size else 1
+    places = np.arange(frames_here)
+    if count > 1:
+        steps = math.ceil(frames_here / (own * count))
+        places = np.arange(steps * count * own).reshape(steps, count, own)[:, rank].ravel()
 
-    def load(index):
-        return _shaped(*_numpy(frames.__getitem__, index), size)
+    def load(place):
+        index = tf.where(place < frames_here, place, 0)
+        pair = _numpy(frames.__getitem__, index) if frames else _read(split, int, index)
+        image, label = _shaped(*pair, size)
+        return image, tf.where(place < frames_here, label, VOID) if count > 1 else label
 
-    if frames:
-        dataset = _parallel(tf.data.Dataset.range(len(split)), load, workers)
-    return dataset.batch(batch_size if size else 1).prefetch(2)
+    dataset = _parallel(tf.data.Dataset.from_tensor_slices(places), load, workers)
+    return dataset.batch(own).prefetch(2)
 
 
 def _decoded(split, workers):

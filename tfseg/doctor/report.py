@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from tfseg.losses import CLASS_WEIGHTS, class_weights
+from tfseg.class_weights import CLASS_WEIGHTS, class_weights
 from tfseg.pages import data_uri, write_page
 from tfseg.records.example import encode_png
 

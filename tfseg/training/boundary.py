@@ -5,6 +5,7 @@ from typing import Any
 from keras import ops
 
 from tfseg.labels import VOID
+from tfseg.losses import WHOLE, Whole
 
 WIDTH = 4  # pixels of the band around a boundary, as mmsegmentation's
 BOUNDARY_WEIGHT = 20.0  # of the boundaries' loss
@@ -27,15 +28,16 @@ def boundaries(labels: Any, ignore: int = VOID) -> Any:
     return ops.squeeze(valid & (above > below), axis=-1)
 
 
-def boundary_loss(labels: Any, logits: Any, ignore: int = VOID) -> Any:
+def boundary_loss(labels: Any, logits: Any, ignore: int = VOID, batch: Whole = WHOLE) -> Any:
     """Binary cross-entropy of logits (B, H, W, 1), boundaries and the rest weighing the same."""
     valid = ops.cast(labels != ignore, "float32")
     truth = ops.cast(boundaries(labels, ignore), "float32")
     logits = ops.squeeze(ops.cast(logits, "float32"), axis=-1)
-    total = ops.maximum(ops.sum(valid), 1.0)
-    share = ops.sum(truth) / total
+    pixels, near = ops.unstack(batch.sum(ops.stack([ops.sum(valid), ops.sum(truth)])))
+    total = ops.maximum(pixels, 1.0)
+    share = near / total
     weights = valid * (truth * (1 - share) + (1 - truth) * share)
-    return ops.sum(weights * (ops.softplus(logits) - truth * logits)) / total
+    return batch.sum(ops.sum(weights * (ops.softplus(logits) - truth * logits))) / total
 
 
 def near_boundaries(labels: Any, logits: Any, ignore: int = VOID) -> Any:

@@ -38,13 +38,15 @@ class StopBetweenSteps(keras.callbacks.Callback):
     That may be a step of training or of validation, so that stopping takes no longer than a step
     and a checkpoint.
 
+    Of several processes that train together all stop after the same step.
+
     Attributes:
         asked: how `KeyboardInterrupt` shall go on from here; None before somebody asks.
     """
 
-    def __init__(self):
+    def __init__(self, team):
         super().__init__()
-        self.asked = None
+        self.team, self.asked = team, None
 
     def __enter__(self):
         kinds = (signal.SIGINT, signal.SIGTERM)
@@ -65,15 +67,18 @@ class StopBetweenSteps(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         # After an epoch's last step comes its validation, which stops before its first.
-        if self.asked and batch + 1 < self.params["steps"]:
-            raise Interrupted
+        if batch + 1 < self.params["steps"]:
+            self._stop()
 
     def on_test_batch_begin(self, batch, logs=None):
-        if self.asked:
-            raise Interrupted
+        self._stop()
 
     def on_epoch_end(self, epoch, logs=None):
-        if self.asked:
+        self._stop()
+
+    def _stop(self):
+        if self.team.any(self.asked is not None):
+            self.asked = self.asked or Terminated
             raise Interrupted
 
 

@@ -5,14 +5,16 @@ import math
 import keras
 import tensorflow as tf
 
+from tfseg.class_weights import class_weights
 from tfseg.errors import UserError
 from tfseg.labels import label_sets, labels_of
-from tfseg.losses import class_weights, compiles, make_loss, multilabel_loss
+from tfseg.losses import WHOLE, compiles, make_loss, multilabel_loss
 from tfseg.metrics import ConfusionMatrix, MultilabelCounts
 from tfseg.networks import build_network, load_checkpoint
 from tfseg.records.histogram import class_histogram
-from tfseg.training.auxiliary import AuxiliaryTraining
+from tfseg.training import replicas
 from tfseg.training.optimizers import average_statistics, make_optimizer
+from tfseg.training.trainer import Trainer
 
 
 def starting_network(config, num_classes, resuming):
@@ -39,6 +41,8 @@ def freeze(network, config, encoder):
         batch_norm = isinstance(layer, keras.layers.BatchNormalization)
         frozen = encoder and layer.name in network.encoder_layers
         layer.trainable = not (frozen or (config.freeze_batch_norm and batch_norm))
+        if batch_norm:
+            layer.synchronized = config.sync_batch_norm
 
 
 def compiled(network, config, records, steps):
@@ -49,9 +53,9 @@ def compiled(network, config, records, steps):
     """
     if config.l2_reg:
         _penalize_kernels(network, config.l2_reg)
-    kind = AuxiliaryTraining if config.aux else keras.Model
-    model = kind(network.inputs, network.output, name=network.name)
+    model = Trainer(network.inputs, network.output, name=network.name)
     model.aux_weight, model.encoder_layers = config.aux_weight, network.encoder_layers
+    model.pieces = config.accumulate
     metric = _metric(config, records)
     model.compile(
         optimizer=make_optimizer(config, steps, _rate_factors(model, config)),
@@ -101,6 +105,8 @@ def _loss(config, records):
     """The loss, compiled by XLA for the training crop: a third of the time on a CPU.
 
     Validation frames may have any size, and compiling for each would take longer than it saves.
+    What is compiled cannot speak to other replicas: on several, the loss runs first for the sums
+    over the whole batch, without a gradient.
     """
     weights = _class_weights(config, records)
 
@@ -114,12 +120,20 @@ def _loss(config, records):
     else:
         plain = single(weights)
     if not compiles(config.loss):
-        return plain
-    compiled = tf.function(plain, jit_compile=True)
+        return lambda labels, logits: plain(labels, logits, replicas.batch())
+
+    @tf.function(jit_compile=True)
+    def compiled(labels, logits, totals=None):
+        return plain(labels, logits, WHOLE if totals is None else replicas.Known(totals))
 
     def loss(labels, logits):
-        known = tuple(logits.shape[1:3]) == config.crop_size
-        return (compiled if known else plain)(labels, logits)
+        batch = replicas.batch()
+        if tuple(logits.shape[1:3]) != config.crop_size:
+            return plain(labels, logits, batch)
+        if batch is WHOLE:
+            return compiled(labels, logits)
+        plain(labels, tf.stop_gradient(logits), batch)
+        return compiled(labels, logits, batch.totals)
 
     return loss
 

@@ -2,31 +2,32 @@
 
 import contextlib
 import dataclasses
+import json
 import math
+from pathlib import Path
 
 import keras
 
-from tfseg import atomic, devices, storage
+from tfseg import storage
 from tfseg.data.augment import parse_augment, spell_augment
 from tfseg.data.pipeline import evaluation_batches, training_batches
-from tfseg.decision import Decision
 from tfseg.errors import UserError
-from tfseg.evaluation.score import score_network
-from tfseg.labels import label_sets, labels_of
-from tfseg.networks import check_labels, load_checkpoint, load_run, logits_alone, precision
-from tfseg.prediction.engine import Engine
+from tfseg.labels import labels_of
+from tfseg.networks import check_labels, load_checkpoint, logits_alone, precision
 from tfseg.pretrained import is_pretrained
 from tfseg.records import truth
 from tfseg.records.corrupt import naming_corrupt, without_corrupt
 from tfseg.records.reader import open_input
 from tfseg.records.tally import image_faults
 from tfseg.runs import RunFolder
-from tfseg.training import callbacks
+from tfseg.training import callbacks, workers
 from tfseg.training.compilation import compiled, freeze, starting_network
-from tfseg.training.resolving import from_pretrained, resolved
-from tfseg.training.sizes import check_sizes, validation_batch
+from tfseg.training.onlooker import Onlooker
+from tfseg.training.resolving import agreed, from_pretrained, resolved
+from tfseg.training.results import write_results
+from tfseg.training.sizes import check_replicas, check_sizes, validation_batch
 from tfseg.training.trackers import opened
-from tfseg.training.tracking import Tracking
+from tfseg.training.tracking import Tracking, tracking_of
 
 
 def train(config, others=()):
@@ -38,16 +39,27 @@ def train(config, others=()):
     config = config.replace(augment=spell_augment(parse_augment(config.augment)))
     if is_pretrained(config.checkpoint):
         config = from_pretrained(config, str(config.checkpoint))
-    strategy = devices.select(config.gpu, config.mem_frac)
+    team = workers.assemble(config.gpu, config.mem_frac)
+    with team.together():
+        return _begin(config, team, others)
+
+
+def _begin(config, team, others):
+    """Trains a new run."""
     records = _open(config)
     for split in ("train", "val"):
         for fault in truth.check(records.splits[split]) + image_faults(records.splits[split]):
             print(f"warning: {fault}")
-    config = resolved(config, records)
-    run = RunFolder(config.savedir) if config.savedir else RunFolder.new(records.name, config.model)
-    with run.held(), storage.uploading(run.path, config.logdir):
+    config = agreed(resolved(config, records), team)
+    if not team.chief:
+        run = Onlooker()
+    elif config.savedir:
+        run = RunFolder(config.savedir)
+    else:
+        run = RunFolder.new(records.name, config.model)
+    with _kept(run, config, team):
         run.require_new()
-        return _run(config, records, run, strategy, others)
+        return _run(config, records, run, team, others)
 
 
 def resume(config, others=()):
@@ -55,6 +67,10 @@ def resume(config, others=()):
 
     A run that was killed before its first checkpoint begins anew.
     """
+    if not workers.is_chief():
+        team = workers.assemble(config.gpu, config.mem_frac)
+        with team.together():
+            return _go_on(agreed(config, team), Onlooker(), team, others)
     run = RunFolder(config.resume)
     saved = run.config()
     fixed = sorted(config.given - config.having("resumable"))
@@ -65,11 +81,25 @@ def resume(config, others=()):
         )
     changes = {name: getattr(config, name) for name in config.given - {"resume"}}
     config = saved.replace(**changes)
-    strategy = devices.select(config.gpu, config.mem_frac)
+    team = workers.assemble(config.gpu, config.mem_frac)
+    with team.together():
+        return _go_on(agreed(config, team), run, team, others)
+
+
+def _go_on(config, run, team, others):
+    """Continues a run."""
     records = _open(config)
-    check_labels(records, run.labels(), config.task, str(run.path))
-    with run.held(), storage.uploading(run.path, config.logdir):
-        return _run(config, records, run, strategy, others)
+    if team.chief:
+        check_labels(records, run.labels(), config.task, str(run.path))
+    with _kept(run, config, team):
+        return _run(config, records, run, team, others)
+
+
+@contextlib.contextmanager
+def _kept(run, config, team):
+    """Inside, no other process writes the run, and the chief brings it to its address."""
+    with run.held(), storage.uploading(*((run.path, config.logdir) if team.chief else ())):
+        yield
 
 
 def _open(config):
@@ -83,42 +113,50 @@ def _open(config):
     return records
 
 
-def _run(config, records, run, strategy, others):
+def _run(config, records, run, team, others):
     """Trains from where the run stands to the end; returns its folder."""
-    steps = len(records.splits["train"]) // config.batch_size
+    frames = _frames(config)
+    steps = len(records.splits["train"]) // frames
     if not steps:
         raise UserError(
-            f"--batch_size={config.batch_size} is more than the "
+            f"--batch_size={config.batch_size}{_accumulated(config)} is more than the "
             f"{len(records.splits['train'])} training frames of {records.path}"
         )
     check_sizes(config, records)
-    if config.mix != "none" and config.batch_size == 1:
+    check_replicas(config, team.replicas)
+    if config.mix != "none" and frames == 1:
         raise UserError(f"--mix={config.mix} needs another frame in the batch; give --batch_size=2")
     if config.sampling == "rare" and config.input_weights:
         raise UserError("--input_weights beside --sampling=rare, which draws by class; drop one")
     keras.utils.set_random_seed(config.seed)
-    state, labels = run.last(), labels_of(records.info, config.task)
-    scope = strategy.scope() if strategy else contextlib.nullcontext()
-    with scope, precision(config.precision):
+    labels = labels_of(records.info, config.task)
+    path, state = json.loads(team.text(json.dumps([str(run.path), run.last()])))
+    if not team.chief:
+        run.know(Path(path), state)
+    with team.scope(), precision(config.precision):
         full = starting_network(config, len(labels.classes), resuming=state is not None)
         model, metric = compiled(full, config, records, steps)
         network = logits_alone(full)
     stack = contextlib.ExitStack()  # before the folder says that there is a run
-    trackers = stack.enter_context(opened(config.tracker, run.path, dataclasses.asdict(config)))
-    if state:
+    tracked = (config.tracker, run.path) if team.chief else ((), run.scratch)
+    trackers = stack.enter_context(opened(*tracked, dataclasses.asdict(config)))
+    if state and team.chief:
         load_checkpoint(model, run.checkpoints / state["weights"])
         run.save_config(config)
-    else:
+    elif team.chief:
         run.create(config, labels)
+    team.share(model.variables + model.optimizer.variables)
     state = state or {"step": 0, "best_miou": -1.0}
     state = {"best_epoch": state["step"] // steps, "validated": True} | state  # of earlier versions
     _announce(config, records, run, network, state)
     try:
-        with stack:
+        with stack, team.together():
             with naming_corrupt(records.splits["train"], records.splits["val"]):
-                board = _tracking(trackers, network, metric, config, records)
-                _fit(model, network, config, records, run, state, steps, (board, *others))
-            _finish(config, records, run)
+                board = tracking_of(config, records, trackers, network, metric)
+                _fit(model, network, config, records, run, state, steps, team, (board, *others))
+            if team.chief:
+                write_results(config, records, run)
+            team.any(False)  # until the chief is done
     except UserError:
         print(flush=True)  # Keras' progress bar has left its line open
         raise
@@ -126,6 +164,15 @@ def _run(config, records, run, strategy, others):
         at = f"at step {run.last()['step']}, saved" if run.last() else "before its first checkpoint"
         raise type(stop)(f"{at}; continue: train --resume={run.path}") from None
     return run.path
+
+
+def _frames(config):
+    """Frames of a step."""
+    return config.batch_size * config.accumulate
+
+
+def _accumulated(config):
+    return f" times --accumulate={config.accumulate}" if config.accumulate > 1 else ""
 
 
 def _announce(config, records, run, network, state):
@@ -143,22 +190,27 @@ def _trainable(network):
     return sum(math.prod(variable.shape) for variable in network.trainable_variables)
 
 
-def _fit(model, network, config, records, run, state, steps, watching):
+def _fit(model, network, config, records, run, state, steps, team, watching):
     """Keras' fit, from `state["step"]` to the last epoch; Ctrl-C between steps keeps the run.
 
     `watching` are further callbacks, the `Tracking` first.
     """
     best = callbacks.KeepBest(run, network, config, state, steps)
-    stop = callbacks.StopBetweenSteps()
+    stop = callbacks.StopBetweenSteps(team)
     listening = [callbacks.StopOnNaN(run), *watching, best, stop]
-    cached = {"cache": config.cache, "cache_dir": run.path / "cache", "workers": config.workers}
-    val_batches = evaluation_batches(
-        records.splits["val"], batch_size=validation_batch(config, records), **cached
-    )
+    reading = {
+        "cache": config.cache,
+        "cache_dir": run.scratch / "cache",
+        "workers": config.workers,
+        "part": (team.rank, team.count),
+    }
+    shown = validation_batch(config, records)
+    val = records.splits["val"]
+    val_batches = team.distributed(evaluation_batches(val, batch_size=shown, **reading), shown)
 
     def fit(start, end):
         model.fit(
-            _training_batches(config, records, start, cached),
+            team.distributed(_training_batches(config, records, start, reading), _frames(config)),
             initial_epoch=start // steps,
             epochs=end,
             steps_per_epoch=steps - start % steps,
@@ -207,10 +259,10 @@ def _validate(model, batches, listening, epoch):
         callback.on_epoch_end(epoch - 1, {f"val_{name}": value for name, value in logs.items()})
 
 
-def _training_batches(config, records, start_step, cached):
+def _training_batches(config, records, start_step, reading):
     return training_batches(
         records.splits["train"],
-        batch_size=config.batch_size,
+        batch_size=_frames(config),
         crop_size=config.crop_size,
         scale=config.scale,
         augment=parse_augment(config.augment),
@@ -218,42 +270,5 @@ def _training_batches(config, records, start_step, cached):
         start_step=start_step,
         sampling=config.sampling,
         mix=config.mix,
-        **cached,
+        **reading,
     )
-
-
-def _tracking(trackers, network, metric, config, records):
-    """The callback that feeds the trackers."""
-    labels, frames = labels_of(records.info, config.task), records.splits["val"]
-    shown = _shown_frames(frames, config.pictures)
-    if config.task == "multilabel":
-        sets = label_sets(labels_of(records.info))
-        shown = [(name, image, sets.masks(label)) for name, image, label in shown]
-    decision = Decision(config.task)
-    return Tracking(trackers, network, metric, decision, labels, shown, config.batch_size)
-
-
-def _shown_frames(split, count):
-    """`count` frames spread evenly over the split, as (id, image, label)."""
-    count = min(count, len(split))
-    indices = [i * len(split) // count for i in range(count)]
-    return [(split.about(i)[0], *split.frame(i)) for i in indices]
-
-
-def _finish(config, records, run):
-    """Scores the best checkpoint in float32, as `test` will, and writes `results.json`."""
-    network, val = load_run(run), records.splits["val"]
-
-    def tally(thresholds=()):
-        engine = Engine(network.model, Decision(config.task, thresholds))
-        return score_network(engine, val, validation_batch(config, records)).tally
-
-    found = tally()
-    results = found.results()
-    if config.task != "multiclass":
-        tuned = found.best_thresholds()
-        names = network.labels.decided(config.task)
-        results = tally(tuned).results() | {"thresholds": dict(zip(names, tuned, strict=True))}
-        print("thresholds:", ", ".join(f"{n} {t:.3f}" for n, t in results["thresholds"].items()))
-    atomic.write_json(run.path / "results.json", results)
-    print(f"\nval mIoU {results['miou']:.3f}, pixel accuracy {results['pixel_accuracy']:.3f}")

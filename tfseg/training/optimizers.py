@@ -56,6 +56,8 @@ def make_optimizer(config, steps, factors=()):
         _scale_rates(optimizer, factors)
     # At its end `fit` would put the averages in the weights' place, and a run goes on from there.
     optimizer.finalize_variable_values = lambda variables: None
+    # `Trainer` sums the gradients of all replicas before they are clipped; Keras would do so after.
+    optimizer._all_reduce_sum_gradients = lambda pairs: pairs
     return optimizer
 
 
@@ -67,7 +69,7 @@ def average_statistics(model):
     optimizer = inner_optimizer(model)
     if not optimizer.use_ema:
         return
-    averaged = [*model.trainable_variables, *_statistics(model)]
+    averaged = [*model.trainable_variables, *statistics(model)]
     added = optimizer.add_optimizer_variables(averaged[len(model.trainable_variables) :], "average")
     optimizer._model_variables_moving_average += added
     update = optimizer._update_model_variables_moving_average
@@ -79,7 +81,7 @@ def averages(model):
     optimizer = inner_optimizer(model)
     if not optimizer.use_ema:
         return []
-    averaged = [*model.trainable_variables, *_statistics(model)]
+    averaged = [*model.trainable_variables, *statistics(model)]
     return list(zip(averaged, optimizer._model_variables_moving_average, strict=True))
 
 
@@ -88,7 +90,8 @@ def inner_optimizer(model):
     return getattr(model.optimizer, "inner_optimizer", model.optimizer)
 
 
-def _statistics(model):
+def statistics(model):
+    """The moving statistics of batch normalisation."""
     names = ("moving_mean", "moving_variance")
     return [variable for variable in model.non_trainable_variables if variable.name in names]
 

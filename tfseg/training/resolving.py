@@ -1,5 +1,8 @@
 """What a training's flags leave open, settled by its records, its checkpoint and the machine."""
 
+import dataclasses
+import json
+
 from tfseg import devices
 from tfseg.errors import UserError
 from tfseg.labels import BACKGROUNDS, labels_of
@@ -37,6 +40,19 @@ def resolved(config, records):
         batch_size=batch,
         encoder_weights=_encoder_weights(config),
         precision=devices.resolve_precision(config.precision),
+    )
+
+
+def agreed(config, team):
+    """The chief's config, in every process of a `Team`, with what is each machine's own."""
+    if team.count == 1:
+        return config
+    text = team.text(json.dumps(dataclasses.asdict(config), default=str))
+    own = {"input", "input_val", "cache", "workers", "gpu", "mem_frac"} & config.given
+    return (
+        type(config)
+        .parse(json.loads(text))
+        .replace(**{name: getattr(config, name) for name in own})
     )
 
 

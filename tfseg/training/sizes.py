@@ -90,6 +90,15 @@ def check_sizes(config, records):
             )
 
 
+def check_replicas(config, replicas):
+    """Raises `UserError` for a batch that several devices cannot share."""
+    if config.batch_size % replicas:
+        raise UserError(
+            f"--batch_size={config.batch_size} cannot be shared by {replicas} devices; take "
+            f"{math.ceil(config.batch_size / replicas) * replicas}"
+        )
+
+
 def validation_batch(config, records):
     """Frames a step of validation: no more pixels than training takes, where that can be."""
     largest = max(height * width for height, width in records.splits["val"].sizes)

@@ -6,6 +6,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfseg.decision import Decision
+from tfseg.labels import label_sets, labels_of
 from tfseg.training.watching import warn
 from tfseg.visualize import confusion_picture, triptych
 
@@ -81,3 +83,23 @@ class Tracking(keras.callbacks.Callback):
             | {name: float(found[name]) for name in FIGURES}
             | {f"iou/{name}": float(iou) for name, iou in by_class}
         )
+
+
+def tracking_of(config, records, trackers, network, metric):
+    """The `Tracking` of a run."""
+    labels, frames = labels_of(records.info, config.task), records.splits["val"]
+    shown = _shown_frames(frames, config.pictures)
+    if config.task == "multilabel":
+        sets = label_sets(labels_of(records.info))
+        shown = [(name, image, sets.masks(label)) for name, image, label in shown]
+    decision = Decision(config.task)
+    return Tracking(
+        trackers, network, metric, decision, labels, shown, config.batch_size * config.accumulate
+    )
+
+
+def _shown_frames(split, count):
+    """`count` frames spread evenly over the split, as (id, image, label)."""
+    count = min(count, len(split))
+    indices = [i * len(split) // count for i in range(count)]
+    return [(split.about(i)[0], *split.frame(i)) for i in indices]

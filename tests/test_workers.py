@@ -1,0 +1,73 @@
+"""Several processes that train together: real ones, on 127.0.0.1."""
+
+import json
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+from helpers import team
+from helpers.checkpoints import assert_same, newest
+
+from tfseg.runs import RunFolder
+
+EPOCHS = 7  # of 3 steps
+
+
+@pytest.fixture(scope="module")
+def together(records, tmp_path_factory):
+    """A run of two workers."""
+    folder = tmp_path_factory.mktemp("together")
+    settings = {**team.SETTINGS, "input": records, "savedir": folder / "run", "epochs": EPOCHS}
+    codes = team.ended(team.start(2, folder, **settings))
+    assert codes == [0, 0], (folder / "0.txt").read_text()[-2000:]
+    return folder / "run"
+
+
+def wait_for_checkpoint(folder, seconds=120):
+    for _ in range(10 * seconds):
+        if RunFolder(folder).last():
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"no checkpoint in {folder}")
+
+
+@pytest.mark.slow
+def test_two_workers_end_where_one_process_does(records, together, tmp_path):
+    settings = {**team.SETTINGS, "input": records, "savedir": tmp_path / "run", "epochs": EPOCHS}
+    assert team.ended(team.start(1, tmp_path, **settings)) == [0]
+    one, two = newest(tmp_path / "run"), newest(together)
+    assert RunFolder(together).last()["step"] == 3 * EPOCHS
+    for name, array in one.items():
+        scale = max(np.abs(array).max(), 1e-12)
+        assert np.abs(two[name] - array).max() / scale <= 1e-5, name
+    mious = [
+        json.loads((run / "results.json").read_text())["miou"]
+        for run in (tmp_path / "run", together)
+    ]
+    assert mious[0] == pytest.approx(mious[1], rel=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_a_worker_that_ends_stops_the_others(records, together, tmp_path, how):
+    """At once where it is killed, after the same step where it is asked; then all go on."""
+    run = tmp_path / "run"
+    settings = {**team.SETTINGS, "input": records, "savedir": run, "epochs": EPOCHS}
+    chief, other = team.start(2, tmp_path, **settings)
+    wait_for_checkpoint(run)
+    os.kill(other.pid, how)
+    began = time.monotonic()
+    codes = team.ended([chief, other])
+    last = (tmp_path / "0.txt").read_text().rstrip().splitlines()[-1]
+    if how == signal.SIGKILL:
+        assert codes == [2, -signal.SIGKILL], last
+        assert time.monotonic() - began < 60
+        assert last.startswith("error: another worker has ended or cannot be reached"), last
+    else:
+        assert codes == [143, 143], last
+        assert f"saved; go on: train --resume={run}" in last
+    assert RunFolder(run).last()["step"] < 3 * EPOCHS
+    assert team.ended(team.start(2, tmp_path, resume=run, gpu=-1)) == [0, 0]
+    assert_same(run, together)
