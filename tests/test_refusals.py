@@ -5,17 +5,20 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from helpers import tiny
 from helpers.refusals import refused
 from helpers.small import ROOT
 from PIL import Image
 
 import tfseg
 from tfseg.cli import main
-from tfseg.commands import COMMANDS
+from tfseg.commands import COMMANDS, _exported
 from tfseg.config import TrainConfig
-from tfseg.runs import find_run
+from tfseg.runs import RunFolder, find_run
+from tfseg.training.fit import train
 
 # What is typed -> what its one line says. None of it needs TensorFlow, which takes seconds to load.
 REFUSED = {
@@ -142,6 +145,19 @@ def test_the_last_run_predicts(run, tmp_path, monkeypatch, capsys):
     assert tfseg.load("best").predict("photo.png").shape == (48, 64)
     argv = ("predict", "--run=last", "--input=none.png")
     assert "--input=none.png does not exist" in refused(capsys, *argv)
+
+
+def test_a_served_run_is_exported_where_that_is_missing_or_old(records, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = train(tiny.config(records, tmp_path / "run", epochs=1))
+    config = COMMANDS["serve"].configured(run=run)
+    versions = Path("exports", "run")
+    for _ in range(2):
+        assert _exported(config) == versions
+        assert os.listdir(versions) == ["1"]
+    os.utime(RunFolder(run).best, (2**31, 2**31))  # trained on since
+    assert _exported(config) == versions
+    assert sorted(os.listdir(versions)) == ["1", "2"]
 
 
 def test_python_is_as_quiet_as_the_command_line(records, tmp_path):

@@ -90,10 +90,12 @@ def _fitting(text, width, letters):
 
 
 def _line(text, width, letters):
-    """A line of lettering, smaller where it would not fit."""
-    fitting = _fitting(text, width - 16, letters)
-    strip = Image.new("RGB", (width, _row(letters)), PAPER)
-    ImageDraw.Draw(strip).text((8, letters // 5), text, INK, font=_font(fitting))
+    """A line of lettering, up to half as large where it would not fit, else without its start."""
+    letters, row = max(letters // 2, _fitting(text, width - 16, letters)), _row(letters)
+    while _font(letters).getlength(text) > width - 16:
+        text = f"...{text[4:]}"
+    strip = Image.new("RGB", (width, row), PAPER)
+    ImageDraw.Draw(strip).text((8, letters // 5), text, INK, font=_font(letters))
     return np.asarray(strip)
 
 

@@ -70,6 +70,8 @@ class TestConfig(LookConfig):
     def check(self) -> None:
         names = ("run", "model", "export", "predictions")
         given = [name for name in names if getattr(self, name)]
+        if self.tune and given[-1:] in (["export"], ["predictions"]):
+            raise UserError(f"--tune is for networks; leave it out beside --{given[-1]}")
         if len(given) > 1:
             raise UserError(f"--{given[0]} beside --{given[1]}; give one of them")
         if self.label_ids and not self.predictions:

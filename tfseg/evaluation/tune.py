@@ -56,9 +56,6 @@ def tune(config):
 def _check(config):
     if config.split == "test":
         raise UserError("--tune chooses on val, so that test stays unseen; leave out --split=test")
-    if config.export or config.predictions:
-        other = "export" if config.export else "predictions"
-        raise UserError(f"--tune is for networks; leave it out beside --{other}")
     for name in sorted({"flip", "scales", "crf", *config.group("crf")} & config.given):
         raise UserError(f"--{name} beside --tune, which tries it; leave it out")
     for name in sorted({"html", "compare", "elab_names"} & config.given):
