@@ -15,12 +15,13 @@ from tfseg.commands import COMMANDS
 # room -> the rooms it may import; what is absent imports none.
 ARROWS = {
     "catalog": {"encoders", "models", "pretrained", "visualize"},
-    "config": {"datasets", "flags"},
+    "config": {"datasets", "flags", "parsing"},
     "curves": {"config", "flags", "runs"},
     "data": {"memory", "records", "visualize"},
     "decision": {"metrics"},
     "devices": {"memory"},
-    "datasets": {"flags"},
+    "datasets": {"flags", "parsing"},
+    "flags": {"parsing"},
     "doctor": {
         "class_weights", "config", "data", "datasets", "memory", "pages", "records", "training",
         "visualize",

@@ -6,8 +6,8 @@ from helpers.image_files import packed_tiff, png_that_says, saved, smooth, tiff
 from PIL import Image
 
 from tfseg.errors import UserError
-from tfseg.flags import value_range
 from tfseg.images import image_size, open_image, pillow_pixels, read_image
+from tfseg.parsing import value_range
 from tfseg.records.example import decode_file
 
 RGB = smooth(20, 30)

@@ -11,7 +11,8 @@ from tfseg import __version__
 from tfseg.addresses import spelled
 from tfseg.commands import COMMANDS
 from tfseg.errors import Terminated, UserError, unknown
-from tfseg.flags import spell, switch
+from tfseg.flags import spell
+from tfseg.parsing import switch
 
 INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM  # exit codes, as shells say
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from tfseg.config.words import DATASET, INPUT, PIXEL_RANGE
 from tfseg.datasets import option_flags
-from tfseg.flags import Config, flag, names, page_file, path, size, switch, value_range
+from tfseg.flags import Config, flag
+from tfseg.parsing import names, page_file, path, size, switch, value_range
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,8 @@ from tfseg.config.words import (
     TASKS,
 )
 from tfseg.errors import UserError
-from tfseg.flags import Config, flag, gpus, numbers, path, shares, size, switch, widths
+from tfseg.flags import Config, flag
+from tfseg.parsing import gpus, numbers, path, shares, size, switch, widths
 
 
 @dataclass(frozen=True)

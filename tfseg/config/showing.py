@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tfseg.config.words import ENCODER
-from tfseg.flags import Config, flag, folders, path, size, switch
+from tfseg.flags import Config, flag
+from tfseg.parsing import folders, path, size, switch
 
 
 @dataclass(frozen=True)

@@ -29,10 +29,9 @@ from tfseg.config.words import (
     TASKS,
 )
 from tfseg.errors import UserError
-from tfseg.flags import (
-    Config,
+from tfseg.flags import Config, flag
+from tfseg.parsing import (
     count_or_all,
-    flag,
     gpus,
     names,
     numbers,

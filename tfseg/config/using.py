@@ -7,18 +7,8 @@ from pathlib import Path
 from tfseg.config.network import LookConfig, NetworkConfig
 from tfseg.config.words import DATASET, GPU, INPUT, MEM_FRAC, PIXEL_RANGE, RUN, SKIP_DAMAGED
 from tfseg.errors import UserError
-from tfseg.flags import (
-    Config,
-    flag,
-    folders,
-    gpus,
-    names,
-    page_file,
-    path,
-    size,
-    switch,
-    value_range,
-)
+from tfseg.flags import Config, flag
+from tfseg.parsing import folders, gpus, names, page_file, path, size, switch, value_range
 
 
 @dataclass(frozen=True)

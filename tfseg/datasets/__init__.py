@@ -16,7 +16,8 @@ from types import ModuleType
 from typing import Any
 
 from tfseg.errors import UserError, unknown
-from tfseg.flags import flag, read, switch
+from tfseg.flags import flag, read
+from tfseg.parsing import switch
 
 
 @dataclass(frozen=True)
