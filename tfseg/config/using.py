@@ -21,7 +21,7 @@ from tfseg.flags import (
 
 @dataclass(frozen=True)
 class TestConfig(LookConfig):
-    """Score a network, an export or predicted masks on a split: table, pictures, a report."""
+    """Score a network, an export or predicted masks on a split: table, images, a report."""
 
     export: Path = flag(
         None, "instead of --run: an export's folder, or its .tflite, .onnx or .xml file", Path

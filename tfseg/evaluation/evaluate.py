@@ -11,13 +11,13 @@ from tfseg.evaluation.score import score
 from tfseg.evaluation.target import find_target
 from tfseg.visualize import confusion_picture, triptych, write_picture
 
-SHOWN = 8  # frames whose pictures are written
+SHOWN = 8  # frames whose images are written
 
 
 def test(config):
     """Scores what a `TestConfig` names: prints the table, writes the figures and returns them.
 
-    `test-<split>.json` has them, a folder `test-<split>` the confusion matrix and pictures, and
+    `test-<split>.json` has them, a folder `test-<split>` the confusion matrix and images, and
     `config.html` all of it as one page.
     """
     if config.compare and not config.html:
@@ -57,7 +57,7 @@ def _montages(folder, split, labels):
 
 
 def _write_matrix(folder, matrix, classes):
-    """As CSV and as a picture; a last column, if need be, counts predictions of no class."""
+    """As CSV and as an image; a last column, if need be, counts predictions of no class."""
     matrix, names = matrix[:, : len(classes)], list(classes)
     text = io.StringIO(newline="")
     writer = csv.writer(text)
