@@ -2,7 +2,7 @@
 
     python -m benchmarks.exports [NAME ...]
 
-Each network is drawn at random, folded and exported, and looks at one picture of 96×128 pixels
+Each network is drawn at random, folded and exported, and looks at one image of 96×128 pixels
 (DeconvNet: 224×224). A cell has the largest difference of a logit as a share of the largest logit,
 and the share of pixels whose class is another where there are any.
 """
@@ -41,7 +41,7 @@ def random_network(name, seed=0, **options):
 
 
 def picture(height, width, seed=0):
-    """A smooth picture, uint8 (1, H, W, 3)."""
+    """A smooth image, uint8 (1, H, W, 3)."""
     coarse = np.random.default_rng(seed).integers(0, 256, (1, 6, 8, 3))
     fine = keras.ops.image.resize(coarse.astype("float32"), (height, width), "bicubic")
     return np.clip(fine, 0, 255).astype("uint8")

@@ -1,6 +1,6 @@
 """How fast exported networks are in every runtime, in one run: `python -m benchmarks.inference`.
 
-LinkNet and ENet, one picture at a time. Ours take uint8 pixels and answer with classes: casting,
+LinkNet and ENet, one image at a time. Ours take uint8 pixels and answer with classes: casting,
 normalising and argmax are in the time. What stands beside them takes float32 pixels and answers
 with logits ("plain": `model.export`, with the batch normalisation that Keras has), but for PyTorch,
 which does as ours do.
@@ -50,7 +50,7 @@ def openvino(file, size, precision, dtype):
 
 
 def torch_linknet(size, bfloat16):
-    """Channels last, for heights and widths that 32 divides: the picture is padded."""
+    """Channels last, for heights and widths that 32 divides: the image is padded."""
     import torch
 
     from benchmarks.torch_linknet import LinkNet

@@ -1,4 +1,4 @@
-"""What each way to look at pictures brings, and what it costs; a Markdown table.
+"""What each way to look at images brings, and what it costs; a Markdown table.
 
     python -m benchmarks.looks --run=RUN [--input=RECORDS] [--split=val] [--every=1]
 

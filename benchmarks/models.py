@@ -1,4 +1,4 @@
-"""What each network costs: parameters, GFLOPs, and the time of one picture; a Markdown table.
+"""What each network costs: parameters, GFLOPs, and the time of one image; a Markdown table.
 
     python -m benchmarks.models [NAME ...]
 
@@ -23,7 +23,7 @@ SIZES = ((360, 480), (360, 640), (720, 1280))  # the last two are the LinkNet pa
 
 
 def latency(name, size):
-    """Seconds a picture of `size`."""
+    """Seconds an image of `size`."""
     engine = Engine(tfseg.build(name, CLASSES), mc_samples=0)
     image = np.zeros((1, *size, 3), "uint8")
     engine.label(image)

@@ -1,4 +1,4 @@
-"""How a network looks at pictures: every way beside the same thing done by hand."""
+"""How a network looks at images: every way beside the same thing done by hand."""
 
 import subprocess
 import sys
@@ -241,7 +241,7 @@ for side in sides:
 
 @pytest.mark.slow
 def test_memory_of_tiles_does_not_grow_with_the_classes_of_every_pixel():
-    """Beyond picture and mask, little more than what two rows of tiles share (peak, MiB)."""
+    """Beyond image and mask, little more than what two rows of tiles share (peak, MiB)."""
     classes, tile, sides = 19, 512, (2000, 6000)
     command = [sys.executable, "-c", MEASURE, *map(str, (classes, tile, *sides))]
     answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)

@@ -16,7 +16,7 @@ from tfseg.prediction.crf import CRF
 
 @pytest.fixture(scope="module")
 def photo(tmp_path_factory):
-    """A picture with edges, 61×83."""
+    """An image with edges, 61×83."""
     pixels = cv2.GaussianBlur(picture(61, 83), (0, 0), 4)
     pixels = (pixels - pixels.min()) * np.float32(255 / np.ptp(pixels))
     path = tmp_path_factory.mktemp("photos") / "photo.png"

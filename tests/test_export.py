@@ -156,7 +156,7 @@ def test_saved_model_cli_runs_it(exported, segmenter, tmp_path):
 
 
 def check_formats(network, folder, height=96, width=128):
-    """Every format of a network answers as Keras does, for a picture of any size.
+    """Every format of a network answers as Keras does, for an image of any size.
 
     Where values are put back at maxima, a few may land beside: of two neighbours that are equal
     but for the last bit, another order of sums makes the other one the larger.

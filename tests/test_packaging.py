@@ -70,6 +70,13 @@ def test_hints_name_what_installs_the_extra(tmp_path, monkeypatch):
         assert extra in PROJECT["optional-dependencies"]
 
 
+def test_heavy_extras_are_imported_where_they_are_used():
+    for path in (ROOT / "tfseg").rglob("*.py"):
+        for line in path.read_text().splitlines():
+            assert not line.startswith(("import tensorflow_datasets", "from tensorflow_datasets"))
+            assert not line.startswith(("import scipy", "from scipy")), path
+
+
 WITHOUT = """
 import sys
 for name in ("tensorflow_datasets", "pyarrow", "scipy"):

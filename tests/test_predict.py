@@ -87,7 +87,7 @@ def test_uncertainty_alone(run, photo, tmp_path):
 
 
 def test_threads_mix_nothing_up(run, segmenter, tmp_path):
-    """More pictures than threads run ahead, of several sizes."""
+    """More images than threads run ahead, of several sizes."""
     folder, rng = tmp_path / "in", np.random.default_rng(1)
     folder.mkdir()
     pictures = {}

@@ -139,7 +139,7 @@ def test_workers_share_the_files_among_them(tmp_path):
 
 
 def spoil(shard, index, length=20):
-    """Overwrites the middle of the picture of example `index` of a shard."""
+    """Overwrites the middle of the image of example `index` of a shard."""
     data = bytearray(shard.read_bytes())
     place = -1
     for _ in range(2 * index + 1):  # each example has two PNGs: image and label

@@ -31,7 +31,7 @@ def network(server):
     return Export(server.folder / "1")
 
 
-# Pictures in, masks out
+# Images in, masks out
 
 
 @pytest.mark.parametrize("size", [(48, 64), (61, 83), (32, 71)])

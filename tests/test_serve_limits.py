@@ -1,4 +1,4 @@
-"""What the server refuses: bad requests and pictures, too much of them, people without a token."""
+"""What the server refuses: bad requests and images, too much of them, people without a token."""
 
 import json
 import socket

@@ -1,4 +1,4 @@
-"""Pictures, pixel by pixel where pixels are the point."""
+"""Images, pixel by pixel where pixels are the point."""
 
 import numpy as np
 import pytest
@@ -92,7 +92,7 @@ def test_legend_shows_every_colour_inside_its_width(count):
     assert strip.shape[1] == 800
     shown = {tuple(pixel) for pixel in strip.reshape(-1, 3).tolist()}
     assert shown.issuperset(colors)
-    assert (strip[:, -4:] == 255).all()  # no name runs out of the picture
+    assert (strip[:, -4:] == 255).all()  # no name runs out of the image
 
 
 @pytest.mark.parametrize("count", [2, 11, 19])

@@ -31,7 +31,7 @@ def colorize(mask, colors):
 
 def overlay(image, mask, colors, alpha=0.5):
     """The colours of a mask laid over its image; void and pixels without a class keep the image."""
-    # OpenCV's, because floats of a large picture would take gigabytes.
+    # OpenCV's, because floats of a large image would take gigabytes.
     blended = cv2.addWeighted(image, 1 - alpha, colorize(mask, colors), alpha, 0)
     void = mask == VOID if mask.ndim == 2 else (mask != 1).all(axis=2)
     blended[void] = image[void]
@@ -100,9 +100,9 @@ def _line(text, width, letters):
 
 
 def captioned(rows, letters=FONT_SIZE):
-    """Rows of (caption, picture) as one picture, each caption above its own.
+    """Rows of (caption, image) as one image, each caption above its image.
 
-    Pictures are of one size, uint8 (H, W, 3); a long caption runs on over neighbours without one.
+    Images are of one size, uint8 (H, W, 3); a long caption runs on over neighbours without one.
     `letters` is the size of the lettering, pixels.
     """
     gap, above = 8, _row(letters)

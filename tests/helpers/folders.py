@@ -9,7 +9,7 @@ THREE = "name,r,g,b\nsoil,0,0,0\nplant,200,30,30\nsky,0,200,0\n"
 
 
 def draw(folder, files, table=BLACK_WHITE):
-    """Files by their paths: None draws an image or a black mask, arrays and pictures are saved."""
+    """Files by their paths: None draws an image or a black mask, arrays and images are saved."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items() if isinstance(files, dict) else dict.fromkeys(files).items():
         path = folder / name

@@ -1,4 +1,4 @@
-"""Pictures of noise."""
+"""Images of noise."""
 
 import numpy as np
 

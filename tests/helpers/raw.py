@@ -22,7 +22,7 @@ class Raw:
         return path
 
     def image(self, path, size=SIZE):
-        """A picture of noise; returns what a decoder sees of it."""
+        """An image of noise; returns what a decoder sees of it."""
         path = self.save(path, self.rng.integers(0, 256, (*size, 3), np.uint8))
         return np.asarray(Image.open(path))
 

@@ -48,7 +48,7 @@ def coco_stuff(raw):
 
 
 def coco_panoptic(raw):
-    """A segment's id is its colour, R + 256 G + 65536 B; ids differ from picture to picture."""
+    """A segment's id is its colour, R + 256 G + 65536 B; ids differ from image to image."""
     names = coco.category_names(133)
     index = {i: place for place, i in enumerate(names)}
     for split in ("train", "val"):
@@ -82,7 +82,7 @@ def voc2012(raw, inside="VOCdevkit/VOC2012/"):
         listed = raw.folder / f"{inside}ImageSets/Segmentation/{split}.txt"
         listed.parent.mkdir(parents=True, exist_ok=True)
         listed.write_text("\n".join(names) + "\n")
-    raw.image(f"{inside}JPEGImages/2007_000001.jpg")  # most of VOC's pictures have no label
+    raw.image(f"{inside}JPEGImages/2007_000001.jpg")  # most of VOC's images have no label
 
 
 def voc2012_sbd(raw):

@@ -13,7 +13,7 @@ from tfseg.parsing import folders, gpus, names, page_file, path, size, switch, v
 
 @dataclass(frozen=True)
 class TestConfig(LookConfig):
-    """Score a network, an export or predicted masks on a split: table, pictures, a report."""
+    """Score a network, an export or predicted masks on a split: table, images, a report."""
 
     export: Path = flag(
         None,

@@ -85,7 +85,7 @@ def spec(classes=19, labels="fine"):
 
 
 def label_ids(classes):
-    """The coding of pictures that hold the ids of `LABELS`."""
+    """The coding of images that hold the ids of `LABELS`."""
     if classes == 20:
         return Values(tuple((r.id, 0 if r.train_id == VOID else r.train_id + 1) for r in LABELS))
     return Values(tuple((r.id, r.train_id) for r in LABELS))

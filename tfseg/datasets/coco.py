@@ -99,7 +99,7 @@ def _panoptic(source, report, indices):
 
 
 def _annotated(source, split, path, report):
-    """The frames of one annotation file: every label picture has colours of its own."""
+    """The frames of one annotation file: every label image has colours of its own."""
     content = read_json(path)
     try:
         categories = {entry["id"]: entry["name"] for entry in content["categories"]}

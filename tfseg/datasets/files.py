@@ -62,7 +62,7 @@ def pair_folders(images, labels, coding, report, image_end="", label_end="", ima
 
     `image_end` and `label_end` are what the stems of a kind end in, which is no part of the name
     they share ("NAME_L.png"), and `image_not` what those of images do not end in; other files are
-    none of the pair's. A picture without a label, the reverse, or an empty folder goes to `report`.
+    none of the pair's. An image without a label, the reverse, or an empty folder goes to `report`.
     """
     found = pictures(images, report, image_end, image_not)
     truth = pictures(labels, report, label_end)

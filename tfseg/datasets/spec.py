@@ -13,7 +13,7 @@ from tfseg.errors import UserError, one_line
 from tfseg.labels import MOST_CLASSES
 
 MOST_LETTERS = 300  # of a path in a message
-Pixels = Path | Callable[[], np.ndarray]  # a picture file, or a function that draws uint8 pixels
+Pixels = Path | Callable[[], np.ndarray]  # an image file, or a function that draws uint8 pixels
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class DatasetSpec:
 
     `frames(source, report)` lists the frames of every split found in the raw folder `source`
     (None where the frames are drawn). It raises `UserError` for a folder that is not the data
-    set, and gives every other fault (a picture without its partner) to `report`, which is
+    set, and gives every other fault (an image without its partner) to `report`, which is
     `refuse` or collects them. `where` says what to fetch from where, and where it must lie;
     `download(folder)` fills an empty folder with it.
     """

@@ -8,15 +8,15 @@ import numpy as np
 from tfseg.labels import VOID
 from tfseg.metrics import iou, mean, pair_counts, ratio
 
-RIM = 0.02  # of the picture's diagonal (Cheng et al. 2021, section 5)
-TOLERANCE = 0.0075  # of the picture's diagonal (Csurka et al. 2013, section 3)
+RIM = 0.02  # of the image's diagonal (Cheng et al. 2021, section 5)
+TOLERANCE = 0.0075  # of the image's diagonal (Csurka et al. 2013, section 3)
 
 
 class Boundaries:
     """Boundary IoU and BF of `classes` classes.
 
     Boundary IoU (Cheng et al. 2021, arXiv 2103.16562): a class's rim is its mask minus the mask
-    eroded by 2 % of the diagonal, where the picture's edge is outside the mask; IoU of the rims of
+    eroded by 2 % of the diagonal, where the image's edge is outside the mask; IoU of the rims of
     truth and prediction, which are summed over the frames.
 
     BF (Csurka et al. 2013; Badrinarayanan et al. 2015, arXiv 1511.00561, section 4): a class's
@@ -69,7 +69,7 @@ class Boundaries:
 def rim_and_outline(labels, width):
     """The labels uint8 (H, W) on their rims, `width` pixels wide, and on their outlines; else void.
 
-    Classes cover the picture without overlap, so a pixel is on its class's rim exactly if some
+    Classes cover the image without overlap, so a pixel is on its class's rim exactly if some
     2×2 pixels of the window around it are not all alike: one dilation serves all classes.
     """
     height, wide = labels.shape
@@ -81,7 +81,7 @@ def rim_and_outline(labels, width):
     mixed = cv2.threshold(mixed, 0, 1, cv2.THRESH_BINARY)[1]
     # Entry i compares rows i - 1 and i; the window around y takes in y - width + 1 to y + width.
     rim = cv2.dilate(mixed, np.ones((2 * width,) * 2, np.uint8), anchor=(width - 1,) * 2)
-    mixed[[0, -1]] = 0  # for outlines, the picture's edge is none
+    mixed[[0, -1]] = 0  # for outlines, the image's edge is none
     mixed[:, [0, -1]] = 0
     outline = cv2.dilate(mixed, np.ones((2, 2), np.uint8), anchor=(0, 0))
     # 1 - 1 leaves the label as it is, 0 - 1 wraps round to 255, void.

@@ -59,7 +59,7 @@ def _montages(folder, split, labels):
 
 
 def _write_matrix(folder, matrix, classes):
-    """As CSV and as a picture; a last column, if need be, counts predictions of no class."""
+    """As CSV and as an image; a last column, if need be, counts predictions of no class."""
     matrix, names = matrix[:, : len(classes)], list(classes)
     text = io.StringIO(newline="")
     writer = csv.writer(text)

@@ -13,8 +13,8 @@ def write(network, folder, config, frames=None):
     Signatures:
         serving_default: `images` uint8 (N, H, W, 3) -> `config.outputs`, by name.
         encoded: `image_bytes` string (N,), JPEG or PNG files of any sizes -> `mask_png` string
-            (N,), PNG files of class indices, each at its picture's size; of a multilabel network
-            (N, K), a PNG file of 0 and 255 for each class. One picture is decoded, labelled and
+            (N,), PNG files of class indices, each at its image's size; of a multilabel network
+            (N, K), a PNG file of 0 and 255 for each class. One image is decoded, labelled and
             encoded after the other. A network for one size sees them resized to it.
         encoded_rest: the same with `mask_png_bytes`: TensorFlow Serving's REST API writes strings
             as base64 only under names that end so, and others as they are, which is no JSON.

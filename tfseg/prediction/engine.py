@@ -19,11 +19,11 @@ class Engine:
         network: Keras model, RGB pixels (N, H, W, 3) in 0..255 -> logits (N, H, W, K).
         decision: what its logits say, a `Decision`; the highest is the class where None. Masks and
             confidences have a channel for each class where it is multilabel.
-        scales: sizes that a picture is looked at, as shares of its own; the mean counts.
+        scales: sizes that an image is looked at, as shares of its own; the mean counts.
         flip: look at its mirror image too.
-        tile: side of the windows that a picture is cut into, pixels; None takes it whole.
+        tile: side of the windows that an image is cut into, pixels; None takes it whole.
         overlap: share of a tile, below 1, that its neighbours share.
-        size: (H, W) that the network sees in place of the picture's own.
+        size: (H, W) that the network sees in place of the image's own.
         mc_samples: looks with dropout, whose mean counts (Kendall et al. 2015, section 3); 0 looks
             once without. None is 8 for Bayesian SegNet, which is meant so, and 0 for others.
             Sampling freezes the network's batch normalisation: it trains no more.

@@ -11,7 +11,7 @@ def blended(shape, tile, overlap, predict):
 
     Args:
         shape: (H, W) of the picture.
-        tile: side of the tiles, pixels; smaller where the picture is.
+        tile: side of the tiles, pixels; smaller where the image is.
         overlap: the share of a tile, 0 to below 1, that it has in common with its neighbours.
         predict: function (rows, columns) -> probabilities float32 (h, w, K) of that window.
     """

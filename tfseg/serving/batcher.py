@@ -117,7 +117,7 @@ class Batcher:
             if len(jobs) == 1:
                 jobs[0].future.set_exception(error)
                 return
-            for job in jobs:  # one picture that fails must not spoil its neighbours
+            for job in jobs:  # one image that fails must not spoil its neighbours
                 self._answer([job])
             return
         self._observe(sum(job.images for job in jobs), time.monotonic() - start)

@@ -20,7 +20,7 @@ NAME = "the image"
 def read_picture(data, max_pixels, size=None, pixel_range=None):
     """RGB pixels uint8 (H, W, 3), upright as the EXIF says, scaled to `size` (H, W) if given.
 
-    Also returns the picture's own (H, W). Raises `HTTPException`.
+    Also returns the image's own (H, W). Raises `HTTPException`.
     """
     with _refused():
         pixels = _opened(data, max_pixels, FORMATS).pixels(pixel_range)
