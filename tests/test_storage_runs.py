@@ -30,7 +30,7 @@ WRONG = {
     "refused": ("s3://data/a", {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "cannot be reached"),
     "no server": ("s3://data/a", {"AWS_ENDPOINT_URL": "http://no.such.invalid"}, "be reached"),
     "no keys": ("s3://data/a", {"AWS_ACCESS_KEY_ID": "", "HOME": "/nowhere"}, "may not be used"),
-    "no package": ("gs://data/a", {"PYTHONPATH": f"{ROOT}:{{hidden}}"}, "'tfseg[gcs]'"),
+    "no package": ("gs://data/a", {"PYTHONPATH": f"{ROOT}:{{hidden}}"}, ".[gcs]'"),
 }
 
 

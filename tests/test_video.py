@@ -168,7 +168,7 @@ def test_without_pyav_a_line_says_what_is_written(monkeypatch, tmp_path, capsys)
     config = PredictConfig(input=even, output=tmp_path / "masks.mp4")
     label_video(config, open_video(config), Painted())
     said = capsys.readouterr()
-    assert (said.out + said.err).count("pip install 'tfseg[video]'") == 1
+    assert (said.out + said.err).count("pip install -e '.[video]'") == 1
     assert len(played(tmp_path / "masks.mp4")[0]) == 7
     config = PredictConfig(input=odd, output=tmp_path / "odd.mp4")
     with pytest.raises(tfseg.UserError, match=r"65x49 pixels need PyAV: .* output=masks\.avi$"):

@@ -28,7 +28,7 @@ from tfseg.config.words import (
     TASK,
     TASKS,
 )
-from tfseg.errors import UserError
+from tfseg.errors import UserError, install_hint
 from tfseg.flags import Config, flag
 from tfseg.parsing import (
     count_or_all,
@@ -278,9 +278,7 @@ class TrainConfig(Config):
             found = name == "tensorboard" or importlib.util.find_spec(name)
             # Without an origin it is a folder that W&B has left in the working directory.
             if not found or (found is not True and found.origin is None):
-                raise UserError(
-                    f"--tracker={name} needs a package: python -m pip install 'tfseg[{name}]'"
-                )
+                raise UserError(f"--tracker={name} needs {name}: {install_hint(name)}")
 
     @classmethod
     def of(cls, **values: Any) -> Self:

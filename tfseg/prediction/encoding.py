@@ -8,7 +8,7 @@ from fractions import Fraction
 import cv2
 import numpy as np
 
-from tfseg.errors import UserError
+from tfseg.errors import UserError, install_hint
 
 # Ending -> PyAV's container and OpenCV's codec. MP4 is also what .m4v and .mov files hold here:
 # the containers of these names take no VP9.
@@ -68,7 +68,7 @@ class OpenCVWriter:
         if not own and (shape[0] % 2 or shape[1] % 2):
             raise UserError(
                 f"{suffix} videos of {shape[1]}x{shape[0]} pixels need PyAV: "
-                f"python -m pip install 'tfseg[video]', or give --output=masks.avi"
+                f"{install_hint('video')}, or give --output=masks.avi"
             )
         api = cv2.CAP_OPENCV_MJPEG if own else cv2.CAP_FFMPEG
         self._writer = cv2.VideoWriter(str(path), api, code, rate, shape[::-1])

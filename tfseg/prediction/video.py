@@ -9,7 +9,7 @@ import cv2
 from tqdm import tqdm
 
 from tfseg import atomic
-from tfseg.errors import UserError
+from tfseg.errors import UserError, install_hint
 from tfseg.prediction.encoding import CONTAINERS, OpenCVWriter, PyAVWriter
 from tfseg.visualize import colorize, overlay
 
@@ -118,7 +118,7 @@ def _writer(path, rate, shape):
     if importlib.util.find_spec("av") is None:
         tqdm.write(
             "note: OpenCV writes this video as MPEG-4 part 2, which browsers do not play; "
-            "for H.264: python -m pip install 'tfseg[video]'"
+            f"for H.264: {install_hint('video')}"
         )
         return OpenCVWriter(path, rate, shape)
     return PyAVWriter(path, rate, shape)

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from tfseg.errors import UserError
+from tfseg.errors import require
 from tfseg.exporting.formats import FORMATS
 
 RUNTIMES = FORMATS | {
@@ -21,9 +21,8 @@ TRIALS = 3  # timed runs of every runtime, after a first that prepares it
 
 def check_runtime(name):
     """Raises `UserError` for a runtime (a row of `RUNTIMES`, or "auto") that is not installed."""
-    if name != "auto" and not _is_installed(RUNTIMES[name]):
-        package = RUNTIMES[name].runtime.replace("_", "-")
-        raise UserError(f"--runtime={name} needs {package}: python -m pip install 'tfseg[export]'")
+    if name != "auto":
+        require(f"--runtime={name}", RUNTIMES[name].runtime, "export")
 
 
 def choose_runtime(folder, wanted, saved_model, image):

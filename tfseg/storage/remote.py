@@ -13,7 +13,7 @@ from typing import Any
 
 from tfseg import atomic
 from tfseg.addresses import PROTOCOLS
-from tfseg.errors import UserError
+from tfseg.errors import UserError, install_hint
 
 # One attempt to connect: what is not there is told at once; `attempted` goes on trying later.
 OPTIONS = {
@@ -189,10 +189,8 @@ def _kind(protocol, address):
         return fsspec.get_filesystem_class(protocol)
     except ImportError as error:
         extra = PROTOCOLS[protocol]
-        package = f"tfseg[{extra}]" if extra else error.name
-        raise UserError(
-            f"{address} needs a package that is not installed; python -m pip install '{package}'"
-        ) from None
+        hint = install_hint(extra) if extra else f"python -m pip install {error.name}"
+        raise UserError(f"{address} needs a package that is not installed: {hint}") from None
 
 
 def _knock(kind, protocol, address, answer):
