@@ -69,7 +69,10 @@ def test_help_lists_the_commands(capsys):
         (["test", "--gpu=-1"], "which run? --run=FOLDER"),
         (["test", "--gpu=-1", "--run=/nowhere"], "/nowhere is not a run"),
         (["convert", "--dataset=foo"], "there are: ade20k, camseq01, camvid, cityscapes, class_m"),
-        (["convert", "--dataset=camvit"], "did you mean camvid"),
+        (
+            ["convert", "--dataset=camvit"],
+            "did you mean camvid or cvat or vkitti? there are: ade20k",
+        ),
         (["predict", "--run=/nowhere"], "predict needs --input"),
         (["export", "--run=/nowhere"], "export needs --output"),
         (["plot"], "which run? --run=FOLDER"),

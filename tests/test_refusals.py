@@ -150,7 +150,7 @@ def test_the_last_run_predicts(run, tmp_path, monkeypatch, capsys):
 def test_a_served_run_is_exported_where_that_is_missing_or_old(records, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run = train(tiny.config(records, tmp_path / "run", epochs=1))
-    config = COMMANDS["serve"].configured(run=run)
+    config = configured("serve", run=run)
     versions = Path("exports", "run")
     for _ in range(2):
         assert _exported(config) == versions
