@@ -145,7 +145,7 @@ class TrainConfig(Config):
     )
     tracker: tuple = flag(
         ("tensorboard",),
-        "where to show the run, as tensorboard,wandb,mlflow; docs/trackers.md tells more",
+        "where to show the run, as tensorboard,wandb,mlflow; docs/how-to/trackers.md tells more",
         names,
         choices=("tensorboard", "wandb", "mlflow"),
         table="tfseg.training.trackers:TRACKERS",
