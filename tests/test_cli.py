@@ -71,7 +71,7 @@ def test_help_lists_the_commands(capsys):
         (["convert", "--dataset=foo"], "there are: ade20k, camseq01, camvid, cityscapes, class_m"),
         (
             ["convert", "--dataset=camvit"],
-            "did you mean camvid or cvat or vkitti? there are: ade20k",
+            "camvid or cvat or vkitti? there are: ade20k",
         ),
         (["predict", "--run=/nowhere"], "predict needs --input"),
         (["export", "--run=/nowhere"], "export needs --output"),
