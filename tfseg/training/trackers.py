@@ -158,6 +158,6 @@ def _open(name, folder, config):
         return TRACKERS[name](folder, config)
     except Exception as error:  # the network's, the server's, the library's own
         raise UserError(
-            f"--tracker={name} cannot be reached: {reason_of(error)}; docs/how-to/trackers.md tells "
-            f"how to set it up"
+            f"--tracker={name} cannot be reached: {reason_of(error)}; docs/how-to/trackers.md "
+            f"tells how to set it up"
         ) from None
