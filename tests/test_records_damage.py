@@ -38,7 +38,8 @@ def damaged(whole, tmp_path):
     folder = shutil.copytree(whole[1], tmp_path / "set" / whole[1].name)
     file = train_file(folder)
     data = bytearray(file.read_bytes())
-    *_, offset, length = open_records(folder).splits["train"]._store.places[2]
+    store = open_records(folder).splits["train"]._store
+    *_, offset, length = store.places[2] if whole[0] == "lmdb" else store._place(2)
     data[offset + length // 3] ^= 4
     file.write_bytes(data)
     return folder, file
