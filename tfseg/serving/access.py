@@ -21,10 +21,8 @@ def find_token(config):
     """The token of `--token`, `--token_file` or the variable TFSEG_TOKEN; None lets everybody in.
 
     Raises:
-        UserError: for an empty one, a file that cannot be read, and two flags at once.
+        UserError: for an empty one, and a file that cannot be read.
     """
-    if config.token is not None and config.token_file is not None:
-        raise UserError("--token beside --token_file; give one of them")
     if config.token is not None:
         return _checked(config.token, "--token=")
     if config.token_file is not None:
