@@ -267,6 +267,7 @@ def test_enet_with_its_indices_is_the_same_in_every_runtime(tmp_path):
         ("deeplabv3plus", {}),
         ("fcn8s", {"encoder": "densenet121"}),
         ("segformer", {}),
+        ("dpt", {"encoder": "vit_tiny_patch16_224"}),
     ],
 )
 def test_small_networks_are_the_same_in_every_runtime(name, options, tmp_path, monkeypatch):

@@ -31,10 +31,15 @@ class PadToMultiple(keras.layers.Layer):
         self.number = number
 
     def call(self, x):
-        short = [-side % self.number for side in ops.shape(x)[1:3]]
-        if all(isinstance(side, int) and side == 0 for side in short):
+        batch, *sides, channels = ops.shape(x)
+        wanted = [side + -side % self.number for side in sides]
+        if wanted == list(x.shape[1:3]):
             return x
-        return ops.pad(x, ((0, 0), (0, short[0]), (0, short[1]), (0, 0)))
+        # LiteRT forgets the channels behind a padding that is not known beforehand: so much is
+        # padded that it suffices, and the rest cut off.
+        most = self.number - 1
+        x = ops.pad(x, ((0, 0), (0, most), (0, most), (0, 0)))
+        return ops.slice(x, (0, 0, 0, 0), (batch, *wanted, channels))
 
     def compute_output_spec(self, x):
         sides = (side if side is None else side + -side % self.number for side in x.shape[1:3])
