@@ -11,7 +11,7 @@ from helpers.ramps import rng
 from tfseg.data.augment import parse_augment
 from tfseg.data.mixing import MIXES
 from tfseg.data.order import rare_order
-from tfseg.data.pipeline import evaluation_batches, training_batches
+from tfseg.data.pipeline import Part, evaluation_batches, training_batches
 from tfseg.datasets.coding import indices
 from tfseg.datasets.spec import DatasetSpec, Frame
 from tfseg.errors import UserError
@@ -226,3 +226,39 @@ def test_a_damaged_example_is_named(tmp_path):
         evaluation_batches(split, batch_size=1, cache="memory")
     with pytest.raises(tf.errors.InvalidArgumentError):
         take(training_batches(split, **SETTINGS), 2)
+
+
+def joined(parts):
+    """Batches put together from those of every part, in their order."""
+    return [
+        tuple(np.concatenate(arrays) for arrays in zip(*pieces, strict=True))
+        for pieces in zip(*parts, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("mix", ["none", "cutmix"])
+def test_parts_of_a_batch_are_the_batch(splits, mix):
+    """Of two processes with two devices each, from the middle of an epoch on."""
+    settings = {**SETTINGS, "batch_size": 4, "start_step": 2, "mix": mix}
+    whole = take(training_batches(splits["tfrecord"], **settings), 3)
+    parts = []
+    for number in range(2):
+        batches = training_batches(splits["tfrecord"], **settings, part=Part(number, 2, 2))
+        pieces = take(batches, 6)
+        parts += [pieces[device::2] for device in range(2)]
+    assert_equal_batches(joined(parts), whole)
+
+
+def test_parts_of_a_validation_are_all_of_it(splits):
+    """Seven frames, four at a time: the eighth is void."""
+    whole = take(evaluation_batches(splits["tfrecord"], batch_size=7), 1)[0]
+    parts = []
+    for number in range(2):
+        batches = evaluation_batches(splits["tfrecord"], batch_size=4, part=Part(number, 2, 2))
+        pieces = take(batches, 9)
+        assert len(pieces) == 4
+        parts += [pieces[device::2] for device in range(2)]
+    images, labels = (np.concatenate(arrays) for arrays in zip(*joined(parts), strict=True))
+    np.testing.assert_array_equal(images[:7], whole[0])
+    np.testing.assert_array_equal(labels[:7], whole[1])
+    assert (labels[7] == VOID).all()

@@ -7,10 +7,12 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
+from helpers.checkpoints import assert_same, newest
 from helpers.small import ROOT
 from helpers.tiny import ENVIRONMENT
 
 from tfseg.losses import LOSSES, make_loss
+from tfseg.runs import RunFolder
 from tfseg.training.boundary import boundary_loss
 from tfseg.training.replicas import Known
 
@@ -51,6 +53,47 @@ def test_two_devices(records):
 @pytest.mark.parametrize("devices", [1, 2, 4])
 def test_every_way_to_learn(records, devices):
     check(compared(records, devices, CASES))
+
+
+RUNS = """
+import os
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"  # its graph rewrites mix up two CPU devices
+import tensorflow as tf
+from pathlib import Path
+from helpers import tiny
+from tfseg.config import TrainConfig
+from tfseg.training import workers
+from tfseg.training.fit import resume, train
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+folder, two = Path({folder!r}), tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+changes = {{"ema": 0.5, "freeze_batch_norm": True, "schedule": "constant", "loss": "dice"}}
+for name, strategy in (("one", None), ("two", two)):
+    workers.devices.select = lambda *_, strategy=strategy: strategy
+    train(tiny.config(Path({records!r}), folder / name, **changes))
+broken = train(tiny.config(Path({records!r}), folder / "broken", **changes, epochs=1))
+resume(TrainConfig.of(resume=broken, epochs=2))
+"""
+
+
+@pytest.mark.slow
+def test_a_run_on_two_devices(records, tmp_path):
+    """Weights, averages and figures of a run are those of one device; it goes on to the bit.
+
+    The last batch of val has one frame, so that one device has none.
+    """
+    code = RUNS.format(folder=str(tmp_path), records=str(records))
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    one, two = newest(tmp_path / "one"), newest(tmp_path / "two")
+    for name, array in one.items():
+        far = np.abs(two[name] - array).max() / max(np.abs(array).max(), 1e-12)
+        assert far <= (1e-4 if "optimizer" in name else 1e-5), name  # it keeps squares
+    states = [RunFolder(tmp_path / name).last() for name in ("one", "two")]
+    assert states[0] == {**states[1], "best_miou": pytest.approx(states[1]["best_miou"], rel=1e-4)}
+    assert_same(tmp_path / "broken", tmp_path / "two")
 
 
 class Recorder(Known):

@@ -10,7 +10,9 @@ import pytest
 from helpers import team
 from helpers.checkpoints import assert_same, newest
 
+from tfseg.errors import UserError
 from tfseg.runs import RunFolder
+from tfseg.training import workers
 
 EPOCHS = 7  # of 3 steps
 
@@ -31,6 +33,37 @@ def wait_for_checkpoint(folder, seconds=120):
             return
         time.sleep(0.1)
     raise AssertionError(f"no checkpoint in {folder}")
+
+
+WRONG = {
+    "cannot be read": {"worker": 3},
+    "has 'ps'; there are chief and worker": {"worker": ["a:1"], "ps": ["b:1"]},
+    "has no task 0 of worker": {"chief": ["a:1"]},
+    "has addresses .*; wanted host:port": {"worker": ["a", "b"]},
+}
+
+
+@pytest.mark.parametrize("message", WRONG)
+def test_a_wrong_tf_config_is_named(monkeypatch, message):
+    config = {"cluster": WRONG[message], "task": {"type": "worker", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(config))
+    with pytest.raises(UserError, match=f"TF_CONFIG {message}"):
+        workers.is_chief()
+    monkeypatch.setenv("TF_CONFIG", "{")
+    with pytest.raises(UserError, match="TF_CONFIG cannot be read"):
+        workers.is_chief()
+
+
+def test_slurm_numbers_workers_in_the_order_of_its_nodes(monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    variables = {"NUM_TASKS": "3", "NODELIST": "node[2,10]", "TASKS_PER_NODE": "2,1"}
+    for name, value in variables.items():
+        monkeypatch.setenv(f"SLURM_STEP_{name}", value)
+    monkeypatch.setenv("SLURM_PROCID", "1")
+    addresses, rank, resolver = workers.place()
+    assert (addresses, rank) == (["node2:8888", "node2:8889", "node10:8888"], 1)
+    assert resolver().cluster_spec().as_dict() == {"worker": addresses}
+    assert not workers.is_chief()
 
 
 @pytest.mark.slow
@@ -60,14 +93,16 @@ def test_a_worker_that_ends_stops_the_others(records, together, tmp_path, how):
     os.kill(other.pid, how)
     began = time.monotonic()
     codes = team.ended([chief, other])
-    last = (tmp_path / "0.txt").read_text().rstrip().splitlines()[-1]
+    said = (tmp_path / "0.txt").read_text().splitlines()
     if how == signal.SIGKILL:
-        assert codes == [2, -signal.SIGKILL], last
-        assert time.monotonic() - began < 60
-        assert last.startswith("error: another worker has ended or cannot be reached"), last
+        assert codes == [2, -signal.SIGKILL], said[-5:]
+        assert time.monotonic() - began < 60  # what is promised, not what it takes
+        wanted = "error: another worker has ended or cannot be reached"
     else:
-        assert codes == [143, 143], last
-        assert f"saved; go on: train --resume={run}" in last
+        assert codes == [143, 143], said[-5:]
+        wanted = "stopped at step"
+        assert any(f"saved; go on: train --resume={run}" in line for line in said)
+    assert any(line.startswith(wanted) for line in said), said[-5:]
     assert RunFolder(run).last()["step"] < 3 * EPOCHS
     assert team.ended(team.start(2, tmp_path, resume=run, gpu=-1)) == [0, 0]
     assert_same(run, together)

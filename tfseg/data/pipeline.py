@@ -7,6 +7,7 @@ lose, so a run that goes on at step s sees what it would have seen without the b
 
 import math
 import os
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -18,6 +19,17 @@ from tfseg.data.order import frame_order, rare_order
 from tfseg.labels import VOID
 from tfseg.records.example import decode
 from tfseg.records.histogram import label_counts
+
+
+class Part(NamedTuple):
+    """What one of `count` processes takes of every batch: an equal share, in `devices` pieces."""
+
+    number: int = 0
+    count: int = 1
+    devices: int = 1
+
+
+WHOLE = Part()
 
 
 def training_batches(
@@ -34,7 +46,7 @@ def training_batches(
     cache="none",
     cache_dir=None,
     workers=None,
-    part=(0, 1),
+    part=WHOLE,
 ):
     """Endless batches of changed frames in random order, from step `start_step` on.
 
@@ -48,12 +60,11 @@ def training_batches(
         cache: "none" decodes every time; "memory" and "disk" keep decoded frames, see `cache.py`.
         cache_dir: folder for the decoded frames of cache="disk".
         workers: threads that read, decode and change frames; one a core by default.
-        part: (number, of how many) equal parts of each batch to give, of which alone frames are
-            read; with `mix`, whose frames borrow from each other, all are.
+        part: the `Part` of every batch to give. Its frames alone are read; with `mix`, whose
+            frames borrow from each other, all are.
     """
     workers = workers or os.cpu_count()
-    rank, count = part
-    own = batch_size // count
+    own, piece = batch_size // part.count, batch_size // part.count // part.devices
     draw = _draws(split, sampling, seed)
 
     def index(position):
@@ -76,17 +87,17 @@ def training_batches(
         return _shaped(*pair, crop_size)
 
     def place(number):
-        return number // own * batch_size + rank * own + number % own
+        return number // own * batch_size + part.number * own + number % own
 
     if mix == "none":
         positions = tf.data.Dataset.counter(start_step * own).map(place)
-        return _parallel(positions, load, workers).batch(own, drop_remainder=True).prefetch(2)
+        return _parallel(positions, load, workers).batch(piece, drop_remainder=True).prefetch(2)
     positions = tf.data.Dataset.counter(start_step * batch_size)
     dataset = _parallel(positions, load, workers).batch(batch_size, drop_remainder=True)
     dataset = _mixed(dataset, mix, seed, start_step, workers)
-    if count > 1:
-        here = slice(rank * own, (rank + 1) * own)
-        dataset = dataset.map(lambda images, labels: (images[here], labels[here]))
+    if part.count > 1:
+        here = slice(part.number * own, (part.number + 1) * own)
+        dataset = dataset.map(lambda images, labels: (images[here], labels[here])).rebatch(piece)
     return dataset.prefetch(2)
 
 
@@ -115,32 +126,32 @@ def _draws(split, sampling, seed):
 
 
 def evaluation_batches(
-    split, *, batch_size, cache="none", cache_dir=None, workers=None, part=(0, 1)
+    split, *, batch_size, cache="none", cache_dir=None, workers=None, part=WHOLE
 ):
     """The split's frames as they are, in order; the last batch may be smaller.
 
-    Frames of several sizes come one a batch, so that no figure depends on padding. Of several
-    parts (see `training_batches`) each has as many batches, of one size: where frames run out, the
-    first one stands in, its label void.
+    Frames of several sizes come one a batch, so that no figure depends on padding. Every `Part`
+    has as many batches, all full: where frames run out, the first one stands in, its label void.
     """
     workers = workers or os.cpu_count()
     size, frames_here = _common_size(split), len(split)
     frames = cached_frames(_decoded(split, workers), split, cache, cache_dir)
-    rank, count = part
-    own = max(1, batch_size // count) if size else 1
+    pieces = part.count * part.devices
+    piece = max(1, batch_size // pieces) if size else 1
     places = np.arange(frames_here)
-    if count > 1:
-        steps = math.ceil(frames_here / (own * count))
-        places = np.arange(steps * count * own).reshape(steps, count, own)[:, rank].ravel()
+    if part.count > 1:
+        steps = math.ceil(frames_here / (piece * pieces))
+        places = np.arange(steps * piece * pieces).reshape(steps, part.count, -1)
+        places = places[:, part.number].ravel()
 
     def load(place):
         index = tf.where(place < frames_here, place, 0)
         pair = _numpy(frames.__getitem__, index) if frames else _read(split, int, index)
         image, label = _shaped(*pair, size)
-        return image, tf.where(place < frames_here, label, VOID) if count > 1 else label
+        return image, tf.where(place < frames_here, label, VOID) if part.count > 1 else label
 
     dataset = _parallel(tf.data.Dataset.from_tensor_slices(places), load, workers)
-    return dataset.batch(own).prefetch(2)
+    return dataset.batch(piece).prefetch(2)
 
 
 def _decoded(split, workers):

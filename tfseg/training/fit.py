@@ -25,7 +25,13 @@ from tfseg.training.compilation import compiled, freeze, starting_network
 from tfseg.training.onlooker import Onlooker
 from tfseg.training.resolving import agreed, from_pretrained, resolved
 from tfseg.training.results import write_results
-from tfseg.training.sizes import check_replicas, check_sizes, validation_batch
+from tfseg.training.sizes import (
+    check_replicas,
+    check_sizes,
+    step_frames,
+    steps_of_epoch,
+    validation_batch,
+)
 from tfseg.training.trackers import opened
 from tfseg.training.tracking import Tracking, tracking_of
 
@@ -115,16 +121,10 @@ def _open(config):
 
 def _run(config, records, run, team, others):
     """Trains from where the run stands to the end; returns its folder."""
-    frames = _frames(config)
-    steps = len(records.splits["train"]) // frames
-    if not steps:
-        raise UserError(
-            f"--batch_size={config.batch_size}{_accumulated(config)} is more than the "
-            f"{len(records.splits['train'])} training frames of {records.path}"
-        )
+    steps = steps_of_epoch(config, records)
     check_sizes(config, records)
     check_replicas(config, team.replicas)
-    if config.mix != "none" and frames == 1:
+    if config.mix != "none" and step_frames(config) == 1:
         raise UserError(f"--mix={config.mix} needs another frame in the batch; give --batch_size=2")
     if config.sampling == "rare" and config.input_weights:
         raise UserError("--input_weights beside --sampling=rare, which draws by class; drop one")
@@ -149,8 +149,9 @@ def _run(config, records, run, team, others):
     state = state or {"step": 0, "best_miou": -1.0}
     state = {"best_epoch": state["step"] // steps, "validated": True} | state  # of earlier versions
     _announce(config, records, run, network, state)
+    again = f"train --resume={run.path}"
     try:
-        with stack, team.together():
+        with stack, team.together(again):
             with naming_corrupt(records.splits["train"], records.splits["val"]):
                 board = tracking_of(config, records, trackers, network, metric)
                 _fit(model, network, config, records, run, state, steps, team, (board, *others))
@@ -162,17 +163,8 @@ def _run(config, records, run, team, others):
         raise
     except KeyboardInterrupt as stop:
         at = f"at step {run.last()['step']}, saved" if run.last() else "before its first checkpoint"
-        raise type(stop)(f"{at}; continue: train --resume={run.path}") from None
+        raise type(stop)(f"{at}; continue: {again}") from None
     return run.path
-
-
-def _frames(config):
-    """Frames of a step."""
-    return config.batch_size * config.accumulate
-
-
-def _accumulated(config):
-    return f" times --accumulate={config.accumulate}" if config.accumulate > 1 else ""
 
 
 def _announce(config, records, run, network, state):
@@ -202,15 +194,15 @@ def _fit(model, network, config, records, run, state, steps, team, watching):
         "cache": config.cache,
         "cache_dir": run.scratch / "cache",
         "workers": config.workers,
-        "part": (team.rank, team.count),
+        "part": team.part,
     }
     shown = validation_batch(config, records)
-    val = records.splits["val"]
-    val_batches = team.distributed(evaluation_batches(val, batch_size=shown, **reading), shown)
+    val = evaluation_batches(records.splits["val"], batch_size=shown, **reading)
+    val_batches = team.distributed(val)
 
     def fit(start, end):
         model.fit(
-            team.distributed(_training_batches(config, records, start, reading), _frames(config)),
+            team.distributed(_training_batches(config, records, start, reading)),
             initial_epoch=start // steps,
             epochs=end,
             steps_per_epoch=steps - start % steps,
@@ -233,6 +225,7 @@ def _fit(model, network, config, records, run, state, steps, team, watching):
                     break
     except callbacks.Interrupted:
         best.save()
+        team.any(False)  # until it is saved
         raise stop.asked from None
     if best.exhausted and best.epoch < config.epochs:
         print(f"stopped after {best.epoch} epochs: the best is {config.patience} epochs ago")
@@ -262,7 +255,7 @@ def _validate(model, batches, listening, epoch):
 def _training_batches(config, records, start_step, reading):
     return training_batches(
         records.splits["train"],
-        batch_size=_frames(config),
+        batch_size=step_frames(config),
         crop_size=config.crop_size,
         scale=config.scale,
         augment=parse_augment(config.augment),

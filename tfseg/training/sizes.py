@@ -90,6 +90,23 @@ def check_sizes(config, records):
             )
 
 
+def step_frames(config):
+    """Frames of a step."""
+    return config.batch_size * config.accumulate
+
+
+def steps_of_epoch(config, records):
+    """Steps of an epoch. Raises `UserError` where the frames are not enough for one."""
+    frames = len(records.splits["train"])
+    if steps := frames // step_frames(config):
+        return steps
+    times = f" times --accumulate={config.accumulate}" if config.accumulate > 1 else ""
+    raise UserError(
+        f"--batch_size={config.batch_size}{times} is more than the {frames} training frames of "
+        f"{records.path}"
+    )
+
+
 def check_replicas(config, replicas):
     """Raises `UserError` for a batch that several devices cannot share."""
     if config.batch_size % replicas:

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfseg.decision import Decision
 from tfseg.labels import label_sets, labels_of
+from tfseg.training.sizes import step_frames
 from tfseg.training.watching import warn
 from tfseg.visualize import confusion_picture, triptych
 
@@ -93,9 +94,7 @@ def tracking_of(config, records, trackers, network, metric):
         sets = label_sets(labels_of(records.info))
         shown = [(name, image, sets.masks(label)) for name, image, label in shown]
     decision = Decision(config.task)
-    return Tracking(
-        trackers, network, metric, decision, labels, shown, config.batch_size * config.accumulate
-    )
+    return Tracking(trackers, network, metric, decision, labels, shown, step_frames(config))
 
 
 def _shown_frames(split, count):

@@ -17,6 +17,7 @@ import tensorflow as tf
 from keras import ops
 
 from tfseg import devices
+from tfseg.data.pipeline import Part
 from tfseg.errors import UserError
 
 HEALTH = 10  # seconds between two looks at the other workers; TensorFlow's default is 30
@@ -74,17 +75,24 @@ class Team:
             for variable, part, array in zip(alike, parts, arrays, strict=True):
                 variable.assign(part.reshape(array.shape))
 
-    def distributed(self, dataset: tf.data.Dataset, batch: int) -> Any:
-        """What `fit` takes, of batches that are this process's part of `batch` frames a step."""
+    @property
+    def part(self) -> Part:
+        """This process's part of a batch; alone it takes the whole, which Keras splits."""
+        devices = self.replicas // self.count if self.count > 1 else 1
+        return Part(self.rank, self.count, devices)
+
+    def distributed(self, dataset: tf.data.Dataset) -> Any:
+        """What `fit` takes, of the batches of this process's part."""
         if self.count == 1:
-            return dataset  # which Keras splits
-        if self.replicas > self.count:
-            dataset = dataset.rebatch(batch // self.replicas)
+            return dataset
         return self.strategy.distribute_datasets_from_function(lambda context: dataset)
 
     @contextmanager
-    def together(self) -> Iterator[None]:
-        """Turns TensorFlow's error where another process has ended into a `UserError`."""
+    def together(self, again: str = "train") -> Iterator[None]:
+        """Turns TensorFlow's error where another process has ended into a `UserError`.
+
+        `again` is how all shall be started again.
+        """
         try:
             yield
         except _LOST as error:
@@ -92,8 +100,8 @@ class Team:
                 raise
             reason = str(error.message).strip().splitlines()[0][:120]
             raise UserError(
-                f"another worker has ended or cannot be reached ({reason}); see its last lines, "
-                f"then start all workers again with train --resume"
+                f"another worker has ended or cannot be reached ({reason}); see what it said "
+                f"last, then start all workers again: {again}"
             ) from None
 
     def _sum(self, array):
@@ -103,7 +111,7 @@ class Team:
 
     @functools.cached_property
     def _total(self):
-        first = self.replicas // self.count * self.rank  # of this process's devices
+        first = self.part.devices * self.rank  # of this process's devices
 
         def replica(value):
             context = tf.distribute.get_replica_context()
@@ -127,13 +135,13 @@ _LOST = (
 
 def is_chief() -> bool:
     """Whether this process keeps the run, before anything has been started."""
-    found = _place()
+    found = place()
     return found is None or found[1] == 0
 
 
 def assemble(gpus: tuple[int, ...], mem_frac: float | None) -> Team:
     """The team of this process, on the GPUs of `devices.select`; waits until all are there."""
-    found = _place()
+    found = place()
     if found is None:
         return Team(devices.select(gpus, mem_frac))
     addresses, rank, resolver = found
@@ -148,7 +156,7 @@ def assemble(gpus: tuple[int, ...], mem_frac: float | None) -> Team:
     return Team(strategy, rank, len(addresses))
 
 
-def _place():
+def place() -> tuple[list[str], int, Any] | None:
     """(addresses of all workers, own number, how to make the resolver); None where alone."""
     if os.environ.get("TF_CONFIG"):
         return _of_tf_config(os.environ["TF_CONFIG"])
@@ -183,15 +191,21 @@ def _of_tf_config(text):
 
 def _of_slurm():
     """Of a step of Slurm's `srun` with several tasks."""
-
-    def resolver():
-        # The GPUs are --gpu's: these numbers say only that each task is one worker.
-        return tf.distribute.cluster_resolver.SlurmClusterResolver(
-            port_base=PORT, gpus_per_node=2**10, gpus_per_task=1, auto_set_gpu=False
-        )
-
+    resolvers = tf.distribute.cluster_resolver
     try:
-        addresses = resolver().cluster_spec().as_dict()["worker"]
+        # The GPUs are --gpu's: these numbers say only that each task is one worker.
+        slurm = resolvers.SlurmClusterResolver(gpus_per_node=2**10, gpus_per_task=1)
+        rank = int(os.environ["SLURM_PROCID"])
     except (RuntimeError, ValueError) as error:
-        raise UserError(f"Slurm's variables do not tell the workers: {error}") from None
-    return addresses, int(os.environ["SLURM_PROCID"]), resolver
+        raise UserError(f"Slurm's variables do not tell who the workers are: {error}") from None
+    # Its own spec sorts node10 before node2, and tasks are numbered in the order of the nodes.
+    nodes = slurm._task_configuration.items()
+    addresses = [f"{node}:{PORT + task}" for node, tasks in nodes for task in range(tasks)]
+    spec = tf.train.ClusterSpec({"worker": addresses})
+    return (
+        addresses,
+        rank,
+        lambda: resolvers.SimpleClusterResolver(
+            spec, task_type="worker", task_id=rank, rpc_layer="grpc"
+        ),
+    )
