@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from helpers import tiny
 
-from tfseg.training import fit
+from tfseg.networks import load_run
 from tfseg.training.callbacks import KeepBest
 from tfseg.training.fit import train
 from tfseg.training.optimizers import FusedAdamW
@@ -34,7 +34,7 @@ def test_averages_hold_the_statistics_of_batch_normalisation_too(records, tmp_pa
 
     monkeypatch.setattr(KeepBest, "on_train_batch_end", listen)
     train(tiny.config(records, tmp_path / "run", epochs=1, ema=0.5))
-    best = fit.load_run(tmp_path / "run").model.get_layer("bn")
+    best = load_run(tmp_path / "run").model.get_layer("bn")
     for name in ("gamma", "moving_mean"):
         wanted = seen[0][name]
         for values in seen[1:]:

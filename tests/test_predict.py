@@ -133,7 +133,7 @@ def test_no_picture_and_no_answer_is_overwritten(run, photo, tmp_path, capsys):
         (["--input=DIR/none.png"], "none.png does not exist"),
         (["--input=DIR/text.png"], "text.png is damaged or not an image"),
         (["--input=DIR/empty"], "holds no images"),
-        (["--input=DIR/photo.png", "--output=DIR/out/mask.png"], "mask.png: of images, wanted a"),
+        (["--input=DIR/photo.png", "--output=DIR/out/mask.png"], "mask.png: for images, wanted a"),
         (["--input=DIR/photo.png", "--checkpoint=DIR/x.pth"], "x.pth does not exist"),
         (
             ["--input=DIR/photo.png", "--save=maskk"],

@@ -149,7 +149,7 @@ def test_without_a_server_a_file_does(server, state, tmp_path, monkeypatch, caps
     assert len(tfseg.load(NAME, tmp_path / "enet.safetensors").classes) == 21
 
 
-def test_what_is_settled_or_unknown_is_refused(server, tmp_path):
+def test_what_is_settled_or_unknown_is_refused(server, records, tmp_path):
     for flags, line in (
         ({"model": NAME, "encoder": "resnet18"}, "encoder=resnet18: enet_test is trained"),
         ({"model": NAME, "dataset": "camvid"}, "dataset=camvid: enet_test is trained"),
@@ -160,7 +160,7 @@ def test_what_is_settled_or_unknown_is_refused(server, tmp_path):
     with pytest.raises(UserError, match="unknown trained network 'linknet'"):
         tfseg.serve(model="linknet")
     with pytest.raises(UserError, match="model=linknet beside checkpoint=enet_test"):
-        tfseg.train(input="x", model="linknet", checkpoint=NAME)
+        tfseg.train(input=records, model="linknet", checkpoint=NAME)
     assert not server.requests
 
 

@@ -14,6 +14,7 @@ from helpers.tiny import config
 
 from tfseg.config import TrainConfig
 from tfseg.errors import UserError
+from tfseg.networks import load_run
 from tfseg.runs import RunFolder
 from tfseg.training import fit
 from tfseg.training.callbacks import KeepBest
@@ -194,7 +195,7 @@ def test_older_checkpoints_go_and_the_newest_stays(whole, tmp_path):
     run = RunFolder(tmp_path / "run")
     for step in (2, 4, 99):
         shutil.copy(run.checkpoints / "step-0000006.weights.h5", run._step_file(step))
-    model = fit.load_run(run).model
+    model = load_run(run).model
     run.save_last(model, {"step": 8, "best_miou": 0.1, "validated": True}, keep=2)
     assert run.last()["weights"] == "step-0000008.weights.h5"
     assert [path.name[5:12] for path in run._steps()] == ["0000006", "0000008"]
@@ -239,7 +240,7 @@ def test_damaged_json_of_a_run_is_named(whole, tmp_path, name):
     for text in WRONG[name]:
         place.write_bytes(text)
         with pytest.raises(UserError) as refused:
-            run.last() if name == "last.json" else fit.load_run(run)
+            run.last() if name == "last.json" else load_run(run)
         said = str(refused.value)
         assert name in said or "nonet" in said, (text, said)
         assert "\n" not in said, (text, said)

@@ -1,6 +1,7 @@
 """What the middleware counts, over an application that does what ours must not."""
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 
@@ -22,7 +23,7 @@ def count_of(app, status):
     """Runs one request that is closed after its head; the count under a status."""
     metrics, access = Metrics(), Access(None, None, any_address=True)
     middleware = Middleware(app, access, 100, 4, lambda size: False, 5, metrics)
-    metrics.watch(lambda: 0, lambda: 1)
+    metrics.watch(lambda: 0, lambda: SimpleNamespace(number=1, runtime="saved_model"))
 
     async def receive():
         return {"type": "http.disconnect"}

@@ -138,7 +138,8 @@ def test_flags_reach_the_network(tmp_path):
     assert parameters(model) == parameters(unet(**NARROW))
     model.save_weights(tmp_path / "m.weights.h5")
     checkpoint = str(tmp_path / "m.weights.h5")
-    used = PredictConfig.of(model="unet", encoder="resnet18", checkpoint=checkpoint, **flags)
+    chosen = {"model": "unet", "encoder": "resnet18", "checkpoint": checkpoint, **flags}
+    used = PredictConfig.of(input=".", **chosen)
     assert len(find_network(used).labels.classes) == 3
     with pytest.raises(UserError, match="decoder_channels=32,0: wanted whole numbers above zero"):
         TrainConfig.of(decoder_channels="32,0")

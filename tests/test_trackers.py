@@ -25,7 +25,7 @@ def test_a_missing_package_is_one_line_before_any_work(records, monkeypatch, tmp
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     monkeypatch.chdir(tmp_path)
     argv = ("train", f"--input={records}", "--tracker=tensorboard,mlflow")
-    assert "--tracker=mlflow needs a package: python -m pip" in refused(capsys, *argv)
+    assert "--tracker=mlflow needs mlflow: python -m pip" in refused(capsys, *argv)
     argv = ("train", f"--input={records}", "--tracker=comet")
     assert "--tracker=comet: choose one of tensorboard, wandb, mlflow" in refused(capsys, *argv)
     assert not any(tmp_path.iterdir())

@@ -226,7 +226,7 @@ def test_a_strangers_file_executes_nothing(write_pth, tmp_path, monkeypatch, whe
         if where == "first"
         else {"state_dict": {"a": Tensor(np.zeros(1, "f4"))}, "x": Harmful()}
     )
-    with pytest.raises(UserError, match=r"holds a \w+\.system, which is no tensor"):
+    with pytest.raises(UserError, match=r"holds a \w+\.system, which is a call, not a tensor"):
         read_state_dict(write_pth(saved))
     assert not (tmp_path / "harmed").exists()
 

@@ -48,7 +48,7 @@ def find_target(config: TestConfig) -> Target:
     config.check()
     if config.source in OTHERS:
         return _without_network(config, config.source)
-    records = _records(config, "--model") if config.model else _records_of_run(config)
+    records = _records(config) if config.model else _records_of_run(config)
     network = find_network(config, labels_of(records.info, config.task) if config.model else None)
     check_labels(records, network.labels, network.settings.task, network.name)
     shown = Path(config.model or "").name  # of hf://user/name the last
