@@ -16,7 +16,8 @@ from helpers.networks import PARITY
 from tfseg.weights import load_state_dict
 assert keras.backend.backend() == "jax" and "tensorflow" not in sys.modules
 for name in ("segnet", "deeplabv3plus_resnet50", "encoder_efficientnet_lite0",
-             "encoder_regnet_y_400mf", "segformer_mit_b0", "manet_resnet18", "pan_resnet18"):
+             "encoder_regnet_y_400mf", "segformer_mit_b0", "manet_resnet18", "pan_resnet18",
+             "dpt_vit_tiny"):
     case, outputs = rule.load(name)
     model = PARITY[name]()
     load_state_dict(model, rule.state_dict(case))
