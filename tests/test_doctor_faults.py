@@ -231,7 +231,7 @@ def test_masks_of_colours(tmp_path, capsys):
         return np.array([*COLORS, (0, 0, 0)], np.uint8)[np.minimum(label(), 4)]
 
     folder = draw(tmp_path / "x", colored)
-    assert diagnose(capsys, (spec(coding=table), folder))[1][0].startswith("nothing")
+    assert diagnose(capsys, (spec(coding=table), folder))[1][0].startswith("no problem")
     stray = colored()
     stray[0, 0] = 1, 2, 3
     Image.fromarray(stray).save(folder / "val_labels" / "4.png")
