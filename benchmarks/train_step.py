@@ -33,9 +33,11 @@ def tfseg_step(precision):
     import tfseg
     from tfseg.losses import make_loss
     from tfseg.training.optimizers import FusedAdamW
+    from tfseg.training.trainer import Trainer
 
     keras.config.set_dtype_policy(precision)
     network = tfseg.build("linknet", CLASSES)
+    network = Trainer(network.inputs, network.output)
     loss = tf.function(make_loss("cross_entropy"), jit_compile=True)
     network.compile(FusedAdamW(1e-3), loss=loss)
     batches = iter(tf.data.Dataset.from_tensors(frames()).repeat())
