@@ -250,6 +250,20 @@ def test_int8_runs_where_a_map_is_almost_always_zero(tmp_path):
         np.testing.assert_array_equal(run(frame)["mask"], expected)
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("clients")
+def test_int8_keeps_the_scores_of_depthwise_convolutions(tmp_path):
+    pytest.importorskip("nncf")
+    network = randomize(tfseg.build("fast_scnn", 5))
+    image = picture(96, 128)
+    frames = [image, image[:, ::-1], image[:, :, ::-1], 255 - image]
+    config = ExportConfig(precision="int8", outputs=("logits",))
+    FORMATS["openvino"].write(fold(network), tmp_path, config, frames)
+    logits = open_export(tmp_path / "model.xml")(frames[0])["logits"]
+    wanted = np.asarray(network(frames[0], training=False))
+    assert np.corrcoef(logits.ravel(), wanted.ravel())[0, 1] > 0.98  # 0.3 with them in int8
+
+
 @pytest.mark.usefixtures("clients")
 def test_enet_with_its_indices_is_the_same_in_every_runtime(tmp_path):
     check_formats(randomize(tfseg.build("enet", 5)), tmp_path, 97, 130)
