@@ -74,7 +74,7 @@ def train_kill_and_resume(line, tmp_path, monkeypatch):
     assert content(line, "run/config.json")["input"] == "s3://data/records"
     emptied(monkeypatch, tmp_path, "another machine")
     said = ran(monkeypatch, "train", "--resume=s3://data/run", f"--epochs={step + 2}")
-    assert f"goes on from step {step}" in said
+    assert f"continues from step {step}" in said
     assert "run: s3://data/run" in said
     assert content(line, "run/checkpoints/last.json")["step"] == step + 2
 

@@ -101,7 +101,7 @@ def test_a_worker_that_ends_stops_the_others(records, together, tmp_path, how):
     else:
         assert codes == [143, 143], said[-5:]
         wanted = "stopped at step"
-        assert any(f"saved; go on: train --resume={run}" in line for line in said)
+        assert any(f"saved; continue: train --resume={run}" in line for line in said)
     assert any(line.startswith(wanted) for line in said), said[-5:]
     assert RunFolder(run).last()["step"] < 3 * EPOCHS
     assert team.ended(team.start(2, tmp_path, resume=run, gpu=-1)) == [0, 0]
