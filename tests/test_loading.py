@@ -138,6 +138,6 @@ def test_every_command_loads_what_train_loads(run, records, tmp_path):
         main(["test", *flags, *figures])
     main(["export", *flags, f"--output={tmp_path / 'exported' / '1'}"])
     main(["test", "--model=linknet", f"--checkpoint={run}", *figures])  # a run is its best
+    wrong = ExportConfig(model="linknet", checkpoint=best, dataset="voc2012", output=tmp_path)
     with pytest.raises(UserError, match=r"best.weights.h5 does not fit linknet: .*wanted \(.*21"):
-        wrong = ExportConfig(model="linknet", checkpoint=best, dataset="voc2012", output=tmp_path)
         find_network(wrong)
