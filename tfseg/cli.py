@@ -1,5 +1,6 @@
 """The command line (Fire): flags -> config -> one call into the room that does the work."""
 
+import atexit
 import dataclasses
 import os
 import signal
@@ -67,6 +68,8 @@ def main(argv=None):
         print(f"error: {place}: {error.strerror or error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt as stop:
+        # A second Ctrl-C while Python ends would take the exit code's place.
+        atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
         print(f"\nstopped {spelled(str(stop))}", file=sys.stderr)
         sys.exit(TERMINATED if isinstance(stop, Terminated) else INTERRUPTED)
 
