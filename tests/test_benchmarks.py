@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import pytest
 from helpers.small import ROOT
 
 from benchmarks.__main__ import compare
@@ -24,6 +25,7 @@ def test_ratios_are_compared_not_figures(capsys):
     assert "| step | tfseg | 0.50 | 0.65 | better |" in lines
 
 
+@pytest.mark.slow
 def test_a_benchmark_in_a_process_of_its_own(tmp_path):
     """The smallest that there is; an unknown name is refused before any work."""
     command = [sys.executable, "-m", "benchmarks"]
