@@ -158,12 +158,13 @@ def test_saved_model_cli_runs_it(exported, segmenter, tmp_path):
 def check_formats(network, folder, height=96, width=128):
     """Every format of a network answers as Keras does, for an image of any size.
 
-    Where values are put back at maxima, a few may land beside: of two neighbours that are equal
-    but for the last bit, another order of sums makes the other one the larger.
+    Where values return to the places of their maxima, one of two neighbours that are equal but
+    for the last bit may win or lose with the order of sums, and one such change at the deepest
+    level reaches a fifth of the frame. A fault would show in every image; so a quarter of
+    eight images must agree in every pixel.
     """
     unpools = any(isinstance(layer, MaxUnpool) for layer in network.layers)
-    strays = 0.01 if unpools else 0
-    images = picture(height, width)
+    images = pictures(8 if unpools else 1, height, width)
     logits = keras.ops.convert_to_numpy(network(images, training=False))
     folded, config = fold(network), ExportConfig(outputs=("mask", "logits"))
     for name, format in FORMATS.items():
@@ -171,15 +172,17 @@ def check_formats(network, folder, height=96, width=128):
         results = open_export(folder / format.file)(images)
         assert results["mask"].dtype == np.uint8
         np.testing.assert_array_equal(results["mask"], results["logits"].argmax(-1))
-        apart = np.abs(results["logits"] - logits) > 2e-5 * np.abs(logits).max()
-        assert np.mean(apart) <= strays, name
-        differ = np.mean(results["mask"] != logits.argmax(-1))
-        assert differ < max(1e-3, strays), name  # where two are as likely
+        same = np.abs(results["logits"] - logits) <= 2e-5 * np.abs(logits).max()
+        same = same.all(axis=(1, 2, 3))
+        assert same.mean() >= (0.25 if unpools else 1), name
+        differ = (results["mask"] != logits.argmax(-1))[same]
+        assert differ.mean() < 1e-3, name  # where two classes are as likely
 
 
-def picture(height, width):
-    coarse = Image.fromarray(random_image(6, 8)[..., :3])
-    return np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC))[None]
+def pictures(count, height, width):
+    coarse = np.random.default_rng(6).integers(0, 256, (count, 6, 8, 3), "uint8")
+    size, filter = (width, height), Image.Resampling.BICUBIC
+    return np.stack([np.asarray(Image.fromarray(image).resize(size, filter)) for image in coarse])
 
 
 @pytest.fixture
@@ -190,7 +193,7 @@ def clients():
 
 @pytest.mark.usefixtures("clients")
 def test_one_command_writes_every_format(run, segmenter, tmp_path):
-    output, images = tmp_path / "1", picture(61, 83)
+    output, images = tmp_path / "1", pictures(1, 61, 83)
     formats = "--format=saved_model,litert,onnx,openvino"
     main(["export", f"--run={run}", f"--output={output}", formats])
     files = {"assets.extra", "labels.json", "model.bin", "model.onnx", "model.tflite", "model.xml"}
@@ -214,7 +217,7 @@ def test_a_saved_model_of_half_the_size(precision, run, exported, segmenter, tmp
     weights = "variables/variables.data-00000-of-00001"
     sizes = [(folder / weights).stat().st_size for folder in (tmp_path / "1", exported)]
     assert sizes[0] < 0.55 * sizes[1]
-    images = picture(61, 83)
+    images = pictures(1, 61, 83)
     mask = open_export(tmp_path / "1")(images)["mask"][0]
     assert np.mean(mask != segmenter.predict(images[0])) < 0.05
 
@@ -255,7 +258,7 @@ def test_int8_runs_where_a_map_is_almost_always_zero(tmp_path):
 def test_int8_keeps_the_scores_of_depthwise_convolutions(tmp_path):
     pytest.importorskip("nncf")
     network = randomize(tfseg.build("fast_scnn", 5))
-    image = picture(96, 128)
+    image = pictures(1, 96, 128)
     frames = [image, image[:, ::-1], image[:, :, ::-1], 255 - image]
     config = ExportConfig(precision="int8", outputs=("logits",))
     FORMATS["openvino"].write(fold(network), tmp_path, config, frames)
