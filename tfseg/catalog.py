@@ -8,6 +8,7 @@ from itertools import groupby
 from keras import layers
 from tqdm import tqdm
 
+from tfseg.addresses import spelled
 from tfseg.encoders import ENCODERS
 from tfseg.errors import UserError
 from tfseg.models import MODELS, build
@@ -143,7 +144,7 @@ def _show_one(config):
     if config.plot:
         boxes = [(stage.name, stage.shape) for stage in found]
         write_picture(config.plot, hourglass(config.name, boxes, edges))
-        print(f"wrote {config.plot}")
+        print(spelled(f"wrote {config.plot}"))
 
 
 def stages(model):

@@ -10,6 +10,7 @@ and shall start without TensorFlow.
 from pathlib import Path
 
 from tfseg import atomic
+from tfseg.addresses import spelled
 from tfseg.errors import UserError
 
 
@@ -42,7 +43,7 @@ def inspect(data, *, output=None, html=None, workers=1, pixel_range=None):
     samples = montage.samples(data) if output or html else []
     if output and samples:
         atomic.write_bytes(output, montage.sheet(samples, data.classes, data.colors))
-        print(f"wrote {output}")
+        print(spelled(f"wrote {output}"))
     elif output:
         print(f"no frame can be shown, so {output} was not written")
     if html:
@@ -75,7 +76,7 @@ def draft(config):
     found, issues = entries(storage.fetch(config.input), config.draft)
     atomic.write_text(config.draft, table(found))
     print(report.draft_text(found))
-    print(f"wrote {config.draft}; give the classes their names there")
+    print(spelled(f"wrote {config.draft}; give the classes their names there"))
     if config.html:
         report.write_draft(config.html, config.input, found)
     for finding in issues:
@@ -97,4 +98,4 @@ def show_augmentation(config):
     sheet = augment_sheet(image, label, split.info.colors, augment, scale=TrainConfig().scale)
     path = config.output or Path("augment.png")
     write_picture(path, sheet)
-    print(f"wrote {path}")
+    print(spelled(f"wrote {path}"))

@@ -4,6 +4,7 @@ import csv
 import io
 
 from tfseg import atomic, devices
+from tfseg.addresses import spelled
 from tfseg.evaluation import report
 from tfseg.evaluation.figures import elab_names, table
 from tfseg.evaluation.frames import frame_figures, write_frames
@@ -22,8 +23,8 @@ def test(config):
     """
     config.check()
     devices.select(config.gpu, config.mem_frac)
-    target = find_target(config)
     others = report.others(config.compare, config.split)
+    target = find_target(config)
     output = config.output or target.output
     folder = output / f"test-{config.split}"
     split, labels = target.split, target.labels
@@ -39,7 +40,7 @@ def test(config):
     print(table(results))
     if config.elab_names:
         _print_elab(results)
-    print(f"wrote {path}, {path.stem}-frames.csv beside it, and images in {folder}")
+    print(spelled(f"wrote {path}, {path.stem}-frames.csv next to it, and images in {folder}"))
     if config.html:
         report.write(config.html, target, scored.tally, frames, others)
     return results

@@ -3,6 +3,7 @@
 import time
 
 from tfseg import atomic, devices
+from tfseg.addresses import spelled
 from tfseg.errors import UserError
 from tfseg.evaluation.score import score
 from tfseg.evaluation.target import find_target
@@ -49,7 +50,7 @@ def tune(config):
         if best
         else "plain; no option is worth its time"
     )
-    print(f"best on {config.split}: {words}\nwrote {path}")
+    print(spelled(f"best on {config.split}: {words}\nwrote {path}"))
     return chosen
 
 

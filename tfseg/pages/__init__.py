@@ -11,12 +11,13 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from tfseg import atomic
+from tfseg.addresses import spelled
 
 
 def write_page(path: Path, template: str, **values) -> None:
     """Writes the page that `render` makes, whole or not at all, and says so."""
     atomic.write_text(path, render(template, **values))
-    print(f"wrote {path}")
+    print(spelled(f"wrote {path}"))
 
 
 def render(template: str, **values) -> str:

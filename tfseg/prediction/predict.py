@@ -11,6 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from tfseg import atomic
+from tfseg.addresses import spelled
 from tfseg.datasets.files import PICTURES
 from tfseg.errors import UserError
 from tfseg.prediction.inputs import find_images
@@ -44,7 +45,7 @@ def predict(config):
     _check_targets(images, config.output, _ends(config.save, segmenter))
     config.output.mkdir(parents=True, exist_ok=True)
     _label_all(images, segmenter, config)
-    print(f"wrote {' and '.join(config.save)} of {len(images)} images in {config.output}")
+    print(spelled(f"wrote {' and '.join(config.save)} of {len(images)} images in {config.output}"))
     return config.output
 
 

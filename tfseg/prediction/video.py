@@ -9,6 +9,7 @@ import cv2
 from tqdm import tqdm
 
 from tfseg import atomic
+from tfseg.addresses import spelled
 from tfseg.errors import UserError, install_hint
 from tfseg.prediction.encoding import CONTAINERS, OpenCVWriter, PyAVWriter
 from tfseg.visualize import colorize, overlay
@@ -68,7 +69,7 @@ def label_video(config, capture, segmenter, camera=False) -> Path:
         capture.release()
     if frames < total:
         print(f"note: {config.input} should have {total} frames; it ends, or is damaged, before")
-    print(f"wrote {frames} frames to {output}")
+    print(spelled(f"wrote {frames} frames to {output}"))
     return output
 
 
