@@ -1,9 +1,10 @@
 """What each way to train changes on CamVid's val; a Markdown table.
 
-    python -m benchmarks.effects --input=RECORDS [--epochs=6] [--only=NAME,...]
+    python -m benchmarks.effects --input=RECORDS [--epochs=6] [--only=NAME,...] [--FLAG=VALUE ...]
 
 Every row is a training of its own, equal to the first but for the flags it names. The second row
-changes nothing but the seed: differences as small as its are noise.
+changes only the seed: differences as small as its are noise. Any other flag of `train`, such as
+--crop_size=240x320, goes to every training.
 """
 
 import argparse
@@ -44,13 +45,13 @@ def main():
     arguments.add_argument("--input", required=True)
     arguments.add_argument("--epochs", type=int, default=6)
     arguments.add_argument("--only", help="names of rows without their dashes and values")
-    options = arguments.parse_args()
+    options, flags = arguments.parse_known_args()
     wanted = options.only.split(",") if options.only else ()
-    rows = {title: flags for title, flags in ROWS.items() if not wanted or _named(title, wanted)}
-    base = (*BASE, f"--input={options.input}", f"--epochs={options.epochs}")
+    rows = {title: change for title, change in ROWS.items() if not wanted or _named(title, wanted)}
+    base = (*BASE, f"--input={options.input}", f"--epochs={options.epochs}", *flags)
     print("| | val mIoU | mean IoU of four rare classes | pixel accuracy |\n|---|--:|--:|--:|")
-    for title, flags in tqdm(rows.items(), unit="training"):
-        results = trained(base + flags)
+    for title, change in tqdm(rows.items(), unit="training"):
+        results = trained(base + change)
         rare = sum(results["iou"][name] for name in RARE) / len(RARE)
         cells = results["miou"], rare, results["pixel_accuracy"]
         tqdm.write(f"| {title} | " + " | ".join(f"{100 * cell:.1f}" for cell in cells) + " |")
