@@ -9,8 +9,11 @@ import sys
 import pytest
 from helpers.small import ROOT
 
+from tfseg import names
 from tfseg._registration import REGISTERED
 from tfseg.commands import COMMANDS
+from tfseg.encoders import ENCODERS
+from tfseg.models import MODELS
 
 # room -> the rooms it may import; what is absent imports none.
 ARROWS = {
@@ -110,6 +113,12 @@ def test_flags_offer_what_the_tables_have(command):
             assert set(choices) - {"none", "auto"} == set(names), field.name
         else:
             assert all(name in field.metadata["help"] for name in names), field.name
+
+
+def test_names_that_are_checked_early_are_those_of_the_tables():
+    networks = [name for name, row in MODELS.items() if row.paper != "tests"]
+    assert networks == names.NETWORKS
+    assert list(ENCODERS) == names.ENCODERS
 
 
 def test_networks_are_written_in_keras_alone():

@@ -1,9 +1,10 @@
-"""What is refused before TensorFlow is loaded, which takes seconds: paths that are not there.
+"""What is refused before TensorFlow loads, which takes seconds: missing paths, misspelt names.
 
 The `path` of a flag (`tfseg.flags.flag`) says what its value must be, whichever command it is of.
 """
 
 import dataclasses
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,12 @@ from typing import Any
 from tfseg.addresses import address_of
 from tfseg.checkpoints.kinds import kind_of
 from tfseg.config import NetworkConfig
-from tfseg.errors import UserError
+from tfseg.errors import UserError, unknown
 from tfseg.exporting.output import check_free
 from tfseg.flags import Config
-from tfseg.pretrained import is_pretrained
+from tfseg.hub_runs import is_on_hub
+from tfseg.names import ENCODERS, NETWORKS
+from tfseg.pretrained import PRETRAINED, is_pretrained
 from tfseg.records.reader import check_exists
 from tfseg.runs import RunFolder, find_run
 from tfseg.serving.folder import find_versions
@@ -111,6 +114,24 @@ def _versions(name: str, value: Path) -> Path:
     return value
 
 
+def _network(name: str, value: str, others: tuple[str, ...] = ()) -> str:
+    # Whoever has loaded the tables may have added a row; there, the network's builder checks.
+    if "tfseg.models" not in sys.modules and value not in NETWORKS:
+        raise unknown("network", value, [*NETWORKS, *others])
+    return value
+
+
+def _trained(name: str, value: str) -> str:
+    """A network, or a trained one that comes with its weights."""
+    return value if is_on_hub(value) or value in PRETRAINED else _network(name, value, PRETRAINED)
+
+
+def _encoder(name: str, value: str) -> str:
+    if "tfseg.encoders" not in sys.modules and value not in ENCODERS:
+        raise unknown("encoder", value, ENCODERS)
+    return value
+
+
 # What the `path` of a flag can be -> what finds it, or raises `UserError`.
 KINDS: dict[str, Callable[[str, Any], Any]] = {
     "run": _run,
@@ -124,4 +145,7 @@ KINDS: dict[str, Callable[[str, Any], Any]] = {
     "new run": _new_run,
     "new folder": _new_folder,
     "versions": _versions,
+    "network": _network,
+    "trained": _trained,
+    "encoder": _encoder,
 }

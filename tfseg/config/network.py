@@ -32,8 +32,8 @@ class NetworkConfig(Config):
     """Which network to use: a run's, or a public checkpoint's."""
 
     run: Path = flag(None, RUN, path, publish=True, path="run")  # `test` writes there
-    model: str = flag(None, INSTEAD + MODEL)
-    encoder: str = flag(None, ENCODER, group="model")
+    model: str = flag(None, INSTEAD + MODEL, path="trained")
+    encoder: str = flag(None, ENCODER, group="model", path="encoder")
     output_stride: int = flag(None, OUTPUT_STRIDE, int, choices=(8, 16, 32), group="model")
     encoder_depth: int = flag(None, ENCODER_DEPTH, int, choices=(3, 4, 5), group="model")
     decoder_channels: tuple = flag(None, DECODER_CHANNELS, widths, group="model")

@@ -12,8 +12,8 @@ from tfseg.parsing import folders, path, size, switch
 class ModelsConfig(Config):
     """List the networks with their parameters, GFLOPs and papers, or show one of them."""
 
-    name: str = flag(None, "show this network stage by stage")
-    encoder: str = flag(None, ENCODER)
+    name: str = flag(None, "show this network stage by stage", path="network")
+    encoder: str = flag(None, ENCODER, path="encoder")
     size: tuple = flag((360, 480), "input size for the GFLOPs, HxW in pixels", size)
     num_classes: int = flag(19, "number of classes", int, low=1)
     plot: Path = flag(None, "PNG file for a diagram of --name", path, fetch=False, publish=True)

@@ -76,8 +76,8 @@ class TrainConfig(Config):
     )
     pixel_range: tuple = flag(None, PIXEL_RANGE + "; records keep theirs", value_range)
     skip_damaged: bool = flag(False, SKIP_DAMAGED, switch)
-    model: str = flag("linknet", MODEL)
-    encoder: str = flag(None, ENCODER)
+    model: str = flag("linknet", MODEL, path="network")
+    encoder: str = flag(None, ENCODER, path="encoder")
     encoder_weights: str = flag(
         "auto",
         "encoder weights: imagenet (downloaded once), auto (imagenet if available within "
