@@ -135,7 +135,7 @@ def test_too_small_is_said(name):
     side = MODELS[name].smallest - 1
     with pytest.raises(UserError, match=f"{name} needs {side + 1} pixels"):
         small(name, input_shape=(side, 300, 3))
-    with pytest.raises(UserError, match=f"{side + 1} a side are needed"):
+    with pytest.raises(UserError, match=f"at least {side + 1}"):
         small(name)(pictures(side, 300))
 
 
