@@ -101,7 +101,7 @@ def residual(x, filters, name, *, stride=1, wide=False, relu=False, shortcut=(".
 
 
 def stage(x, filters, blocks, name, *, stride=1, wide=False, **options):
-    """Residual blocks; a ReLU stands between two that are not wide, and none after the last."""
+    """Residual blocks, joined by ReLUs unless `wide`; no ReLU follows the last."""
     for i in range(blocks):
         first, relu = stride if i == 0 else 1, i < blocks - 1 and not wide
         x = residual(x, filters, f"{name}.{i}", stride=first, wide=wide, relu=relu, **options)

@@ -14,7 +14,7 @@ KEYS = ((r"^encoder\.(model\.)?", ""), *SPELLINGS)  # "model." precedes an encod
 
 
 def _of_one_dilation(state):
-    """Refuses timm's ResNets: timm dilates other convolutions than smp does in its own."""
+    """Refuses timm's ResNets, because timm and smp dilate different convolutions."""
     resnet = any(key.startswith("encoder.model.layer") for key in state)
     if resnet and not any(".se.fc1." in key for key in state):  # only timm has gated ones
         raise UserError(

@@ -60,7 +60,7 @@ def fitting_sizes(config, records):
         print(
             f"memory: {config.batch_size} crops of {_by(fit.wanted)} take about "
             f"{fit.wanted_bytes / GB:.1f} GB a step and {fit.free / GB:.1f} GB are free; training "
-            f"takes {fit.batch} of {_by(fit.crop)} (--batch_size, --crop_size; --scale shows more "
+            f"uses {fit.batch} of {_by(fit.crop)} (--batch_size, --crop_size; --scale shows more "
             f"of a frame in a crop)"
         )
     if fit.bytes > fit.free:
@@ -111,7 +111,7 @@ def check_replicas(config, replicas):
     """Raises `UserError` if the devices cannot share the batch equally."""
     if config.batch_size % replicas:
         raise UserError(
-            f"--batch_size={config.batch_size} cannot be shared by {replicas} devices; take "
+            f"--batch_size={config.batch_size} cannot be shared by {replicas} devices; give "
             f"{math.ceil(config.batch_size / replicas) * replicas}"
         )
 

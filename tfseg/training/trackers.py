@@ -149,7 +149,7 @@ def opened(names: tuple[str, ...], folder: Path, config: dict[str, Any]) -> Iter
         for tracker in trackers:
             try:
                 tracker.finish(files, status)
-            except Exception as error:  # the training is done, whatever a server says
+            except Exception as error:  # training is done, so this must not fail it
                 warn(tracker.title, tracker.where, error)
 
 
@@ -158,6 +158,6 @@ def _open(name, folder, config):
         return TRACKERS[name](folder, config)
     except Exception as error:  # network, server and library errors have no common class
         raise UserError(
-            f"--tracker={name} cannot be reached: {reason_of(error)}; docs/how-to/trackers.md "
-            f"tells how to set it up"
+            f"--tracker={name} cannot be reached: {reason_of(error)}; see docs/how-to/trackers.md "
+            f"for its setup"
         ) from None

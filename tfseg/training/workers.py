@@ -100,8 +100,8 @@ class Team:
                 raise
             reason = str(error.message).strip().splitlines()[0][:120]
             raise UserError(
-                f"another worker has ended or cannot be reached ({reason}); see what it said "
-                f"last, then start all workers again: {again}"
+                f"another worker has ended or cannot be reached ({reason}); see its last "
+                f"messages, then start all workers again: {again}"
             ) from None
 
     def _sum(self, array):
@@ -167,7 +167,7 @@ def place() -> tuple[list[str], int, Any] | None:
 
 def _of_tf_config(text):
     def wrong(reason):
-        return UserError(f"TF_CONFIG {reason}; as {_EXAMPLE}, or unset it to train alone")
+        return UserError(f"TF_CONFIG {reason}; wanted e.g. {_EXAMPLE}; unset it to train alone")
 
     try:
         config = json.loads(text)
@@ -177,7 +177,7 @@ def _of_tf_config(text):
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise wrong(f"cannot be read ({error!r})") from None
     if odd := sorted((set(jobs) | {kind}) - {"chief", "worker"}):
-        raise wrong(f"has {', '.join(map(repr, odd))}; there are chief and worker")
+        raise wrong(f"has {', '.join(map(repr, odd))}; wanted chief and worker")
     addresses = [address for job in ("chief", "worker") for address in jobs.get(job, ())]
     if not 0 <= index < len(jobs.get(kind, ())):
         raise wrong(f"has no task {index} of {kind}")
