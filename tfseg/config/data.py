@@ -88,6 +88,6 @@ class InspectConfig(Config):
     pixel_range: tuple = flag(None, PIXEL_RANGE, value_range)
     verify: bool = flag(False, "instead of a report, check records against checksums", switch)
     augment: str = flag(
-        None, "draw frames as training with this --augment sees them; --output is augment.png"
+        None, "draw frames as training with this --augment sees them, to --output (augment.png)"
     )
     workers: int = flag(None, "processes (default: one per core)", int, low=1)

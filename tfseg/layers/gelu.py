@@ -6,7 +6,7 @@ from keras import ops
 
 @keras.saving.register_keras_serializable("tfseg")
 class Gelu(keras.layers.Layer):
-    """x · Φ(x), with Φ the normal distribution (Hendrycks and Gimpel 2016, arXiv 1606.08415).
+    """x · Φ(x), where Φ is the normal CDF (Hendrycks and Gimpel 2016, arXiv 1606.08415).
 
     Keras' GELU uses an operation that ONNX lacks. LiteRT lacks erf, but recognises these products
     in this order as its GELU.
