@@ -90,7 +90,7 @@ def test_xception_is_keras_but_for_its_border(tmp_path):
 def test_a_file_of_another_application_is_refused(tmp_path):
     source, _ = application("mobilenet_v2")
     source.save_weights(tmp_path / "other.weights.h5")
-    with pytest.raises(UserError, match=r"does not fit mobilenet_v3_small: wanted a \.h5"):
+    with pytest.raises(UserError, match=r"does not fit mobilenet_v3_small; give a \.h5"):
         tfseg.build_encoder("mobilenet_v3_small", encoder_weights=tmp_path / "other.weights.h5")
     with pytest.raises(UserError, match="does not exist"):
         tfseg.build_encoder("mobilenet_v3_small", encoder_weights=tmp_path / "none.h5")

@@ -186,7 +186,7 @@ def test_a_checkpoint_of_one_class_is_binary(binary, val, tmp_path):
     [
         ("train --input={records} --task=binary", "needs two classes, the background first; .* 11"),
         ("test --run={run} --threshold=0.4", "--threshold=0.4: .* is multiclass"),
-        ("predict --run={binary} --input=x.png --task=binary", "--task=binary goes with --model"),
+        ("predict --run={binary} --input=x.png --task=binary", "--task=binary needs --model"),
         ("export --run={binary} --output=x --threshold=1", "--threshold=1: wanted numbers between"),
     ],
 )

@@ -29,7 +29,7 @@ def test_a_view_of_an_old_storage(tmp_path):
         ({"shape": (2, 3), "strides": (1, 1)}, "numbers overlap"),
         ({"shape": (7,)}, "reaches beyond"),
         ({"shape": (3,), "strides": (-1,), "offset": 4}, "negative"),
-        ({"view": ("v", 4, 3), "shape": (3,)}, "not all there"),
+        ({"view": ("v", 4, 3), "shape": (3,)}, "are missing"),
         ({"given": 2**40}, "ends too early"),
     ],
 )

@@ -48,7 +48,7 @@ def test_files_of_pytorch_load_whatever_they_are_called(tmp_path, network, name,
         assert left == ["criterion.weight", "val_metric.total"]
         assert "the prefix model.net. is removed" in said
     if name == "averaged.bin":
-        assert "its ema is taken, not net" in said
+        assert "using its ema, not net" in said
 
 
 def test_a_whole_network_and_a_script_are_named():
@@ -84,7 +84,7 @@ def test_our_own_carry_a_checksum(tmp_path, network):
     data = bytearray(path.read_bytes())
     data[place + 1] ^= 4
     path.write_bytes(data)
-    assert "its checksum is not that of what it holds" in refusal(path)
+    assert "its checksum does not match its contents" in refusal(path)
     network.save_weights(path)  # one from before, without
     load_checkpoint(started, path)
     assert_same(started, network)

@@ -48,7 +48,7 @@ def test_help_lists_the_commands(capsys):
         (["train", "--skip_head=maybe"], "True or False"),
         (["train", "--augment=rotat"], "did you mean rotate"),
         (["train", "--augment=blur=-1"], "blur=-1: wanted largest sigma, pixels"),
-        (["train", "streets"], "flags are spelt --name=value"),
+        (["train", "streets"], "write flags as --name=value"),
         (["train", "--gpu=3"], "--gpu=3 does not exist; GPUs here: none"),
         (["train", "--gpu=-1", "--input=/nowhere"], "--input=/nowhere does not exist; make some"),
         (["convert"], "convert needs --dataset"),

@@ -141,6 +141,6 @@ def test_an_output_that_is_a_folder_is_refused(tmp_path, capsys):
     run = make_run(tmp_path / "run", (0.1,))
     with pytest.raises(SystemExit):
         main(["plot", f"--run={run}", f"--output={tmp_path}"])
-    assert "is a folder; wanted a file" in capsys.readouterr().err
+    assert "is a folder; give a file" in capsys.readouterr().err
     shutil.rmtree(run)
     assert not list(tmp_path.iterdir())

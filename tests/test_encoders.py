@@ -139,7 +139,7 @@ def test_a_row_says_whether_it_dilates(encoder, stride):
     else:
         with pytest.raises(UserError) as refused:
             symbolic(encoder, output_stride=stride)
-        message = f"output_stride={stride}: {encoder} has 32 alone; families with 8 and 16: "
+        message = f"output_stride={stride}: {encoder} has only 32; families with 8 and 16: "
         assert str(refused.value).startswith(message)
 
 

@@ -46,7 +46,7 @@ def _label(split, index):
     ("flags", "message"),
     [
         (["--split=test"], "--split=test is not in"),
-        (["--checkpoint=RUN/config.json"], "wanted a run, or a .weights.h5"),
+        (["--checkpoint=RUN/config.json"], "give a run, or a .weights.h5"),
         (["--size=16x64"], "--size=16x64 has 16x64 pixels; linknet needs 32 a side"),
     ],
 )

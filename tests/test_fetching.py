@@ -142,7 +142,7 @@ def test_a_file_whose_sum_nobody_published_is_taken(hub):
 
 
 def refused(wanted):
-    with pytest.raises(UserError, match=r"cannot be fetched \(.+\); offline, give the path") as no:
+    with pytest.raises(UserError, match=r"cannot be fetched \(.+\); offline, set") as no:
         fetch(wanted)
     assert "\n" not in str(no.value)
     return str(no.value)
@@ -170,7 +170,7 @@ def test_a_silent_hub_is_not_waited_for(hub, monkeypatch):
 
 def test_offline_mode_says_what_to_do(hub, monkeypatch):
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(UserError, match=r"timm/resnet18\.tv_in1k cannot be fetched.*offline, give"):
+    with pytest.raises(UserError, match=r"timm/resnet18\.tv_in1k cannot be fetched.*offline, set"):
         tfseg.build("linknet", 3, encoder_weights="imagenet")
     assert not hub.requests
 

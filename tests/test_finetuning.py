@@ -179,7 +179,7 @@ def test_an_auxiliary_head_trains_and_resumes(records, tmp_path):
 def test_models_shows_one_network(capsys, tmp_path):
     main(["models", "--name=linknet", "--size=352x480", f"--plot={tmp_path / 'linknet.png'}"])
     shown = capsys.readouterr().out
-    assert "in all" in shown
+    assert "total" in shown
     assert "11,535,699   14.02" in shown  # both published for 19 classes
     assert Image.open(tmp_path / "linknet.png").width > 400
 

@@ -162,7 +162,7 @@ def test_label_smoothing_is_cross_entropy_with_soft_labels(batch):
     expected = -(soft * np.log(probabilities)).sum(-1).mean()
     loss = make_loss("cross_entropy", smoothing=0.1)
     assert float(loss(labels, logits)) == pytest.approx(expected, rel=1e-5)
-    with pytest.raises(UserError, match=r"label_smoothing=0.1 goes with cross_entropy and ohem"):
+    with pytest.raises(UserError, match=r"label_smoothing=0.1 is for cross_entropy and ohem"):
         make_loss("dice", smoothing=0.1)
 
 
@@ -227,8 +227,8 @@ def test_a_sum_of_losses(batch):
     [
         ("dise", "unknown loss 'dise'; did you mean dice?"),
         ("cross_entropy+", "unknown loss ''; there are: cross_entropy, dice, focal, lovasz, ohem"),
-        ("half*dice", "loss=half*dice: 'half' is not a factor above 0, as in 0.5*dice"),
-        ("nan*dice", "loss=nan*dice: 'nan' is not a factor above 0, as in 0.5*dice"),
+        ("half*dice", "loss=half*dice: 'half' is not a factor above 0, like 0.5 in"),
+        ("nan*dice", "loss=nan*dice: 'nan' is not a factor above 0, like 0.5 in"),
     ],
 )
 def test_a_wrong_loss_is_one_line(text, message):

@@ -135,7 +135,7 @@ def test_too_small_is_said(name):
     side = MODELS[name].smallest - 1
     with pytest.raises(UserError, match=f"{name} needs {side + 1} pixels"):
         small(name, input_shape=(side, 300, 3))
-    with pytest.raises(UserError, match=f"{side + 1} a side are needed"):
+    with pytest.raises(UserError, match=f"at least {side + 1}"):
         small(name)(pictures(side, 300))
 
 
@@ -279,7 +279,7 @@ def test_batch_norm_is_keras_arithmetic_and_tracks_the_unbiased_variance():
         (lambda: tfseg.build("linknet", 3, encoder="resnet19"), "did you mean resnet18"),
         (lambda: tfseg.build("duc", 3, encoder="vgg16"), "duc dilates its encoder, and vgg16"),
         (lambda: tfseg.build("linknet", 3, encoder="mit_b0"), "at stride 2, and mit_b0 has none"),
-        (lambda: tfseg.build("enet", 3, encoder="resnet18"), "enet has an encoder of its own"),
+        (lambda: tfseg.build("enet", 3, encoder="resnet18"), "enet has a fixed encoder"),
         (lambda: tfseg.build("enet", 3, encoder_weights="imagenet"), "enet has no encoder"),
         (lambda: tfseg.build("unet", 3, encoder_weights="imagenet"), "unet needs an encoder"),
         (lambda: tfseg.build("linknet", 3, output_stride=4), "choose one of 8, 16, 32"),
@@ -288,7 +288,7 @@ def test_batch_norm_is_keras_arithmetic_and_tracks_the_unbiased_variance():
         (lambda: tfseg.build("pan", 3, encoder="vgg16"), "pan dilates its encoder, and vgg16"),
         (lambda: tfseg.build("deeplabv3_smp", 3, output_stride=32), "choose one of 8, 16"),
         (lambda: tfseg.build("fcn8s", 3, output_stride=8), "families with 8 and 16: conv"),
-        (lambda: tfseg.build("gcn", 3, k=8), "odd number"),
+        (lambda: tfseg.build("gcn", 3, k=8), "must be odd"),
         (lambda: tfseg.build("linknet", 3, normalization="image"), "did you mean imagenet"),
         (lambda: tfseg.build("linknet", 3, input_shape=(16, 64, 3)), "needs 32 pixels a side"),
         (lambda: tfseg.build("linknet", 0), "at least one class"),

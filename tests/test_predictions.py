@@ -199,11 +199,11 @@ def test_a_frame_of_several_files_is_said_to_have_none(cityscapes, tmp_path, cap
         (["--predictions=MASKS"], "--predictions needs --input=RECORDS"),
         (["--predictions=/nowhere", "--input=RECORDS"], "--predictions=/nowhere is not a folder"),
         (["--export=MASKS", "--input=RECORDS"], "is not an exported network"),
-        (["--run=x", "--export=MASKS"], "--run beside --export; give one of them"),
+        (["--run=x", "--export=MASKS"], "cannot combine --run with --export"),
         (["--predictions=MASKS", "--input=RECORDS", "--label_ids"], "for Cityscapes' 19 classes"),
         (["--predictions=MASKS", "--input=RECORDS", "--flip"], "--flip is for networks; leave it"),
         (["--export=MASKS", "--input=RECORDS", "--tile=64"], "--tile is for networks; leave it"),
-        (["--run=x", "--label_ids"], "--label_ids says what --predictions hold"),
+        (["--run=x", "--label_ids"], "--label_ids needs --predictions=FOLDER"),
     ],
 )
 def test_mistakes_end_in_one_line(flags, message, records, masks, capsys):

@@ -140,7 +140,7 @@ def test_without_a_server_a_file_does(server, state, tmp_path, monkeypatch, caps
     with pytest.raises(SystemExit, match="2"):
         main(["export", f"--model={NAME}", f"--output={tmp_path / 'export'}"])
     line = capsys.readouterr().err.strip().splitlines()[-1]
-    assert "offline, give the path of it to --checkpoint" in line
+    assert "offline, set --checkpoint to its path" in line
     monkeypatch.setattr(fetching, "PATIENCE", 0.2)
     monkeypatch.setattr("urllib.request.urlopen", lambda *_, **__: threading.Event().wait(5))
     with pytest.raises(UserError, match=r"no answer in 0\.2 s"):

@@ -45,8 +45,8 @@ def test_given_flags_count(tmp_path):
         ("[train]\nmodel = {}\n", "model is {}; wanted text, a number or a list"),
         ("epochs = 3\n", "has no table \\[train\\]"),
         ("train = 3\n", "has no table \\[train\\]"),
-        ("[train\n", "is no TOML file"),
-        ("train = " + 9999 * "[", "is no TOML file"),
+        ("[train\n", "is not a TOML file"),
+        ("train = " + 9999 * "[", "is not a TOML file"),
         ("[train]\nresume = 'x'\n", "a recipe cannot have 'resume'"),
     ],
 )
@@ -57,7 +57,7 @@ def test_mistakes_name_the_file(text, message, tmp_path):
 
 
 def test_a_recipe_is_for_new_runs(tmp_path):
-    with pytest.raises(UserError, match="recipe beside resume, which continues as it began"):
+    with pytest.raises(UserError, match="cannot combine recipe with resume"):
         TrainConfig.of(recipe=write(tmp_path, "[train]\nepochs = 3\n"), resume="run")
     with pytest.raises(UserError, match="there is no such file"):
         TrainConfig.of(recipe=tmp_path / "none.toml")

@@ -26,7 +26,7 @@ REFUSED = {
     "predict --run=run --input=nope.png": "--input=nope.png does not exist",
     "predict --run=run --input=nope.mp4": "there is no such file",
     "predict --run=run --checkpoint=nope.pth --input=photo.png": "nope.pth does not exist",
-    "predict --run=run --model=enet --input=photo.png": "--model=enet beside --run=run",
+    "predict --run=run --model=enet --input=photo.png": "--model=enet with --run=run",
     "predict --input=photo.png": "which run? --run=FOLDER",
     "predict --run=run": "predict needs --input",
     "predict --model=segformer_b0_ade2k --input=photo.png": "did you mean segformer_b0_ade20k",

@@ -150,4 +150,4 @@ def test_a_run_that_was_not_tested_cannot_be_compared(run, tested, tmp_path, cap
     error = refused(capsys, *argv, f"--html={tmp_path / 'report.html'}")
     assert "new has no test-val.json; test --run=" in error
     assert not (tmp_path / "report.html").exists()
-    assert "--compare is shown by --html=FILE; give that too" in refused(capsys, *argv)
+    assert "--compare needs --html=FILE, the report that shows it" in refused(capsys, *argv)

@@ -98,11 +98,11 @@ def test_weights_of_other_mathematics_are_refused():
     names = ("efficientnet_lite0", "timm_efficientnet_lite0")
     for encoder, other in (names, names[::-1]):
         state = rule.state_dict(rule.load(f"fpn_{other}")[0])
-        with pytest.raises(UserError, match="is it of another model or encoder"):
+        with pytest.raises(UserError, match="does it belong to another model or encoder"):
             load_state_dict(tfseg.build("fpn", 11, encoder=encoder), state)
     state = rule.state_dict(rule.load("pan_resnet18")[0])
     timm = {key.replace("encoder.", "encoder.model."): array for key, array in state.items()}
-    with pytest.raises(UserError, match=r"timm's ResNet .* dilates otherwise"):
+    with pytest.raises(UserError, match=r"timm ResNet .* dilates differently"):
         load_state_dict(tfseg.build("pan", 11, encoder="resnet18"), timm)
     state = rule.state_dict(rule.load("fpn_resnet18")[0])
     timm = {key.replace("encoder.", "encoder.model."): array for key, array in state.items()}

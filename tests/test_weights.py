@@ -251,7 +251,7 @@ def test_a_tensor_beyond_its_numbers_is_refused(write_pth, tensor):
         ("old.pth", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", "damaged or no PyTorch"),
         ("empty.pt", b"", "damaged"),
         ("cut.safetensors", b"\x10\0\0\0\0\0\0\0{", "damaged or no safetensors"),
-        ("weights.bin", b"\0" * 99, "damaged or no PyTorch file; wanted a run, or a .weights.h5"),
+        ("weights.bin", b"\0" * 99, "damaged or not a PyTorch file; give a run, or a .weights.h5"),
     ],
 )
 def test_other_files_are_refused(tmp_path, name, content, message):

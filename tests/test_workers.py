@@ -37,7 +37,7 @@ def wait_for_checkpoint(folder, seconds=120):
 
 WRONG = {
     "cannot be read": {"worker": 3},
-    "has 'ps'; there are chief and worker": {"worker": ["a:1"], "ps": ["b:1"]},
+    "has 'ps'; wanted chief and worker": {"worker": ["a:1"], "ps": ["b:1"]},
     "has no task 0 of worker": {"chief": ["a:1"]},
     "has addresses .*; wanted host:port": {"worker": ["a", "b"]},
 }

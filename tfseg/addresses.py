@@ -1,29 +1,29 @@
-"""Addresses of data that lies elsewhere, as s3://bucket/records, and where they are mirrored here.
+"""Addresses of remote data, such as s3://bucket/records, and their local mirrors.
 
-Nothing is fetched here: an address and its local place are two spellings of one name. Flags are
-read to the place, and what is told or saved is spelled as the address.
+Nothing is fetched here: an address and its local path are two names of one thing. Flags are parsed
+to the path; messages and saved files use the address.
 """
 
 import os
 import re
 from pathlib import Path, PurePosixPath
 
-# protocol: the extra that it needs, or None.
+# protocol -> the extra that it needs, or None
 PROTOCOLS = {"s3": "s3", "gs": "gcs", "hf": None, "memory": None}
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 
 
 def cache_folder() -> Path:
-    """Where mirrors lie: TFSEG_CACHE, by default ~/.cache/tfseg."""
+    """The cache folder: TFSEG_CACHE, by default ~/.cache/tfseg."""
     given = os.environ.get("TFSEG_CACHE")
     usual = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "tfseg")
     return Path(given).expanduser().absolute() if given else usual
 
 
 def place_of(text: str) -> Path:
-    """The local place of a path, or of an address as "s3://bucket/records"; of several as "a,b".
+    """The local path of a path or an address, "s3://bucket/records", or of several, "a,b".
 
-    Raises `ValueError`, with what is wanted, for an address that is none of `PROTOCOLS`.
+    Raises `ValueError`, which says what is wanted, for an address with an unknown protocol.
     """
     if not _ADDRESS.match(text) and ("://" not in text or Path(text).exists()):
         return Path(text).expanduser()
@@ -45,13 +45,13 @@ def _place(text):
 
 
 def address_of(place: str | Path) -> str | None:
-    """The address that a local place mirrors; None for any other path."""
+    """The address that a local path mirrors; None for any other path."""
     text = spelled(str(place))
     return text if _ADDRESS.match(text) and text != str(place) else None
 
 
 def spelled(text: str) -> str:
-    """A text in which places that mirror an address are spelled as the address."""
+    """Replaces paths of mirrors in a text by their addresses."""
     root = str(_mirrors())
     if root not in text:
         return text

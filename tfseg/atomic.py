@@ -1,6 +1,6 @@
-"""Files and folders that appear whole or not at all, also after a kill or a power cut.
+"""Files and folders that appear complete or not at all, even after a kill or a power cut.
 
-Work goes to a temporary name beside the final one, is written through to the disk, and is renamed.
+Work goes to a temporary name next to the final one, is synced to disk, and is renamed.
 """
 
 import ctypes
@@ -27,10 +27,10 @@ _PARTIAL = re.compile(r"\.[0-9a-f]{8}\.")
 def file(path: Path) -> Iterator[Path]:
     """Yields a temporary path with the same suffixes; its file replaces `path` at the end.
 
-    Its name cannot be foretold, so no link can be planted there. After an error there is nothing.
+    The name is random, so nobody can plant a link there. After an error, nothing is left.
 
     Raises:
-        UserError: where the disk is full.
+        UserError: if the disk is full.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,16 +50,16 @@ def file(path: Path) -> Iterator[Path]:
 
 
 def remove_partials(folder: Path, name: str = "*") -> None:
-    """Removes temporary files of `name` that a kill left, unless another process writes it now."""
+    """Removes temporary files of `name` that a kill left. No process may be writing it."""
     for partial in folder.glob(f".????????.{name}"):
         if _PARTIAL.match(partial.name):
             partial.unlink()
 
 
 def full_disk(error: BaseException) -> str | None:
-    """The system's message if an error came from a full disk or quota; else None.
+    """The system's message if an error came from a full disk or quota, else None.
 
-    Libraries in C hide the error number in their text, or in an error before.
+    C libraries give the error number only in their text, or in an earlier error.
     """
     for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         reason = os.strerror(number)
@@ -69,18 +69,18 @@ def full_disk(error: BaseException) -> str | None:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Writes a file, whole or not at all."""
+    """Writes a file completely or not at all."""
     with file(path) as partial:
         partial.write_bytes(data)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a text in UTF-8, whole or not at all."""
+    """Writes UTF-8 text completely or not at all."""
     write_bytes(path, text.encode())
 
 
 def write_json(path: Path, values: Any) -> None:
-    """Writes JSON, whole or not at all."""
+    """Writes JSON completely or not at all."""
     write_text(path, json.dumps(values, indent=2, default=str) + "\n")
 
 
@@ -90,11 +90,11 @@ def folder(final: Path, request: str | None = None) -> Iterator[Path]:
 
     Args:
         final: the folder to make or replace.
-        request: a text that says what is made. Where work on the same request was stopped by
-            Ctrl-C or a kill, the folder holds what that had written. None always begins anew.
+        request: a text that describes the work. After Ctrl-C or a kill, the same request gets the
+            folder back with everything written so far. None always starts from scratch.
 
     Raises:
-        UserError: where writing fails, or another process is at it.
+        UserError: if writing fails, or another process is writing the folder.
     """
     final = Path(final)
     partial = final.with_name(f".{final.name}.partial")
@@ -104,7 +104,7 @@ def folder(final: Path, request: str | None = None) -> Iterator[Path]:
             if request is None or not _holds(partial, request):
                 _empty(partial)
                 write_text(partial / REQUEST, request or "")
-            # What a kill between two renames left, where the system cannot exchange names.
+            # Cleans up after a kill between two renames, on systems that cannot exchange names.
             if final.exists():
                 shutil.rmtree(old, ignore_errors=True)
             elif old.exists():
@@ -121,7 +121,7 @@ def folder(final: Path, request: str | None = None) -> Iterator[Path]:
         reason = " ".join(reason.split())
         raise UserError(f"could not write {final}: {reason}; nothing was kept") from None
     finally:
-        with suppress(OSError):  # only where it is empty
+        with suppress(OSError):  # fails unless it is empty
             final.parent.rmdir()
 
 
@@ -129,7 +129,7 @@ def folder(final: Path, request: str | None = None) -> Iterator[Path]:
 def held(path: Path, busy: str) -> Iterator[None]:
     """Holds the lock file `path` and removes it at the end; a kill releases it.
 
-    Raises `UserError`, with the words `busy`, where another process holds it.
+    Raises `UserError` with the message `busy` if another process holds it.
     """
     descriptor = None
     while descriptor is None:
@@ -165,7 +165,7 @@ def _publish(partial, final, old):
         _sync(path)
     if not final.exists():
         os.replace(partial, final)
-    elif _exchange(partial, final):  # there is always one of the two under the final name
+    elif _exchange(partial, final):  # so that the final name always exists
         shutil.rmtree(partial, ignore_errors=True)
     else:
         os.replace(final, old)
@@ -177,17 +177,17 @@ def _publish(partial, final, old):
 def _exchange(first, second):
     """Swaps two names in one step; False if the system cannot."""
     rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-    here = -100  # AT_FDCWD
+    here = -100  # AT_FDCWD, the current folder
     names = os.fsencode(first), os.fsencode(second)
     return bool(rename) and rename(here, names[0], here, names[1], _EXCHANGE) == 0
 
 
 def _sync(path):
-    """Writes a file, or a folder's entries, through to the disk."""
+    """Syncs a file, or the entries of a folder, to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
-    except OSError as error:  # file systems that do not know it
+    except OSError as error:  # some file systems do not support it
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):
             raise
     finally:
@@ -196,7 +196,7 @@ def _sync(path):
 
 @contextmanager
 def _alone(partial, final, keep):
-    """Makes `partial`, locked by this process (a kill releases it); removes it on failure."""
+    """Creates and locks `partial` (a kill releases the lock); removes it on failure."""
     partial.mkdir(parents=True, exist_ok=True)
     try:
         held = os.open(partial, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
@@ -208,7 +208,7 @@ def _alone(partial, final, keep):
             yield
         except BaseException as error:
             stopped = isinstance(error, KeyboardInterrupt)
-            if not (keep and stopped):  # after Ctrl-C the next run goes on
+            if not (keep and stopped):  # after Ctrl-C the next run continues
                 shutil.rmtree(partial, ignore_errors=True)
             raise
     finally:
@@ -221,7 +221,7 @@ def _lock(held, busy):
     except BlockingIOError:
         raise UserError(busy) from None
     except OSError:
-        pass  # network disks that know no such lock
+        pass  # some network disks do not support locks
 
 
 def _holds(folder, request):

@@ -1,4 +1,4 @@
-"""The model card of a run: a README.md that the Hugging Face hub shows, made from its files."""
+"""The model card of a run: a README.md for the Hugging Face hub, made from the run's files."""
 
 import json
 from pathlib import Path
@@ -20,12 +20,12 @@ FIGURES = {
     "mean_average_precision": "mean average precision",
     "ece": "expected calibration error",
 }
-OTHERS = "dice", "boundary_iou", "bf"  # of each class, beside its IoU
+OTHERS = "dice", "boundary_iou", "bf"  # figures of each class, after its IoU
 TITLES = {"iou": "IoU", "dice": "Dice", "boundary_iou": "Boundary IoU", "bf": "BF"}
 
 
 def write_card(path: Path, run: RunFolder, config: PushConfig, sample: str | None) -> None:
-    """Writes the card; `sample` is the file of an image beside it."""
+    """Writes the card; `sample` is the name of an image file next to it."""
     settings, labels, results = run.config(), run.labels(), _results(run)
     name = config.repo.rpartition("/")[2]
     encoder = f" on {settings.encoder}" if settings.encoder else ""
@@ -89,9 +89,9 @@ def _task(settings):
 
 def _figures(results):
     if not results:
-        return "The training has not come to its end, so there are no figures yet."
+        return "Training has not finished, so there are no figures yet."
     rows = [(title, _percent(results[key])) for key, title in FIGURES.items() if key in results]
-    return "## Figures\n\nOf the best checkpoint on `val`, in percent.\n\n" + _table(
+    return "## Figures\n\nThe best checkpoint on `val`, in percent.\n\n" + _table(
         ("figure", "%"), rows
     )
 
@@ -119,7 +119,7 @@ def _use(repo):
 import tfseg
 
 segmenter = tfseg.load("{HUB}{repo}")
-mask = segmenter.predict("photo.jpg")  # the class of every pixel, at the image's own size
+mask = segmenter.predict("photo.jpg")  # the class of every pixel, at the image's size
 ```
 
 ```
@@ -136,16 +136,18 @@ def _training(settings):
         for name, value in settings.changed().items()
         if name not in silent and fields[name].type is not Path
     ]
-    return "## Training\n\nFlags that are not the defaults.\n\n" + _table(("flag", "value"), rows)
+    return "## Training\n\nFlags that differ from the defaults.\n\n" + _table(
+        ("flag", "value"), rows
+    )
 
 
 def _licence(config, settings):
     said = f"The weights: `{config.license}`." if config.license else "Not stated."
     encoder = settings.encoder or settings.model
     if settings.encoder_weights == "imagenet":
-        said += f" The encoder began with public ImageNet weights of `{encoder}`."
+        said += f" The encoder started from public ImageNet weights of `{encoder}`."
     if settings.checkpoint:
-        said += " The training began with the weights of another network."
+        said += " Training started from the weights of another network."
     return f"## Licence\n\n{said}"
 
 

@@ -1,4 +1,4 @@
-"""The `models` command: the networks, their costs, and the stages of one."""
+"""The `models` command: lists the networks with their costs, or the stages of one network."""
 
 import math
 import re
@@ -19,16 +19,16 @@ from tfseg.visualize import hourglass, write_picture
 
 @dataclass
 class Stage:
-    """Layers in a row that share the first part of their names, and a resolution."""
+    """Consecutive layers that share a resolution and the first part of their names."""
 
     name: str
-    shape: tuple[int, int, int]  # height, width, channels of what it puts out
+    shape: tuple[int, int, int]  # height, width, channels of its output
     parameters: int
     flops: int
 
 
 def show_models(config):
-    """Prints the table of all networks, of the trained ones, or one of them (`ModelsConfig`)."""
+    """Prints all networks, the trained ones, or the stages of one (`ModelsConfig`)."""
     if config.pretrained:
         _show_pretrained()
     elif config.name:
@@ -46,7 +46,7 @@ def _show_pretrained():
         rows.append((name, network, row.dataset, figure, row.scored, row.licence, row.source.where))
     _print_table(rows, right=(3,))
     print(
-        "\nmIoU in percent, as published. Weights are downloaded once, checked and kept.\n"
+        "\nmIoU in percent, as published. Weights are downloaded once, checked and cached.\n"
         "predict --model=NAME, export --model=NAME, serve --model=NAME, train --checkpoint=NAME"
     )
 
@@ -73,8 +73,8 @@ def _show_all(config):
     _print_table(rows, right=(1, 2, 3))
     height, width = config.size
     print(
-        f"\n{config.num_classes} classes, each network's usual encoder; GFLOPs of its convolutions "
-        f"at {height}x{width}, a multiplication and an addition being two\n\nencoders:"
+        f"\n{config.num_classes} classes, default encoders; GFLOPs of convolutions at "
+        f"{height}x{width}, where a multiply-add counts as two\n\nencoders:"
     )
     for family, names in groupby(ENCODERS, lambda name: ENCODERS[name].family):
         print(f"  {', '.join(names)}" + ("" if _dilates(family) else "; never dilated"))
@@ -84,7 +84,7 @@ SIZELESS = (None, None, 3)
 
 
 def _which(encoders):
-    """What encoders have in common: vision transformers or none, a stride-2 map, dilation."""
+    """What a network's encoders have in common, in words."""
     if not encoders:
         return ""
     if set(encoders) == set(VIT):
@@ -100,20 +100,20 @@ def _dilates(family):
 
 
 def parameters(model):
-    """Trainable parameters."""
+    """The number of trainable parameters."""
     return sum(math.prod(variable.shape) for variable in model.trainable_variables)
 
 
 def flops(layer):
-    """Multiplications and additions of a convolution at its layer's static size, else 0.
+    """Multiplications and additions of a convolution at its static size; 0 for other layers.
 
-    A dense layer on a map is a 1×1 convolution.
+    A dense layer on a map counts as a 1×1 convolution.
     """
-    if isinstance(layer, layers.Conv2DTranspose):  # spreads every pixel that comes in
+    if isinstance(layer, layers.Conv2DTranspose):  # the kernel visits every input pixel
         pixels = layer.input
     elif isinstance(
         layer, layers.Conv2D | layers.DepthwiseConv2D | layers.Dense
-    ):  # gathers what goes out
+    ):  # the kernel visits every output pixel
         pixels = layer.output
     else:
         return 0
@@ -132,7 +132,7 @@ def _show_one(config):
         shape = " × ".join(map(str, stage.shape))
         rows.append((stage.name, shape, f"{stage.parameters:,}", f"{stage.flops / 1e9:.2f}"))
     total = sum(stage.flops for stage in found)
-    rows.append(("in all", "", f"{parameters(model):,}", f"{total / 1e9:.2f}"))
+    rows.append(("total", "", f"{parameters(model):,}", f"{total / 1e9:.2f}"))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         first, *others = (
@@ -148,7 +148,7 @@ def _show_one(config):
 
 
 def stages(model):
-    """The stages of a network in order, and the pairs (from, to) of them that are joined.
+    """The stages of a network in order, and the pairs (from, to) of connected ones.
 
     A layer without weights belongs to the stage that it follows.
     """
@@ -157,11 +157,11 @@ def stages(model):
         before = [stage_of.get(id(t._keras_history.operation)) for t in _tensors(layer.input)]
         before = [key for key in before if key]
         if not (layer.weights or before):
-            continue  # what comes before the first convolution
+            continue  # layers before the first convolution
         shape = _tensors(layer.output)[0].shape[1:]
         newest = max(before, key=list(found).index, default=None)
         key = _stage_key(layer.name, shape) if layer.weights else newest
-        key = newest if key[1] == 1 and newest else key  # a gate, which sees the mean of its map
+        key = newest if key[1] == 1 and newest else key  # a gate, which sees only a mean
         stage_of[id(layer)] = key
         edges |= {(other, key) for other in before if other != key}
         stage = found.setdefault(key, Stage(key[0], shape, 0, 0))
@@ -174,8 +174,8 @@ def stages(model):
 
 
 def _stage_key(name, shape):
-    """The stage of a layer: ("layer1", None) of "layer1.0.conv2"; by resolution in encoders whose
-    layers are numbered throughout."""
+    """The stage of a layer: ("layer1", None) for "layer1.0.conv2". If an encoder numbers all its
+    layers in one sequence, the resolution tells its stages apart."""
     name = re.sub(r"^(features\.[a-z]+\d+|\w+)\..*", r"\1", name)
     name = re.sub(r"^(?:de|)bn(?=\d)", lambda m: m[0].replace("bn", "conv"), name)
     name = re.sub(r"^(conv\d|deconv\d)_\d(_D)?.*", r"\1\2", name)

@@ -24,32 +24,32 @@ from tfseg.serving.folder import find_versions
 
 
 def checked(config: Config) -> Config:
-    """The config with its runs found (`last`, `best`).
+    """Checks a config; returns it with `last` and `best` replaced by the runs that they mean.
 
     Raises:
-        UserError: for flags that exclude each other, one that is missing, and a path that is none.
+        UserError: if flags exclude each other, a flag is missing, or a path does not exist.
     """
     config.check()
     if isinstance(config, NetworkConfig) and not config.source:
-        RunFolder(None)  # which asks for one
+        RunFolder(None)  # raises an error that asks for one
     found = {}
     for field in dataclasses.fields(config):
         kind, value = field.metadata["path"], getattr(config, field.name)
         if kind is None or value is None or _is_settled(config, field.name):
             continue
-        if field.metadata["fetch"] or not address_of(value):  # which is opened where it is read
+        if field.metadata["fetch"] or not address_of(value):  # others are opened when read
             found[field.name] = KINDS[kind](field.name, value)
     return config.replace(**found)
 
 
 def _is_settled(config, name):
-    """Whether a run that goes on has its own in place of a flag's default."""
+    """Whether a resumed run has its own value instead of a flag's default."""
     return getattr(config, "resume", None) and name not in config.given
 
 
 def _run(name: str, value: Path) -> Path:
     value = find_run(value, name)
-    if not value.is_file():  # one of its checkpoints stands for it
+    if not value.is_file():  # a file is one of the run's checkpoints
         RunFolder(value).config()
     return value
 
@@ -68,7 +68,7 @@ def _records(name: str, value: Path) -> Path:
 
 
 def _weights(name: str, value: Path) -> Path:
-    """A run, a file, or the name of a public network."""
+    """A run, a file, or the name of a pretrained network."""
     value = find_run(value, name)
     if (value / "config.json").is_file():
         RunFolder(value).config()
@@ -99,7 +99,7 @@ def _file(name: str, value: Path) -> Path:
 
 def _new_run(name: str, value: Path) -> Path:
     if value.exists() and not value.is_dir():
-        raise UserError(f"--{name}={value} is a file; wanted a folder")
+        raise UserError(f"--{name}={value} is a file; give a folder")
     RunFolder(value).require_new()
     return value
 

@@ -1,4 +1,4 @@
-"""Weights of classes against rare ones, from pixel counts."""
+"""Class weights that strengthen rare classes, from pixel counts."""
 
 from typing import Any
 
@@ -27,18 +27,18 @@ CLASS_WEIGHTS = {"enet": _enet, "linknet": _linknet, "median": _median}
 
 
 def class_weights(pixels: Any, scheme: str, *, void: int = 0, present: Any = None) -> np.ndarray:
-    """Weights (K,) float32 against rare classes, from a split's pixel counts.
+    """Class weights (K,) float32 from the pixel counts of a split; rare classes weigh more.
 
     Args:
         pixels: pixels of each class (K,).
         scheme: "enet", 1 / ln(1.02 + share of all pixels) (Paszke et al. 2016, section 5.2);
-            "linknet", the same of the share of the largest class; or "median", median frequency
-            (Eigen and Fergus 2015, section 4.3), a class's frequency being its share of the
-            images that contain it.
-        void: void pixels, part of all pixels under "enet".
+            "linknet", the same with the share of the largest class; or "median", median frequency
+            balancing (Eigen and Fergus 2015, section 4.3), where the frequency of a class is its
+            share of the images that contain it.
+        void: number of void pixels; "enet" counts them among all pixels.
         present: for each class, the pixels of the images that contain it (K,); for "median".
 
-    A class without a pixel has weight 0 under "median", its formula's value otherwise.
+    A class without pixels has weight 0 with "median", and the value of the formula otherwise.
     """
     if scheme not in CLASS_WEIGHTS:
         raise unknown("class weighting", scheme, CLASS_WEIGHTS)

@@ -1,4 +1,4 @@
-"""The command line (Fire): flags -> config -> one call into the room that does the work."""
+"""The command line (Fire): flags -> config -> one call that does the work."""
 
 import atexit
 import dataclasses
@@ -15,7 +15,7 @@ from tfseg.errors import Terminated, UserError, unknown
 from tfseg.flags import spell
 from tfseg.parsing import switch
 
-INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM  # exit codes, as shells say
+INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM  # as in shells
 
 
 def _tell_train(cfg, run):
@@ -31,7 +31,7 @@ def _tell_convert(cfg, records):
     )
 
 
-# What a command's result is told as, where the command has not said it itself.
+# What to print about a command's result, unless the command has printed it.
 _TELL = {
     "train": _tell_train,
     "convert": _tell_convert,
@@ -43,8 +43,8 @@ _TELL = {
 def main(argv=None):
     """Runs one command.
 
-    A user's mistake ends in one line on stderr and exit code 2; Ctrl-C in 130; SIGTERM, which
-    schedulers send, in 143. Training saves itself before both.
+    A user's mistake ends with one line on stderr and exit code 2, Ctrl-C with 130, and SIGTERM,
+    which schedulers send, with 143. Training saves its state before both.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
     if threading.current_thread() is threading.main_thread():
@@ -57,18 +57,18 @@ def main(argv=None):
             print(f"tfseg {__version__}")
             return
         checked = _checked(argv)
-        import fire  # 80 ms, which --help does without
+        import fire  # takes 80 ms and is not needed for --help
 
         fire.Fire({name: _command(name) for name in COMMANDS}, command=checked, name=_me())
     except UserError as error:
         print(f"error: {error.typed}", file=sys.stderr)
         sys.exit(2)
-    except OSError as error:  # a full disk, a folder that may not be written
+    except OSError as error:  # a full disk, a read-only folder
         place = spelled(str(error.filename or "writing"))
         print(f"error: {place}: {error.strerror or error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt as stop:
-        # A second Ctrl-C while Python ends would take the exit code's place.
+        # A second Ctrl-C while Python exits would replace the exit code.
         atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
         print(f"\nstopped {spelled(str(stop))}", file=sys.stderr)
         sys.exit(TERMINATED if isinstance(stop, Terminated) else INTERRUPTED)
@@ -81,7 +81,7 @@ def _terminate(number, frame):
 def _command(name):
     from fire.decorators import SetParseFn
 
-    @SetParseFn(str)  # as typed: Fire would make a tuple of --gpu=0,1 and None of --name=None
+    @SetParseFn(str)  # Fire would turn --gpu=0,1 into a tuple and --name=None into None
     def command(**flags):
         with COMMANDS[name].configured(**flags) as cfg:
             result = COMMANDS[name].work(cfg)
@@ -96,8 +96,8 @@ def _command(name):
 def _checked(argv):
     """Checks the arguments and rewrites them for Fire. Raises `UserError` for unknown ones.
 
-    Fire calls a command before it rejects a flag that the command lacks; a training must not run
-    first and complain afterwards.
+    Fire runs a command before it rejects an unknown flag; a training must not run first and
+    complain afterwards.
     """
     name, *rest = argv
     if name not in COMMANDS:
@@ -107,7 +107,7 @@ def _checked(argv):
     checked = [name]
     for word in words:
         if not word.startswith("--") or word == "--":
-            raise UserError(f"unexpected {word!r}; flags are spelt --name=value")
+            raise UserError(f"unexpected {word!r}; write flags as --name=value")
         flag, equals, value = word[2:].partition("=")
         flag = flag.replace("-", "_")
         if flag not in fields:
@@ -116,7 +116,7 @@ def _checked(argv):
             is_switch = fields[flag].metadata["parse"] is switch
             value = "True" if is_switch else next(words, "--")
             if value.startswith("--"):
-                raise UserError(f"--{flag} needs a value, as --{flag}=...")
+                raise UserError(f"--{flag} needs a value: --{flag}=...")
         checked.append(f"--{flag}={value}")
     return checked
 
@@ -141,7 +141,7 @@ def _help(argv):
 
 
 def _columns(rows):
-    """Two columns; a wide first cell puts the second on the next line."""
+    """Formats two columns; after a wide first cell, the second starts on the next line."""
     lines = []
     for name, text in rows:
         head = f"  {name:<32}"
@@ -157,11 +157,11 @@ def _described(field):
 
 
 def _shown(field):
-    """A flag's default as it is typed; empty if it has none."""
+    """A flag's default as typed; empty if it has none."""
     return "" if field.default is None else spell(field, field.default)
 
 
 def _me():
-    """How this program was called, for lines that can be typed again."""
+    """The name of this program, for commands that users can copy."""
     program = os.path.basename(sys.argv[0])
     return f"python {program}" if program.endswith(".py") else "tfseg"

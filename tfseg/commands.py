@@ -1,6 +1,6 @@
-"""The commands; each calls the room that does the work.
+"""The commands; each calls the module that does the work.
 
-The command line gives them flags as text; in Python the same flags are keyword arguments:
+The command line passes flags as text; in Python the same flags are keyword arguments:
 `tfseg.train(input="records", epochs=3)`.
 """
 
@@ -25,14 +25,14 @@ Result = TypeVar("Result")
 
 
 class Command(Generic[Result]):
-    """A function of a config that is called with the config's flags as keyword arguments."""
+    """Wraps a function of a config so that it takes the config's flags as keyword arguments."""
 
     def __init__(self, work: Callable[[Any], Result], config: type[Config]) -> None:
         self.work, self.config = work, config
         self.__name__ = self.__qualname__ = work.__name__
         self.__module__ = work.__module__
         self.__doc__ = f"{inspection.cleandoc(work.__doc__)}\n\nArgs:\n{_arguments(config)}"
-        _, *self._others = inspection.signature(work).parameters.values()  # of Python alone
+        _, *self._others = inspection.signature(work).parameters.values()  # only for Python
         self.__signature__ = inspection.Signature(
             [
                 inspection.Parameter(
@@ -54,11 +54,11 @@ class Command(Generic[Result]):
 
     @contextmanager
     def configured(self, **options: Any) -> Iterator[Config]:
-        """The checked config of options; inside, what lies elsewhere is here.
+        """Yields the checked config of options; inside, remote inputs have local copies.
 
-        Raises `UserError` before TensorFlow is loaded.
+        Raises `UserError` before TensorFlow loads.
         """
-        from tfseg import storage  # these need NumPy, and `--help` does not
+        from tfseg import storage  # these need NumPy, which `--help` does not
         from tfseg.checks import checked
 
         config = self.config.of(**options)
@@ -86,8 +86,8 @@ def _command(config):
 def train(cfg, callbacks: "Sequence[keras.callbacks.Callback]" = ()) -> Path:
     """Trains a network, or continues the run `resume`; returns the run's folder.
 
-    `callbacks` are any of Keras'. They see every epoch's logs: loss, miou, pixel_accuracy, and the
-    same with val_. Keras begins a new `fit` after an interrupted epoch and after `freeze_epochs`.
+    `callbacks` are Keras callbacks. They get the logs of every epoch: loss, miou, pixel_accuracy,
+    and the same with val_. A new `fit` starts after an interrupted epoch and after `freeze_epochs`.
 
     Raises:
         UserError: if an option is wrong or the data cannot be used.
@@ -105,10 +105,10 @@ def train(cfg, callbacks: "Sequence[keras.callbacks.Callback]" = ()) -> Path:
 
 @_command(config.TestConfig)
 def test(cfg) -> dict[str, Any]:
-    """Scores a network, an export or predicted masks; returns the figures, shares of 1.
+    """Scores a network, an export or predicted masks; returns the figures, from 0 to 1.
 
-    It writes the same figures to `test-<split>.json`, with images and, if asked for, a report.
-    With `tune` it compares test-time options instead and writes `tune-<split>.json`.
+    Writes the same figures to `test-<split>.json`, with images and, on request, a report. With
+    `tune`, compares test-time options instead and writes `tune-<split>.json`.
 
     Example:
         >>> tfseg.test(run="runs/first", split="val")["miou"]
@@ -167,7 +167,7 @@ def serve(cfg) -> None:
 
 
 def _exported(cfg):
-    """The folder with an export of what `serve` names; exports it if there is no new one."""
+    """The folder with an export of the run or model of `serve`; exports unless one is current."""
     from tfseg.hub_runs import is_on_hub
     from tfseg.pretrained import PRETRAINED
     from tfseg.runs import RunFolder
@@ -185,7 +185,7 @@ def _exported(cfg):
 
 @_command(config.PushConfig)
 def push(cfg) -> str:
-    """Puts a run on the Hugging Face hub; returns the name that `tfseg.load` takes.
+    """Uploads a run to the Hugging Face hub; returns the name that `tfseg.load` takes.
 
     Example:
         >>> name = tfseg.push(run="runs/first", repo="me/streets-linknet")
@@ -218,8 +218,8 @@ def convert(cfg) -> Path:
 def inspect(cfg) -> "list[Finding]":
     """Prints what records or a raw folder hold; returns their problems.
 
-    With `verify` it checks records against their checksums instead, with `draft` it drafts a table
-    of classes for a raw folder, with `augment` it draws frames as training sees them.
+    With `verify`, checks records against their checksums instead; with `draft`, drafts a table of
+    classes for a raw folder; with `augment`, draws frames as training sees them.
 
     Example:
         >>> [finding.text for finding in tfseg.inspect(input="garden") if finding.spoils]
@@ -243,7 +243,7 @@ def inspect(cfg) -> "list[Finding]":
 
 @_command(config.ModelsConfig)
 def models(cfg) -> None:
-    """Prints the networks with their costs, or one of them stage by stage."""
+    """Prints the networks with their costs, or one network stage by stage."""
     from tfseg.catalog import show_models
 
     show_models(cfg)

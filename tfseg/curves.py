@@ -1,4 +1,4 @@
-"""The `plot` command: training curves of one run or several, read from their TensorBoard events."""
+"""The `plot` command: draws training curves of runs from their TensorBoard events."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -19,32 +19,32 @@ from tfseg.flags import spell
 from tfseg.runs import RunFolder
 
 TAGS = ("loss", "miou", "learning_rate")
-# Okabe and Ito's colours, told apart by colour-blind readers; without yellow, too faint for a line.
+# Okabe and Ito's colours, which colour-blind readers can tell apart, without the faint yellow.
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
-STYLES = ("-", "--", ":")  # once the colours are used up
+STYLES = ("-", "--", ":")  # when the colours run out
 INK, GRID = "#404040", "#e2e2e2"
 
 
 @dataclass(frozen=True)
 class Curves:
-    """A run's curves: (split, tag) -> [(epoch, value), ...] with epochs rising from 1."""
+    """The curves of a run: (split, tag) -> [(epoch, value), ...] with epochs rising from 1."""
 
     run: Path
     settings: dict
     values: dict
 
     def best(self):
-        """(epoch, value) of the highest validation mIoU, or None before there is one."""
+        """(epoch, value) of the highest validation mIoU, or None if there is none yet."""
         known = [point for point in self.values["val", "miou"] if math.isfinite(point[1])]
         return max(known, key=lambda point: point[1], default=None)
 
 
 def plot(config):
-    """Writes the image of a `PlotConfig`, whole or not at all; returns its path."""
+    """Writes the image of a `PlotConfig` completely or not at all; returns its path."""
     every = [read_curves(path) for path in config.run or (None,)]
     _check_folders(every)
     if config.output.is_dir():
-        raise UserError(f"--output={config.output} is a folder; wanted a file like curves.png")
+        raise UserError(f"--output={config.output} is a folder; give a file, e.g. curves.png")
     with atomic.file(config.output) as partial:
         draw(every, legend_names(every)).savefig(partial, format="png")
     return config.output
@@ -54,7 +54,7 @@ def read_curves(path):
     """The `Curves` of a run's folder. Raises `UserError` if it has no events yet."""
     run = RunFolder(path)
     settings = asdict(run.config())
-    folders = [run.path / "tensorboard"]  # first: a run that goes on may have got a --logdir then
+    folders = [run.path / "tensorboard"]  # first, because --logdir may be new on resuming
     if settings["logdir"]:
         folders.append(settings["logdir"])
     values = {(split, tag): [] for split in ("train", "val") for tag in TAGS}
@@ -80,14 +80,14 @@ def _read_scalars(folders):
     curves = {}
     for _, epoch, tag, scalar in sorted(events):
         curve = curves.setdefault(tag, [])
-        while curve and curve[-1][0] >= epoch:  # resumed from before: what was, is void
+        while curve and curve[-1][0] >= epoch:  # a resumed run replaces later epochs
             curve.pop()
         curve.append((epoch, scalar))
     return curves
 
 
 def _check_folders(every):
-    """Raises `UserError` if two runs share a --logdir: events do not say which run wrote them."""
+    """Raises `UserError` if two runs share a --logdir: events do not name their run."""
     owners = {}
     for curves in every:
         folder = Path(curves.settings["logdir"] or curves.run / "tensorboard").resolve()
@@ -100,7 +100,7 @@ def _check_folders(every):
 
 
 def legend_names(every):
-    """The name of each run: the settings that differ if they are few, else its folder."""
+    """The name of each run: its differing settings if there are few, else its folder."""
     names = _told_by_settings(every)
     if "" in names or len(set(names)) < len(every) or max(map(len, names)) > 70:
         names = [curves.run.resolve().name for curves in every]
@@ -120,7 +120,7 @@ def _told_by_settings(every):
 
 
 def _spelled(name, value):
-    """A setting as its flag would be typed."""
+    """A setting, spelled like its flag."""
     if value is None:
         return f"{name} not set"
     if isinstance(value, float):
@@ -129,7 +129,7 @@ def _spelled(name, value):
 
 
 def draw(every, names):
-    """A figure 1200 pixels wide: mIoU on the left, loss and learning rate on the right."""
+    """Draws a figure 1200 pixels wide: mIoU on the left, loss and learning rate on the right."""
     height = 6.42 + 0.26 * len(every)  # inches; a line of the legend takes 0.26
     figure = Figure(figsize=(12, height), dpi=100, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
@@ -145,14 +145,14 @@ def draw(every, names):
     for tag, axes in panels.items():
         _dress(axes, tag)
         lines = [curves.values[split, tag] for curves in every for split in ("train", "val")]
-        if tag != "miou" and _spread(lines) > 20:  # or one run's rate would press the others flat
+        if tag != "miou" and _spread(lines) > 20:  # else one run would flatten the others
             axes.set_yscale("log", nonpositive="mask")
     _draw_legends(figure, panels["miou"], every, names)
     return figure
 
 
 def _look(i, marker=None):
-    """The colour and stroke of the i-th run, or of its marker."""
+    """The colour and line style of the i-th run, or of its marker."""
     color = COLORS[i % len(COLORS)]
     if marker:
         return {"color": color, "marker": marker, "ls": "", "ms": 7, "mec": "white"}
@@ -167,13 +167,13 @@ def _draw_curves(axes, values, tag, look):
             continue
         epochs, figures = zip(*curve, strict=True)
         if any(tuple(line.get_ydata()) == figures for line in axes.lines):
-            look = {**look, "ls": (0, (4, 4))}  # lies on another, which shall show through
+            look = {**look, "ls": (0, (4, 4))}  # dashed, to show the identical line below
         mark = "o" if len(curve) == 1 else None  # a single epoch has no line, only a point
         axes.plot(epochs, figures, marker=mark, ms=4, **look, **width)
 
 
 def _spread(lines):
-    """The highest value of all lines over the lowest line's median; 1 if none is positive."""
+    """The ratio of the highest value to the smallest median; 1 if no value is positive."""
     positive = [[value for _, value in line if 0 < value < math.inf] for line in lines]
     positive = [values for values in positive if values]
     if not positive:
@@ -194,7 +194,7 @@ def _dress(axes, tag):
 
 
 def _draw_legends(figure, axes, every, names):
-    """Above: each run's line and name, and its best mIoU as a second column."""
+    """Draws the legend above: each run's line and name, and its best mIoU in a second column."""
     lines, bests = [], []
     for i, (curves, name) in enumerate(zip(every, names, strict=True)):
         lines.append(Line2D([], [], lw=2.6, label=name, **_look(i)))

@@ -16,14 +16,13 @@ TASKS = ("multiclass", "binary", "multilabel")
 class Decision:
     """How logits (N, H, W, K) become probabilities and masks.
 
-    `multiclass`: a pixel has one of K classes, that with the highest logit. `binary`: K is 1; a
-    pixel is background (0), or has the one class (1) where the logit's sigmoid is above a
-    threshold. `multilabel`: so for each of K classes on its own, and a mask has K channels.
+    `multiclass`: a pixel has one of K classes, the one with the highest logit. `binary`: K is 1; a
+    pixel has the class (1) if the logit's sigmoid exceeds a threshold, else it is background (0).
+    `multilabel`: the same for each of K classes independently; a mask has K channels.
 
     Attributes:
         task: one of `TASKS`.
-        thresholds: one for each logit of the tasks with thresholds, or one for all; 0.5 where
-            there are none.
+        thresholds: for binary and multilabel, one for each logit or one for all; if empty, 0.5.
     """
 
     task: str = "multiclass"
@@ -34,11 +33,11 @@ class Decision:
         return self.task == "multilabel"
 
     def probabilities(self, logits: Any) -> tf.Tensor:
-        """Float32 (N, H, W, K); (N, H, W, 2) of a binary network, background first."""
+        """Float32 (N, H, W, K); for binary networks (N, H, W, 2), background first."""
         return tf.sigmoid(logits) if self.is_multilabel else tf.nn.softmax(class_logits(logits))
 
     def mask(self, logits: Any) -> tf.Tensor:
-        """Uint8 (N, H, W) class indices, or of multilabel networks (N, H, W, K) ones and zeros."""
+        """Uint8 (N, H, W) class indices; for multilabel networks (N, H, W, K) zeros and ones."""
         if self.task == "multiclass":
             return tf.cast(class_indices(logits), tf.uint8)
         logits -= tf.constant([math.log(t / (1 - t)) for t in self._thresholds()], logits.dtype)
@@ -47,7 +46,7 @@ class Decision:
         return tf.cast(class_indices(class_logits(logits)), tf.uint8)
 
     def choose(self, probabilities: Any) -> tf.Tensor:
-        """The mask for probabilities (..., K), as from `mask`."""
+        """The mask of probabilities (..., K), in the form of `mask`."""
         if self.task == "multiclass":
             return tf.cast(class_indices(probabilities), tf.uint8)
         one = probabilities if self.is_multilabel else probabilities[..., 1]

@@ -1,4 +1,4 @@
-"""Which devices a command runs on, how much of their memory, and in which arithmetic."""
+"""Chooses a command's devices, their share of memory, and the precision."""
 
 import math
 import platform
@@ -14,7 +14,7 @@ from tfseg.quiet import quiet
 
 
 def select(gpus, mem_frac=None):
-    """Does what `restrict` does; a `tf.distribute.MirroredStrategy` over several GPUs, else None.
+    """Calls `restrict`; returns a `tf.distribute.MirroredStrategy` for several GPUs, else None.
 
     Raises `UserError` as `restrict`.
     """
@@ -22,16 +22,15 @@ def select(gpus, mem_frac=None):
 
 
 def restrict(gpus, mem_frac=None):
-    """Makes the GPUs numbered `gpus` (none: the CPU) the only ones that TensorFlow sees.
+    """Restricts TensorFlow to the GPUs numbered `gpus` (none: the CPU) and returns them.
 
-    `mem_frac` is the share of each one's memory to take; without it memory grows as needed.
-    Returns those GPUs.
+    `mem_frac` is the fraction of each GPU's memory to take; without it, memory grows as needed.
 
     Raises:
-        UserError: for a GPU number that does not exist. `--gpu=0`, the default, where there is
-            no GPU at all warns and runs on the CPU.
+        UserError: if a GPU number does not exist. The default, `--gpu=0`, only warns on a machine
+            without GPUs and runs on the CPU.
     """
-    with quiet():  # what CUDA says as it starts
+    with quiet():  # hides CUDA's messages at start
         found = tf.config.list_physical_devices("GPU")
     if not found and gpus == (0,):
         print(
@@ -57,9 +56,9 @@ def restrict(gpus, mem_frac=None):
 
 
 def free_memory(gpus, mem_frac=None):
-    """Bytes that a step can take on the devices of `select`: all GPUs together, or main memory.
+    """Bytes that a step can use on the devices of `select`: all GPUs together, or main memory.
 
-    Infinite where the system does not say.
+    Infinite if the system does not tell.
     """
     if not tf.config.get_visible_devices("GPU"):
         return memory.free_memory()
@@ -84,7 +83,7 @@ def _memory_mib(number):
 
 
 def resolve_precision(name):
-    """Resolves "auto" to the fastest arithmetic in this machine's hardware; keeps the others."""
+    """Resolves "auto" to the fastest precision that the hardware supports; keeps other names."""
     if name != "auto":
         return name
     gpus = tf.config.get_visible_devices("GPU")
@@ -96,7 +95,7 @@ def resolve_precision(name):
 
 
 def _cpu_has_bfloat16():
-    """Whether the CPU multiplies bfloat16 matrices; emulated, it would be slower than float32."""
+    """Whether the CPU multiplies bfloat16 matrices; emulation is slower than float32."""
     info = Path("/proc/cpuinfo")
     flags = info.read_text() if platform.system() == "Linux" and info.exists() else ""
     return "amx_bf16" in flags or "avx512_bf16" in flags

@@ -1,4 +1,4 @@
-"""A user's mistake, in one line: the value, the file or option, and what to do."""
+"""Errors for users: one line with the value, the file or option, and what to do."""
 
 import difflib
 import importlib.util
@@ -9,20 +9,20 @@ from typing import Any
 
 from tfseg.addresses import spelled
 
-DISTRIBUTION = "tfseg-keras"  # the name of the package in an index; "tfseg" there is another one
+DISTRIBUTION = "tfseg-keras"  # name on PyPI, where "tfseg" is another project
 _ODD = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # characters that file names may contain
 _OPTION = re.compile(r"(?<![\w-])--(?=[a-z])")  # not in a path, "models--timm"
 
 
 class UserError(ValueError):
-    """A user's mistake. It ends a command with one line and exit code 2, no traceback.
+    """A user's mistake. It ends a command with one line, exit code 2 and no traceback.
 
-    Messages are written with options as they are typed in a shell, `--size=8x8`. A Python user
-    passes them as keyword arguments, so that `str(error)` says `size=8x8`.
+    Messages contain options as typed in a shell, `--size=8x8`. Python users pass keyword arguments
+    instead, so `str(error)` says `size=8x8`.
 
     Attributes:
         typed: the message for the command line.
-        option: the first option that the message names, as "size"; None where it names none.
+        option: the first option in the message, for example "size"; None if there is none.
     """
 
     def __init__(self, message: str) -> None:
@@ -33,11 +33,11 @@ class UserError(ValueError):
         self.option = found[1] if found else None
 
     def __reduce__(self):
-        return type(self), (self.typed,)  # across processes, with its dashes
+        return type(self), (self.typed,)  # keeps the dashes between processes
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM, which stops a command as Ctrl-C does; the exit code tells one from the other."""
+    """SIGTERM, which stops a command like Ctrl-C, but with another exit code."""
 
 
 def require(what: str, package: str, extra: str) -> None:
@@ -53,22 +53,22 @@ def require(what: str, package: str, extra: str) -> None:
 
 
 def install_hint(extra: str) -> str:
-    """The command that installs an extra, from the checkout or from the package index."""
+    """The command that installs an extra, from the checkout or from PyPI."""
     checkout = (Path(__file__).parents[1] / "pyproject.toml").is_file()
     name = f"-e '.[{extra}]'" if checkout else f"'{DISTRIBUTION}[{extra}]'"
     return f"python -m pip install {name}"
 
 
 def one_line(text: str) -> str:
-    """A text whose line ends and control characters are escaped: `a\\nb.png`."""
+    """Escapes line ends and control characters in a text: `a\\nb.png`."""
     return _ODD.sub(lambda odd: ascii(odd[0])[1:-1], text)
 
 
 def unknown(kind: str, name: Any, known: Iterable[str], every: bool = False) -> UserError:
-    """The error for a name that is in no table; it suggests the nearest names.
+    """The error for an unknown name; it suggests the nearest names.
 
     Args:
-        kind: what the name stands for: "network", "flag".
+        kind: what is named: "network", "flag".
         name: the given name.
         known: the names in the table.
         every: list all names, even if some are near.

@@ -1,4 +1,4 @@
-"""Public weights: their addresses; each is downloaded once, cached and checked."""
+"""Downloads public weights once, caches and checks them."""
 
 import hashlib
 import importlib.util
@@ -24,24 +24,24 @@ BLOCK = 2**18  # bytes
 
 
 class Source(Protocol):
-    """The place of a file of weights.
+    """The source of a file of weights.
 
     Attributes:
-        sha256: of the file, or its first digits; None where nobody has published it.
+        sha256: checksum of the file, or its first digits; None if none is published.
     """
 
     sha256: str | None
 
     def file(self) -> Path:
-        """The file, downloaded if it is not on this machine."""
+        """The file; downloads it if it is not on this machine."""
 
     def missing(self, reason: str, option: str) -> str:
-        """The message for a missing file; `option` takes the path of one."""
+        """The message for a missing file; `option` is the flag for a local path."""
 
 
 @dataclass(frozen=True)
 class Hub:
-    """A file in a repository of the Hugging Face hub.
+    """A file in a repository on the Hugging Face hub.
 
     Attributes:
         repository: "owner/name".
@@ -61,7 +61,7 @@ class Hub:
         return f"{self.repository}@{self.revision[:7]}"
 
     def _cached(self):
-        from huggingface_hub import try_to_load_from_cache  # imports slowly, and is seldom needed
+        from huggingface_hub import try_to_load_from_cache  # slow to import and rarely needed
 
         path = try_to_load_from_cache(self.repository, self.name, revision=self.revision)
         return Path(path) if isinstance(path, str) else None
@@ -69,7 +69,7 @@ class Hub:
     def _downloaded(self):
         from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
 
-        # A download tries a dead connection six times, for 23 s; a question for the file but once.
+        # A download retries a dead connection six times, for 23 s; this request tries once.
         url = hf_hub_url(self.repository, self.name, revision=self.revision)
         answered(lambda: get_hf_file_metadata(url, timeout=PATIENCE), PATIENCE)
         return Path(hf_hub_download(self.repository, self.name, revision=self.revision))
@@ -77,7 +77,7 @@ class Hub:
     def missing(self, reason: str, option: str) -> str:
         return (
             f"{self.repository} cannot be fetched ({reason}); "
-            f"offline, give the path of its {self.name} to {option}"
+            f"offline, set {option} to the path of its {self.name}"
         )
 
 
@@ -86,7 +86,7 @@ class Torch:
     """A file at its own address, kept in the cache of `torch.hub`.
 
     Attributes:
-        address: of the file; its name ends in the first digits of its SHA-256.
+        address: URL of the file, whose name ends in the first digits of its SHA-256.
     """
 
     address: str
@@ -114,19 +114,19 @@ class Torch:
         return self.address
 
     def _continue(self, partial):
-        """Downloads the rest of the file after `partial`: interrupted downloads continue."""
+        """Appends the rest of the file to `partial`, which continues interrupted downloads."""
         done = partial.stat().st_size if partial.exists() else 0
         request = urllib.request.Request(self.address, headers={"Range": f"bytes={done}-"})
         try:
             answer = answered(lambda: urllib.request.urlopen(request, timeout=PATIENCE), PATIENCE)
         except urllib.error.HTTPError as error:
             if done and error.code == 416:
-                return  # nothing is missing
+                return  # the file is complete
             raise
         except urllib.error.URLError as error:
-            raise OSError(str(error.reason)) from None  # as text it has brackets around
+            raise OSError(str(error.reason)) from None  # its text has brackets around the reason
         if answer.status != 206:
-            done = 0  # the server sends the whole file
+            done = 0  # the server ignored the range and sends the whole file
         length = answer.headers["Content-Length"]
         wanted = done + int(length) if length else None
         with (
@@ -141,9 +141,7 @@ class Torch:
                 raise OSError(f"cut off after {file.tell()} of {wanted} bytes; try again")
 
     def missing(self, reason: str, option: str) -> str:
-        return (
-            f"{self.address} cannot be fetched ({reason}); offline, give the path of it to {option}"
-        )
+        return f"{self.address} cannot be fetched ({reason}); offline, set {option} to its path"
 
 
 @dataclass(frozen=True)
@@ -151,8 +149,8 @@ class Package:
     """A file in an installed Python package, which is never imported.
 
     Attributes:
-        name: the package's, as pip knows it.
-        path: of the file in it.
+        name: the package's name for pip.
+        path: path of the file in the package.
     """
 
     name: str
@@ -177,19 +175,19 @@ class Keras:
     """ImageNet weights that Keras downloads and checks itself.
 
     Attributes:
-        name: in `keras.applications`.
-        path: of the file in the folder `models` of Keras' home.
+        name: name in `keras.applications`.
+        path: path of the file in the folder `models` of Keras' home.
     """
 
     name: str
     path: str
-    sha256 = None  # Keras has checksums of its own
+    sha256 = None  # Keras checks the file
 
     def file(self) -> Path:
         home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
         path = Path(home) / "models" / self.path
         if not path.is_file():
-            import keras  # takes seconds, which a name that is looked up shall not
+            import keras  # takes seconds and is not needed for cached files
 
             answered(lambda: socket.create_connection(KERAS_SERVER, PATIENCE).close(), PATIENCE)
             make = getattr(keras.applications, self.name)
@@ -197,39 +195,39 @@ class Keras:
         return path
 
     def missing(self, reason: str, option: str) -> str:
-        return f"{self.path} cannot be fetched ({reason}); offline, give its path to {option}"
+        return f"{self.path} cannot be fetched ({reason}); offline, set {option} to its path"
 
 
 def fetch(source: Source, asked: str, option: str) -> Path:
     """The file of weights, downloaded once and then cached.
 
     Args:
-        asked: how the user asked for it, as "--model=segformer_b0_ade20k".
-        option: the flag that takes the path of a file instead.
+        asked: the user's request, for example "--model=segformer_b0_ade20k".
+        option: the flag that takes a local path instead.
 
     Raises:
-        UserError: where it cannot be had, or is another file than it should be.
+        UserError: if the file is unavailable, or its checksum is wrong.
     """
     try:
         path = source.file()
         _check(source, path)
     except UserError as error:
         raise UserError(f"{asked}: {error.typed}") from None
-    except Exception as error:  # the hub's, its HTTP library's, the system's: all say "no file"
+    except Exception as error:  # errors of the hub, its HTTP library and the system
         raise UserError(f"{asked}: {source.missing(reason_of(error), option)}") from None
     return path
 
 
 def reason_of(error: BaseException) -> str:
-    """The first line of an error, or its kind, without a full stop."""
+    """The first line of an error, or its class, without a full stop."""
     line = (str(error).strip() or type(error).__name__).splitlines()[0]
     return textwrap.shorten(line, 120, placeholder=" ...").rstrip(" .")
 
 
 def _check(source, path):
-    """Raises `UserError` if the file is not the source's."""
+    """Raises `UserError` if the file's checksum is wrong."""
     if source.sha256 and not (found := _digest(path)).startswith(source.sha256):
-        # A snapshot of the hub is a link; the file behind it must go before it is fetched again.
+        # The hub's snapshot is a link; only deleting its target makes the hub fetch it again.
         raise UserError(
             f"{path.resolve()} has SHA-256 {found[:12]}..., wanted {source.sha256[:12]}...; "
             f"delete it to fetch it again"
@@ -242,7 +240,7 @@ def _digest(path):
 
 
 def answered(question: Callable[[], object], seconds: float) -> object:
-    """Calls a function in a thread, because looking up a host name has no time limit."""
+    """Calls a function with a time limit, in a thread because host name lookups have none."""
     answers = queue.SimpleQueue()
 
     def ask():

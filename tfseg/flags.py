@@ -1,7 +1,6 @@
 """Flags as fields of frozen dataclasses: read from text, checked on creation, saved as JSON.
 
-Every fact about a flag is on the flag: its help, how its text is read, its bounds, the group it
-belongs to, and what may be done with it.
+A flag carries every fact about itself: help, parser, bounds, group, and what may be done with it.
 """
 
 import dataclasses
@@ -41,17 +40,18 @@ def flag(
     """A dataclass field that a flag fills.
 
     Args:
-        default, help: its value where it is not given, and a line on it.
-        parse: reads its text; a `ValueError` says what was wanted.
-        choices: the values it may have.
-        table: where the names in `choices` come from, as "tfseg.losses:LOSSES"; a test compares.
+        default: its value if it is not given.
+        help: one line of help.
+        parse: parses its text; a `ValueError` says what was wanted.
+        choices: the values that it may have.
+        table: the source of the names in `choices`, e.g. "tfseg.losses:LOSSES"; a test compares.
         low, high: its bounds, inclusive.
-        group: what it belongs to, see `Config.group`.
-        resumable: it may change when a run goes on: where data lies or how it runs.
-        silent: it does not tell runs apart, as where they lie.
-        null: what null in the JSON of an earlier version stands for, where that was its default.
-        fetch, publish: an address is fetched before the command, or published behind it.
-        path: what must lie at the path that it is, a key of `tfseg.checks.KINDS`.
+        group: its group, see `Config.group`.
+        resumable: it may change when a run is resumed: paths, and how the run executes.
+        silent: it does not distinguish runs, for example a path.
+        null: meaning of null in the JSON of an earlier version, where that was the default.
+        fetch, publish: an address is fetched before the command, or uploaded after it.
+        path: check of its value before TensorFlow loads, a key of `tfseg.checks.KINDS`.
     """
     facts = {
         "help": help, "parse": parse, "choices": choices, "table": table, "low": low, "high": high,
@@ -63,7 +63,7 @@ def flag(
 
 @dataclass(frozen=True)
 class Config:
-    """Shared by the commands: reading flags, checking values, JSON."""
+    """Base of all configs: parses flags, checks values, reads and writes JSON."""
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -71,9 +71,9 @@ class Config:
 
     @classmethod
     def of(cls, **values: Any) -> Self:
-        """A config from flags as text or as Python values; None stands for the default.
+        """A config from flags as text or as Python values; None means the default.
 
-        Raises `UserError` for an unknown flag and a value that is off.
+        Raises `UserError` for an unknown flag or an invalid value.
         """
         fields = {field.name: field for field in dataclasses.fields(cls)}
         for name in values:
@@ -103,7 +103,7 @@ class Config:
 
     @classmethod
     def parse(cls, values: dict[str, Any]) -> Self:
-        """The config of a JSON object as `save` writes it. Raises `UserError` where it is none."""
+        """The config of a JSON object from `save`. Raises `UserError` if it is invalid."""
         fields = {field.name: field for field in dataclasses.fields(cls)}
         for name in values:
             if name not in fields:
@@ -111,22 +111,22 @@ class Config:
         return cls(**{name: _from_json(fields[name], v) for name, v in values.items()})
 
     def replace(self, **values: Any) -> Self:
-        """The config with other values; it still knows which flags were given."""
+        """The config with other values; `given` stays the same."""
         config = dataclasses.replace(self, **values)
         object.__setattr__(config, "_given", self.given)
         return config
 
     def check(self) -> None:
-        """Raises `UserError` for flags that exclude each other, or one that is missing."""
+        """Raises `UserError` if flags exclude each other or one is missing."""
 
     def save(self, path: Path) -> None:
-        """Writes JSON, whole or not at all; with addresses, which every machine understands."""
+        """Writes JSON completely or not at all, with addresses instead of local mirrors."""
         text = json.dumps(dataclasses.asdict(self), indent=2, default=lambda v: spelled(str(v)))
         atomic.write_text(path, text + "\n")
 
     @property
     def given(self) -> frozenset[str]:
-        """Names of the given flags, also those that were given their default."""
+        """Names of the given flags, including those given with their default value."""
         return vars(self).get("_given", frozenset(self.changed()))
 
     def changed(self) -> dict[str, Any]:
@@ -144,7 +144,7 @@ class Config:
 
     @classmethod
     def having(cls, fact: str) -> set[str]:
-        """Names of the flags that have a fact: "resumable", "silent"."""
+        """Names of the flags for which a fact is true: "resumable", "silent"."""
         return {field.name for field in dataclasses.fields(cls) if field.metadata[fact]}
 
 
@@ -161,7 +161,7 @@ def read(name: str, field: dataclasses.Field, value: Any) -> Any:
 
 
 def spell(field: dataclasses.Field, value: Any) -> str:
-    """A flag's value as it is typed."""
+    """A flag's value as typed."""
     if isinstance(value, list | tuple):
         if not value and field.metadata["parse"] is gpus:
             return "-1"

@@ -1,4 +1,4 @@
-"""Runs on the Hugging Face hub: `push` writes one there, with a model card."""
+"""The `push` command: uploads a run to the Hugging Face hub, with a model card."""
 
 import dataclasses
 import tempfile
@@ -19,8 +19,8 @@ SAMPLE = "sample.png"
 def push(config: PushConfig) -> str:
     """Uploads a run's settings, classes, figures and best checkpoint; returns its hf:// name.
 
-    The repository is made where there is none, and gets one commit. Raises `UserError` where the
-    run has no checkpoint yet, and where the hub refuses.
+    Creates the repository if it does not exist and makes one commit. Raises `UserError` if the run
+    has no checkpoint yet or the hub refuses.
     """
     run = RunFolder(config.run)
     if not run.best.exists():
@@ -30,17 +30,17 @@ def push(config: PushConfig) -> str:
         _gather(run, Path(folder), config)
         try:
             address = _upload(folder, config)
-        except Exception as error:  # the hub's, its HTTP library's
+        except Exception as error:  # errors of the hub and its HTTP library
             raise UserError(
-                f"--repo={config.repo}: the hub did not take it ({reason_of(error)}); a token that "
-                f"may write is needed: hf auth login, or HF_TOKEN"
+                f"--repo={config.repo}: the upload failed ({reason_of(error)}); use a token that "
+                f"may write: hf auth login, or HF_TOKEN"
             ) from None
     print(f'pushed {run.path} to {address}\nnext: tfseg.load("{name}")')
     return name
 
 
 def _gather(run, folder, config):
-    """Lays out what is uploaded: a run's folder, the card, a sample."""
+    """Collects the upload: the run's files, the card, a sample."""
     for name in RUN_FILES:
         source = run.path / name
         if name != "config.json" and source.exists():
@@ -51,14 +51,14 @@ def _gather(run, folder, config):
 
 
 def _without_paths(config):
-    """The settings without the paths of this machine, which are nobody's business."""
+    """The settings without the paths of this machine, which are private."""
     paths = {f.name: f.default for f in dataclasses.fields(TrainConfig) if f.type is Path}
     known = config.encoder_weights in ("auto", "imagenet", "none")
     return config.replace(**paths, encoder_weights=config.encoder_weights if known else "none")
 
 
 def _write_sample(run, path):
-    """An image, its label and its mask: what `test` wrote, else of the first frame of val."""
+    """Writes an image, its label and its mask: from `test`, else for the first frame of val."""
     tested = sorted(run.path.glob("test-*/frame-*.png"))
     if tested:
         atomic.write_bytes(path, tested[0].read_bytes())
@@ -84,9 +84,9 @@ def _write_sample(run, path):
 
 
 def _upload(folder, config):
-    from huggingface_hub import HfApi, logging  # imports slowly, and is seldom needed
+    from huggingface_hub import HfApi, logging  # slow to import and rarely needed
 
-    logging.set_verbosity_error()  # what it tries again need not be told
+    logging.set_verbosity_error()  # hides retries
     api = HfApi(library_name="tfseg")
     api.create_repo(config.repo, private=config.private, exist_ok=True)
     message = f"Push {config.run.name} with tfseg"

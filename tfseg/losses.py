@@ -1,12 +1,11 @@
 """Losses on logits. Void pixels add no loss and no gradient.
 
 Every loss takes labels (B, H, W), logits (B, H, W, K), `ignore` (the void label) and optional class
-weights (K,), and gives a float32 scalar, which is 0 if every pixel is void. The one logit z of a
-binary network, (B, H, W, 1), counts as the two logits 0 and z: the cross-entropy is the sigmoid's.
+weights (K,), and gives a float32 scalar, which is 0 if every pixel is void. The single logit z of a
+binary network, (B, H, W, 1), counts as two logits, 0 and z, so the cross-entropy is the sigmoid's.
 
-Each is defined over a whole batch. Where only a part of one is at hand, because the rest lies on
-other devices, `batch` sums over all parts: the value is the whole batch's, and its gradient with
-respect to the logits at hand, too.
+Each loss is defined over a whole batch. If other devices hold parts of it, `batch` sums over all
+parts: the value, and the gradient for the local logits, are those of the whole batch.
 """
 
 import math
@@ -21,14 +20,14 @@ from tfseg.metrics import class_logits
 
 
 class Whole:
-    """A batch all of whose frames are at hand; `tfseg.training.replicas` has others."""
+    """A batch on a single device; `tfseg.training.replicas` has batches on several."""
 
     def sum(self, value: Any) -> Any:
-        """The sum over the parts of the batch, of a tensor that each part has."""
+        """Sums a tensor over the parts of the batch."""
         return value
 
     def rows(self, value: Any) -> Any:
-        """The rows (axis 0) of all parts of the batch, in any order."""
+        """Joins the rows (axis 0) of all parts of the batch, in any order."""
         return value
 
 
@@ -43,7 +42,7 @@ def cross_entropy(
     smoothing: float = 0.0,
     batch: Whole = WHOLE,
 ) -> Any:
-    """Softmax cross-entropy; the mean divides by the weights of the valid pixels.
+    """Softmax cross-entropy; the mean divides by the sum of the weights of valid pixels.
 
     `smoothing` is the share of the target that is spread evenly over all classes (Szegedy et al.
     2016, arXiv 1512.00567, section 7).
@@ -65,8 +64,8 @@ def ohem(
 ) -> Any:
     """Cross-entropy of the hard pixels only (Shrivastava et al. 2016, arXiv 1604.03540).
 
-    Hard is a pixel whose class has a probability below `threshold`; where those are less than the
-    share `least` of the valid pixels, so many of the hardest, to a thousandth of probability.
+    A pixel is hard if the probability of its class is below `threshold`. If these are fewer than
+    the share `least` of the valid pixels, that share counts, to a thousandth of probability.
     """
     valid, safe, logits = _masked(labels, logits, ignore)
     probability = ops.exp(-_pixel_cross_entropy(safe, logits))
@@ -77,7 +76,7 @@ def ohem(
     wanted = least * batch.sum(ops.sum(valid))
     low = ops.convert_to_tensor(threshold, "float32")
     high = ops.convert_to_tensor(1.0, "float32")
-    for _ in range(9):  # sorting all pixels would take longer than the rest of the step
+    for _ in range(9):  # bisection; sorting all pixels would take longer than the rest of the step
         middle = (low + high) / 2
         enough = count(middle) >= wanted
         low, high = ops.where(enough, low, middle), ops.where(enough, middle, high)
@@ -95,7 +94,7 @@ def focal(
     gamma: float = 2.0,
     batch: Whole = WHOLE,
 ) -> Any:
-    """Focal loss (Lin et al. 2017, arXiv 1708.02002, eq. 4): easy pixels count less."""
+    """Focal loss, in which easy pixels count less (Lin et al. 2017, arXiv 1708.02002, eq. 4)."""
     valid, safe, logits = _masked(labels, logits, ignore)
     loss = _pixel_cross_entropy(safe, logits)
     hardness = (1 - ops.exp(-loss)) ** gamma
@@ -107,8 +106,8 @@ def dice(
 ) -> Any:
     """Soft Dice loss over the batch: 1 - 2 sum(p g) / (sum(p) + sum(g)), mean over classes present.
 
-    Milletari et al. 2016 (arXiv 1606.04797, section 3) with plain sums below the line in place of
-    their squares, as Sudre et al. 2017 (arXiv 1707.03237) have it.
+    Milletari et al. 2016 (arXiv 1606.04797, section 3), with plain sums instead of squares in the
+    denominator, as in Sudre et al. 2017 (arXiv 1707.03237).
     """
     valid, safe, logits = _masked(labels, logits, ignore)
     truth = _one_hot(safe, valid, logits)
@@ -123,8 +122,8 @@ def lovasz(
 ) -> Any:
     """Lovász-softmax (Berman et al. 2018, arXiv 1705.08790, section 3), per batch.
 
-    The mean over the classes that are present. Void pixels get error 0, which sorts last and adds
-    nothing whatever step it is given: no pixel is cut out, so shapes stay static.
+    The mean covers the classes that are present. Void pixels get error 0, which sorts last and adds
+    nothing. No pixel is cut out, so shapes stay static.
     """
     valid, safe, logits = _masked(labels, logits, ignore)
     truth = _one_hot(safe, valid, logits)
@@ -140,7 +139,7 @@ def lovasz(
 
 
 def _jaccard_steps(truth):
-    """Gradient of the Lovász extension of the Jaccard loss, rows sorted by falling error."""
+    """Gradient of the Lovász extension of the Jaccard loss for rows sorted by falling error."""
     total = ops.sum(truth, axis=-1, keepdims=True)
     intersection = total - ops.cumsum(truth, axis=-1)
     union = total + ops.cumsum(1 - truth, axis=-1)
@@ -178,16 +177,16 @@ def make_loss(
     """Makes a loss from its name or a sum of names, for `model.compile`.
 
     Args:
-        text: a sum of `LOSSES`, each with its factor, as "cross_entropy+0.5*dice".
+        text: a sum of `LOSSES` with optional factors, e.g. "cross_entropy+0.5*dice".
         ignore: the label of void pixels.
         weights: class weights (K,), or None.
-        smoothing: label smoothing of its cross-entropies.
+        smoothing: label smoothing of the cross-entropies.
 
     Returns:
         A function (labels, logits, batch=WHOLE) -> float32 scalar.
 
     Raises:
-        UserError: for an unknown loss, or smoothing that none of them takes.
+        UserError: for an unknown loss, or for smoothing that no loss in the sum supports.
 
     Example:
         >>> model.compile("adam", loss=tfseg.losses.make_loss("cross_entropy+dice"))
@@ -195,7 +194,7 @@ def make_loss(
     terms = _terms(text)
     if smoothing and not any(row.smooths for _, row in terms):
         names = " and ".join(name for name, row in LOSSES.items() if row.smooths)
-        raise UserError(f"--label_smoothing={smoothing} goes with {names}; --loss={text} has none")
+        raise UserError(f"--label_smoothing={smoothing} is for {names}; --loss={text} has neither")
 
     def value(row, labels, logits, batch):
         options = {"smoothing": smoothing} if row.smooths else {}
@@ -208,11 +207,11 @@ def make_loss(
 
 
 def multilabel_loss(losses: Sequence[Callable[..., Any]], table: Any) -> Callable[..., Any]:
-    """The mean of binary losses, one for each of K classes that do not exclude each other.
+    """The mean of binary losses, one for each of K classes that may overlap.
 
     Args:
-        losses: K functions, as of `make_loss`.
-        table: (256, K), what a label's value says of each class, see `tfseg.labels.LabelSets`.
+        losses: K functions from `make_loss`.
+        table: (256, K), label value -> 0, 1 or void for each class; see `tfseg.labels.LabelSets`.
     """
 
     def loss(labels, logits, batch=WHOLE):
@@ -227,12 +226,12 @@ def multilabel_loss(losses: Sequence[Callable[..., Any]], table: Any) -> Callabl
 
 
 def compiles(text: str) -> bool:
-    """Whether XLA speeds up all losses of a sum."""
+    """Whether XLA speeds up all losses in a sum."""
     return all(row.compiles for _, row in _terms(text))
 
 
 def _terms(text):
-    """(factor, `Loss`) of every term of a sum."""
+    """(factor, `Loss`) of every term in a sum."""
     terms = []
     for term in text.split("+"):
         factor, star, name = term.strip().rpartition("*")
@@ -248,12 +247,12 @@ def _factor(factor, text):
     except ValueError:
         number = 0.0
     if not 0 < number < math.inf:
-        raise UserError(f"--loss={text}: {factor!r} is not a factor above 0, as in 0.5*dice")
+        raise UserError(f"--loss={text}: {factor!r} is not a factor above 0, like 0.5 in 0.5*dice")
     return number
 
 
 def _masked(labels, logits, ignore):
-    """Valid mask in float32, labels with void made class 0, logits of all classes in float32."""
+    """Validity in float32, labels with void replaced by 0, logits of all classes in float32."""
     labels = ops.cast(labels, "int32")
     valid = labels != ignore
     logits = ops.cast(logits, "float32")
@@ -282,13 +281,13 @@ def _one_hot(safe, valid, logits):
 
 
 def _mean(loss, weights, batch):
-    """The weighted mean over the pixels of the whole batch."""
+    """The weighted mean over the pixels of the whole batch; 0 if all weights are 0."""
     total = batch.sum(ops.stack([ops.sum(loss * weights), ops.sum(weights)]))
     return _ratio(total[0], total[1])
 
 
 def _class_mean(per_class, pixels, weights):
-    """Mean over the classes that have pixels."""
+    """The mean over the classes that have pixels."""
     present = ops.cast(pixels > 0, "float32")
     if weights is not None:
         present = present * ops.convert_to_tensor(weights, "float32")
@@ -296,5 +295,5 @@ def _class_mean(per_class, pixels, weights):
 
 
 def _ratio(top, bottom):
-    """top / bottom, 0 where bottom is 0, without a NaN in the gradient."""
+    """top / bottom, but 0 where bottom is 0, without NaN in the gradient."""
     return ops.where(bottom > 0, top / ops.where(bottom > 0, bottom, 1), 0.0)

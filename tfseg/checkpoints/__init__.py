@@ -1,10 +1,11 @@
-"""Checkpoint files -> named arrays, nothing executed: Keras' (`.weights.h5`, `.keras`), PyTorch's
-of every age, `.safetensors`. Our own are written here, too, with a checksum.
+"""Reads checkpoint files into named arrays and executes nothing: Keras (`.weights.h5`, `.keras`),
+PyTorch of any version, `.safetensors`. Writes our own checkpoints with a checksum.
 
-A file is a stranger's: what it claims is held against its size, and what it names is not called. A
-new kind is a reader here, its row in `reading.READERS`, and how to tell it in `kinds`.
+Files are not trusted: sizes that they claim are checked against the file, and functions that they
+name are not called. To add a kind, add a reader here, a row in `reading.READERS` and its signature
+in `kinds`.
 
-Rooms it may use: none.
+Apart from `errors`, it imports no other part of tfseg.
 """
 
 from tfseg.checkpoints.keras_files import save_weights

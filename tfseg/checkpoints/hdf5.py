@@ -1,8 +1,8 @@
-"""HDF5 as h5py writes it unless told otherwise, and Keras therefore: groups, names and arrays.
+"""Reads HDF5 in h5py's default form, which Keras writes: groups, names and arrays.
 
-HDF5's own library never came back from 5 of 3,000 files with flipped bits or swapped parts, so that
-this one reads what Keras writes: whatever is claimed lies inside the file, and every part is
-visited once. Compressed, chunked and newer forms are refused; Keras writes none.
+HDF5's own library hung on 5 of 3,000 files with flipped bits or swapped parts. This reader checks
+that everything lies inside the file and visits every part once. It refuses compressed, chunked and
+newer forms, which Keras does not write.
 
 Source: the HDF5 File Format Specification, version 3.0, sections II to IV.
 """
@@ -21,10 +21,10 @@ _DEEPEST = 20
 _FLOATS = {2: (10, 5, 15), 4: (23, 8, 127), 8: (52, 11, 1023)}  # mantissa, exponent, bias
 _DATASPACE, _DATATYPE, _LAYOUT, _FILTERS = 0x01, 0x03, 0x08, 0x0B
 _ATTRIBUTE, _CONTINUATION, _GROUP = 0x0C, 0x10, 0x11
-_NEWER = {0x02, 0x06, 0x07, 0x15}  # links in headers, files elsewhere, attributes elsewhere
+_NEWER = {0x02, 0x06, 0x07, 0x15}  # links in headers, external files, external attributes
 OTHERWISE = (
-    "its HDF5 layout is not that of Keras; load it where it was made, and save it again with "
-    "Keras' save_weights"
+    "its HDF5 layout is not the one that Keras writes; load it with the program that made it and "
+    "save it again with Keras' save_weights"
 )
 
 
@@ -33,8 +33,8 @@ class Contents:
     """The content of an HDF5 file.
 
     Attributes:
-        arrays: path of a dataset, as "layers/conv2d/vars/0" -> array.
-        attributes: path of a group or dataset, "" being the root -> {name: text or array}.
+        arrays: path of a dataset, for example "layers/conv2d/vars/0" -> array.
+        attributes: path of a group or dataset, "" for the root -> {name: text or array}.
     """
 
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class Contents:
 
 
 def read_hdf5(file: BinaryIO) -> Contents:
-    """The content of an HDF5 file. Raises `ReadingError` for damage and another layout."""
+    """The content of an HDF5 file. Raises `ReadingError` if it is damaged or laid out otherwise."""
     reader = _Reader(Source(file))
     try:
         reader.walk(reader.root(), "")
@@ -64,13 +64,13 @@ class _Reader:
         return self.source.at(address, count)
 
     def check_parts(self):
-        """An address with a flipped bit mostly leads into another part, and no two share bytes."""
+        """Raises if two parts overlap: a wrong address usually points into another part."""
         parts = sorted(part for part in self.parts if part[0] < part[1])
         if any(end > start for (_, end), (start, _) in itertools.pairwise(parts)):
             raise DamageError("two of its parts overlap")
 
     def once(self, address):
-        """A part's address, which nothing else may have: that rules out circles."""
+        """Returns a part's address, which must be new; this rules out cycles."""
         if address in self.seen:
             raise DamageError("two of its parts overlap")
         self.seen.add(address)
@@ -79,7 +79,7 @@ class _Reader:
     def root(self):
         """The address of the root group's header."""
         if self.at(0, 8) != SIGNATURE:
-            raise DamageError("it does not begin as HDF5 does")
+            raise DamageError("it does not begin like an HDF5 file")
         version, offsets, lengths = self.at(8, 1)[0], *self.at(13, 2)
         if version > 1 or (offsets, lengths) != (8, 8):
             raise ReadingError(OTHERWISE)
@@ -106,12 +106,12 @@ class _Reader:
             raise ReadingError(OTHERWISE)
 
     def messages(self, address):
-        """[(kind, bytes)] of an object's header, version 1."""
+        """[(kind, bytes)] of an object header, version 1."""
         version, _, count, _, size = struct.unpack("<BBHII", self.at(address, 12))
         if version != 1:
             raise ReadingError(OTHERWISE)
         blocks, found = [(address + 16, size)], []
-        for start, length in blocks:  # grows while it is walked
+        for start, length in blocks:  # grows during the loop
             block, at = self.at(self.once(start), length), 0
             while at + 8 <= length and len(found) < count:
                 kind, size, flags = struct.unpack_from("<HHB", block, at)
@@ -127,7 +127,7 @@ class _Reader:
         return found
 
     def links(self, tree, heap):
-        """(name, address of the header) of what is in a group."""
+        """(name, address of the header) of each child of a group."""
         signature, _, size, _, names = struct.unpack("<4s4sQQQ", self.at(self.once(heap), 32))
         if signature != b"HEAP":
             raise DamageError("a list of names in it is invalid")
@@ -139,7 +139,7 @@ class _Reader:
             yield name, address
 
     def nodes(self, address, depth=0):
-        """(offset of the name, address, kind) of the entries below a node of a group's tree."""
+        """(offset of the name, address, kind) of the entries below a tree node of a group."""
         head = self.at(self.once(address), 8)
         if head[:4] == b"SNOD":
             (count,) = struct.unpack("<H", head[6:])
@@ -159,7 +159,7 @@ class _Reader:
             (size,) = struct.unpack("<H", layout[2:4])
             return np.frombuffer(layout[4 : 4 + size], dtype).reshape(shape)
         if layout[:2] != b"\x03\x01":
-            raise ReadingError("it is compressed or cut into chunks, which Keras does not do")
+            raise ReadingError("it is compressed or stored in chunks, which Keras does not do")
         address, size = struct.unpack("<2Q", layout[2:18])
         count = 1
         for side in shape:
@@ -180,7 +180,7 @@ class _Reader:
             parts.append(data[at : at + size])
             at += -(-size // step) * step
         name, shape = parts[0].partition(b"\0")[0].decode(), _shape(parts[2])
-        if parts[1][0] & 15 == 9:  # of any length: it lies in a heap
+        if parts[1][0] & 15 == 9:  # variable length: stored in a heap
             return name, self.text(data[at : at + 16]) if shape == () else None
         dtype, count = _dtype(parts[1]), 1
         for side in shape:
@@ -204,7 +204,7 @@ class _Reader:
         block, at, found = self.at(address + 16, size - 16), 0, {}
         while at + 16 <= len(block):
             index, used = struct.unpack_from("<H6xQ", block, at)
-            if index == 0:  # free from here on
+            if index == 0:  # the rest is free
                 break
             found[index] = block[at + 16 : at + 16 + used]
             at += 16 + -(-used // 8) * 8
@@ -236,4 +236,4 @@ def _dtype(data):
         return np.dtype(f"S{size}")
     elif kind == 8 and size == 1:
         return np.dtype("?")
-    raise DamageError("it holds numbers of a kind that Keras does not write")
+    raise DamageError("it holds a number type that Keras does not write")

@@ -1,4 +1,4 @@
-"""What a pickle's names become: PyTorch's tensors, plain containers, and else an `Inert`."""
+"""What the names in a pickle become: PyTorch tensors, plain containers, or an `Inert`."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,7 +8,7 @@ from tfseg.checkpoints.source import DamageError, ReadingError
 
 @dataclass(frozen=True)
 class Name:
-    """A function or class that the pickle names."""
+    """A function or class named in the pickle."""
 
     module: str
     name: str
@@ -19,7 +19,7 @@ class Name:
 
 @dataclass
 class Inert:
-    """What is made of a name that is not known: nothing, but what it would have been."""
+    """The placeholder for an object of unknown class: it only records its name and state."""
 
     name: str
     state: Any = None
@@ -28,7 +28,7 @@ class Inert:
 
 @dataclass(frozen=True)
 class Storage:
-    """Where numbers lie: `count` of type `kind` ("FloatStorage"), from number `start` of `key`."""
+    """A range of stored numbers: `count` of type `kind` ("FloatStorage") from `start` in `key`."""
 
     kind: str
     key: str
@@ -38,7 +38,7 @@ class Storage:
 
 @dataclass(frozen=True)
 class Tensor:
-    """PyTorch's tensor: a view of a storage, strides in numbers."""
+    """A PyTorch tensor: a view of a storage; strides count numbers, not bytes."""
 
     storage: Storage
     offset: int
@@ -46,7 +46,7 @@ class Tensor:
     strides: tuple[int, ...]
 
 
-# What no checkpoint has reason to name. It would not run here; who wrote it wanted it to.
+# No checkpoint has a reason to name these. They would not run here, but show bad intent.
 HARMFUL = {
     "os", "posix", "nt", "subprocess", "sys", "builtins", "__builtin__", "importlib", "runpy",
     "shutil", "socket", "ctypes", "pty", "commands", "popen2", "code", "webbrowser", "pdb", "bdb",
@@ -65,14 +65,14 @@ def checked_name(module, name):
         root in ("builtins", "__builtin__") and name in HARMLESS
     ):
         raise ReadingError(
-            f"it holds a {module}.{name}, which is a call, not a tensor; nothing was run, and the "
-            f"file was not loaded; get the weights from a source you trust"
+            f"it holds {module}.{name}, which is a call, not a tensor; nothing was run and nothing "
+            f"loaded; get the weights from a source you trust"
         )
     return Name(module, name)
 
 
 def inert(function):
-    return Inert(str(function) if isinstance(function, Name) else "call of what was called")
+    return Inert(str(function) if isinstance(function, Name) else "result of a call")
 
 
 def put(target, items):
@@ -80,13 +80,13 @@ def put(target, items):
         target = target.items
     if isinstance(target, dict):
         for key, value in zip(items[::2], items[1::2], strict=True):
-            # Others would be hashed, and a tuple in a tuple in a tuple ... ends the process then.
+            # Other keys would be hashed, and hashing deeply nested tuples crashes the process.
             if isinstance(key, str | int | float | bytes):
                 target[key] = value
 
 
 def persistent(reference):
-    """A reference to numbers, or in old files to a class with its source, which stays unread."""
+    """The storage that a reference means, or in old files a class, whose source is ignored."""
     kind, *rest = reference
     if kind == "module":
         return rest[0]
@@ -111,12 +111,12 @@ def _tensor(storage, offset, shape, strides, *_):
     """PyTorch's `_rebuild_tensor_v2`."""
     whole = (offset, *shape, *strides)
     if not isinstance(storage, Storage) or any(type(number) is not int for number in whole):
-        raise DamageError("a tensor in it does not hold numbers")
+        raise DamageError("it has a tensor that does not hold numbers")
     return Tensor(storage, offset, tuple(shape), tuple(strides))
 
 
 def _with_attributes(function, _, arguments, *__):
-    """PyTorch's `_rebuild_from_type_v2`: a tensor that somebody gave attributes."""
+    """PyTorch's `_rebuild_from_type_v2`: a tensor with extra attributes."""
     known = isinstance(function, Name) and function in _TENSORS and isinstance(arguments, tuple)
     return _TENSORS[function](*arguments) if known else inert(function)
 

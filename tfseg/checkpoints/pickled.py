@@ -1,9 +1,9 @@
-"""A pickle -> plain data, without calling, importing or making anything that it names.
+"""Reads a pickle into plain data without calling, importing or creating anything that it names.
 
-A pickle is a program: it names functions and calls them. Python's own unpickler obeys. The machine
-here reads the same instructions, knows lists, dicts, numbers and tensors, and puts an `Inert` in
-the place of all else. It is also why a few bytes cannot claim gigabytes: Python's reserves
-memory for the largest number that an instruction mentions.
+A pickle is a program that names functions and calls them, and Python's unpickler runs it. This
+machine reads the same instructions but knows only lists, dicts, numbers and tensors; everything
+else becomes an `Inert`. It also keeps a few bytes from claiming gigabytes: Python's unpickler
+allocates whatever size an instruction mentions.
 """
 
 import pickletools
@@ -21,20 +21,21 @@ from tfseg.checkpoints.names import (
 )
 from tfseg.checkpoints.source import DamageError, ReadingError, Source
 
-MOST = 3_000_000  # instructions and items; a thousand tensors with optimizer take 100,000
+MOST = 3_000_000  # instructions and items; a thousand tensors and their optimizer take 100,000
 
 
 def unpickled(file: BinaryIO, storages: list[Storage] | None = None) -> Any:
-    """What one pickle holds: plain containers, `Tensor` and `Inert`. `file` stands behind it then.
+    """The contents of one pickle as plain containers, `Tensor` and `Inert`.
 
-    Keys of dicts are text and numbers; what has another key is left out. Sets become lists.
+    Reads `file` from its current position to the end of the pickle. Dicts keep only text and
+    numbers as keys. Sets become lists.
 
     Args:
-        file: stands where the pickle begins.
-        storages: every storage that the pickle refers to is added here.
+        file: an open file, positioned at the pickle.
+        storages: a list to which every storage that the pickle refers to is added.
 
     Raises:
-        DamageError: for a pickle that is damaged, too large or harmful.
+        ReadingError: if the pickle is damaged, too large or harmful.
     """
     machine = _Machine(storages)
     try:
@@ -49,7 +50,7 @@ def unpickled(file: BinaryIO, storages: list[Storage] | None = None) -> Any:
 
 
 class _Measured:
-    """A file that is asked for no more than it has: Python reserves what it is asked for."""
+    """A file whose reads are limited to its size, because Python allocates the requested size."""
 
     def __init__(self, file):
         self.file, self.tell, self.readline = file, file.tell, file.readline
@@ -76,7 +77,7 @@ class _Machine:
     def spend(self, count):
         self.spent += count
         if self.spent > MOST:
-            raise DamageError(f"its pickle takes more than {MOST:,} steps")
+            raise DamageError(f"its pickle has more than {MOST:,} steps")
 
     def do(self, name, argument):
         if name in _CONSTANTS:
@@ -177,7 +178,7 @@ class _Machine:
     def _stack_global(self, _):
         module, name = self._taken(2)
         if not isinstance(module, str) or not isinstance(name, str):
-            raise DamageError("its pickle names an object by something other than text")
+            raise DamageError("its pickle names an object with something other than text")
         self.stack.append(checked_name(module, name))
 
     def _reduce(self, _):

@@ -1,6 +1,6 @@
-"""Keys of a state dict that stand under a prefix, as Lightning's "model.": found by the network's.
+"""Finds the prefix of a network's keys in a state dict, such as Lightning's "model.".
 
-Beside the network there may be another one, or what a loss has learnt; that is left out.
+Other networks and the weights of losses in the same state dict are left out.
 """
 
 import collections
@@ -21,9 +21,9 @@ class Fitting:
     """The part of a state dict that belongs to a network.
 
     Attributes:
-        tensors: key as the network has it -> array.
-        prefix: what was taken off the keys.
-        beside: what is left out, one line for each group of keys.
+        tensors: key of the network -> array.
+        prefix: the prefix that was removed from the keys.
+        beside: the rest, one line for each group of keys.
     """
 
     tensors: dict[str, np.ndarray]
@@ -36,12 +36,12 @@ def find_prefix(
     wanted: Collection[str],
     spelt: Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]],
 ) -> Fitting:
-    """The part of `state` whose keys are most of `wanted`; of equals that of averaged weights.
+    """The part of `state` that has most of the keys `wanted`; averaged weights win a tie.
 
     Args:
-        state: a file's state dict.
+        state: the state dict of a file.
         wanted: the network's keys.
-        spelt: a state dict, its keys as the network spells them.
+        spelt: translates the keys of a state dict to those of the network.
     """
 
     def score(prefix):
@@ -62,7 +62,7 @@ def _under(state, prefix):
 
 
 def _prefixes(state, least):
-    """ "", and whatever ends in a dot and begins at least so many keys."""
+    """The empty prefix, and every prefix that ends in a dot and has at least `least` keys."""
     counts = collections.Counter()
     for key in state:
         parts = key.split(".")[:-1]
@@ -71,7 +71,7 @@ def _prefixes(state, least):
 
 
 def _grouped(keys):
-    """Lines for keys: the key, or how many there are of the same first name."""
+    """Lines for keys: a single key, or the number of keys with the same first part."""
     groups = collections.defaultdict(list)
     for key in keys:
         groups[key.partition(".")[0]].append(key)

@@ -1,4 +1,4 @@
-"""A checkpoint file of any kind -> named arrays, or an error in one line."""
+"""Reads a checkpoint file of any kind into named arrays, or raises a one-line error."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from tfseg.checkpoints.state_dicts import find_state_dict
 from tfseg.checkpoints.torch_files import OldFile, ZippedFile, arrays
 from tfseg.errors import UserError
 
-SHARED = 4  # times a file's size that its tensors may have, where some share their numbers
+SHARED = 4  # tensors may share storage, so they may have this many times the file's size
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,9 @@ class Checkpoint:
 
     Attributes:
         layout: "torch" or "keras".
-        tensors: key -> array. PyTorch's keys and layout; of Keras "layer/number", the number being
-            the weight's place in its layer.
-        notes: what is to be said of how it was read, one line each.
+        tensors: key -> array. PyTorch's keys and layout; for Keras "layer/number", where the
+            number is the weight's index in its layer.
+        notes: lines to print on how the file was read.
     """
 
     layout: str
@@ -35,11 +35,10 @@ class Checkpoint:
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
-    """Reads a checkpoint of any kind, recognised by its bytes. Nothing in it is executed.
+    """Reads a checkpoint of any kind, recognised by its bytes. Executes nothing in it.
 
     Raises:
-        UserError: for what is no checkpoint, one that is damaged, and one whose weights are NaN or
-            infinite.
+        UserError: if it is not a checkpoint, is damaged, or has NaN or infinite weights.
     """
     path = Path(path)
     name, reader = READERS[kind_of(path)]
@@ -47,22 +46,22 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         with open(path, "rb") as file:
             return reader(file, path.stat().st_size)
     except DamageError as error:
-        reason = f"is damaged or no {name} file: {error}"
+        reason = f"is damaged or not a {name} file: {error}"
     except ReadingError as error:
         raise UserError(f"checkpoint {path}: {_line(error)}") from None
-    except Exception as error:  # of whatever kind: foreign bytes, on which a reader stumbles
-        reason = f"is damaged or no {name} file: {type(error).__name__}: {error}"
+    except Exception as error:  # damaged bytes can cause any error in a reader
+        reason = f"is damaged or not a {name} file: {type(error).__name__}: {error}"
     raise UserError(f"checkpoint {path} {_line(reason)}") from None
 
 
 def read_state_dict(path: str | Path) -> dict[str, np.ndarray]:
     """The tensors of a PyTorch checkpoint: key -> array in PyTorch's layout, read-only.
 
-    bfloat16 becomes float32. Raises `UserError` as `read_checkpoint`, and for a file of Keras.
+    bfloat16 becomes float32. Raises `UserError` as `read_checkpoint`, and for a Keras file.
     """
     checkpoint = read_checkpoint(path)
     if checkpoint.layout != "torch":
-        raise UserError(f"checkpoint {path} is of Keras; wanted a file of PyTorch or safetensors")
+        raise UserError(f"checkpoint {path} is a Keras file; give one of PyTorch or safetensors")
     return checkpoint.tensors
 
 
@@ -88,7 +87,7 @@ def _pickled(kind):
     return read
 
 
-# kind -> (what messages call it, reader of an open file and its size)
+# kind -> (its name in messages, reader of an open file and its size)
 READERS: dict[str, tuple[str, Callable]] = {
     "torch": ("PyTorch", _pickled(ZippedFile)),
     "old torch": ("PyTorch", _pickled(OldFile)),

@@ -1,4 +1,4 @@
-"""`.safetensors`: eight bytes with the header's length, the header in JSON, the numbers.
+"""Reads `.safetensors`: eight bytes with the header's length, the header in JSON, the numbers.
 
 Source: https://github.com/huggingface/safetensors, "Format".
 """
@@ -12,7 +12,7 @@ import numpy as np
 
 from tfseg.checkpoints.source import DamageError, ReadingError, Source
 
-LONGEST = 100_000_000  # bytes of a header, as the format's own library has it
+LONGEST = 100_000_000  # most bytes of a header, as in the official library
 
 _KINDS = {
     "F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": ml_dtypes.bfloat16,
@@ -22,7 +22,7 @@ _KINDS = {
 
 
 def header_length(first: bytes, size: int) -> int | None:
-    """The header's length where a file of `size` bytes with these `first` nine is one, or None."""
+    """The header's length, from the `first` nine bytes; None if it is not a safetensors file."""
     if len(first) < 9 or first[8:9] != b"{":
         return None
     (length,) = struct.unpack("<Q", first[:8])
@@ -30,7 +30,7 @@ def header_length(first: bytes, size: int) -> int | None:
 
 
 def read_safetensors(file: BinaryIO) -> dict[str, np.ndarray]:
-    """Its tensors: key -> array. Raises `DamageError`."""
+    """The tensors of a file, key -> array. Raises `ReadingError`."""
     source = Source(file)
     length = header_length(source.at(0, 9), source.size)
     if length is None:
@@ -38,16 +38,16 @@ def read_safetensors(file: BinaryIO) -> dict[str, np.ndarray]:
     try:
         header = json.loads(source.at(8, length))
     except (ValueError, RecursionError) as error:
-        raise DamageError(f"its header is no JSON: {error}") from None
+        raise DamageError(f"its header is not JSON: {error}") from None
     header.pop("__metadata__", None)
     entries = {key: _entry(key, entry) for key, entry in header.items()}
     end = 0
     for key, (_, _, start, stop) in sorted(entries.items(), key=lambda item: item[1][2:]):
         if start != end:
-            raise DamageError(f"the numbers of {key} do not begin where others end")
+            raise DamageError(f"the numbers of {key} do not follow those before them")
         end = stop
     if 8 + length + end != source.size:
-        raise DamageError("its header and its length do not agree; it may be cut off")
+        raise DamageError("its header does not match its length; it may be truncated")
     return {
         key: source.array(8 + length + start, shape, dtype)
         for key, (dtype, shape, start, _) in entries.items()
@@ -55,15 +55,15 @@ def read_safetensors(file: BinaryIO) -> dict[str, np.ndarray]:
 
 
 def _entry(key, entry):
-    """(dtype, shape, start, stop) of a tensor, which agree."""
+    """(dtype, shape, start, stop) of a tensor, checked against each other."""
     kind, shape, (start, stop) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
     if kind not in _KINDS:
-        raise ReadingError(f"{key} holds numbers of the kind {kind}; wanted plain floats")
+        raise ReadingError(f"{key} holds numbers of type {kind}; give plain floats")
     dtype, count = np.dtype(_KINDS[kind]), 1
     for side in shape:
         count *= side
     if {type(number) for number in (*shape, start, stop)} > {int} or min((*shape, start)) < 0:
-        raise DamageError(f"{key} has an invalid shape or place")
+        raise DamageError(f"{key} has an invalid shape or position")
     if stop - start != count * dtype.itemsize:
-        raise DamageError(f"{key} of shape {shape} does not fill its place")
+        raise DamageError(f"{key} of shape {shape} does not match its size in bytes")
     return dtype, shape, start, stop

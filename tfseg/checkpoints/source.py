@@ -1,4 +1,4 @@
-"""Reading parts of a file that may claim anything: nothing beyond its end, nothing unmeasured."""
+"""Reads parts of untrusted files: nothing beyond their end and no size unchecked."""
 
 import io
 import os
@@ -9,12 +9,12 @@ from typing import BinaryIO
 
 import numpy as np
 
-UNPACKED = 10  # times its own size that a zip may unpack to: weights hardly shrink
-FREE = 1 << 20  # bytes beside that: the texts of a small file shrink well
+UNPACKED = 10  # most times its own size that a zip may unpack to; weights hardly compress
+FREE = 1 << 20  # bytes allowed on top, because text in a small file compresses well
 
 
 class ReadingError(ValueError):
-    """A file that cannot be loaded; the message follows its name."""
+    """A file that cannot be loaded. Callers put its name before the message."""
 
 
 class DamageError(ReadingError):
@@ -22,9 +22,9 @@ class DamageError(ReadingError):
 
 
 class Source:
-    """A file's bytes, part by part. Whatever lies beyond the end raises `DamageError`.
+    """A file's bytes, part by part. Reading beyond the end raises `DamageError`.
 
-    The file is left to stand at `position`.
+    The constructor leaves the file at `position`.
     """
 
     def __init__(self, file: BinaryIO, position: int = 0) -> None:
@@ -33,17 +33,17 @@ class Source:
         file.seek(position)
 
     def at(self, offset: int, count: int) -> bytes:
-        """`count` bytes from `offset` on."""
+        """Reads `count` bytes from `offset`."""
         if min(offset, count) < 0 or offset + count > self.size:
             raise DamageError("it ends too early; it may be truncated")
         self.file.seek(offset)
         data = self.file.read(count)
         if len(data) < count:
-            raise DamageError("it became shorter while it was read")
+            raise DamageError("it shrank while it was read")
         return data
 
     def array(self, offset: int, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-        """An array of `shape` whose numbers lie at `offset` in C order."""
+        """Reads an array of `shape` at `offset`, in C order."""
         count = 1
         for side in shape:
             count *= side
@@ -51,13 +51,13 @@ class Source:
 
 
 def open_zip(file: BinaryIO) -> zipfile.ZipFile:
-    """A zip that unpacks to no more than `UNPACKED` times its size. Raises `DamageError`."""
+    """Opens a zip; raises `DamageError` if it unpacks to more than `UNPACKED` times its size."""
     size = Source(file).size
     try:
         archive = zipfile.ZipFile(file)
     except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
         raise DamageError(
-            f"its table of contents cannot be read ({error}); is it cut off?"
+            f"its table of contents cannot be read ({error}); is it truncated?"
         ) from None
     claimed = sum(entry.file_size for entry in archive.infolist())
     if claimed > UNPACKED * size + FREE:
@@ -66,7 +66,7 @@ def open_zip(file: BinaryIO) -> zipfile.ZipFile:
 
 
 def unzipped(archive: zipfile.ZipFile, name: str) -> bytes:
-    """An entry's bytes, its CRC checked. Raises `DamageError`."""
+    """An entry's bytes, checked by CRC. Raises `DamageError`."""
     try:
         return archive.read(name)
     except KeyError:

@@ -1,4 +1,4 @@
-"""Finds the weights in the file of a training script."""
+"""Finds the weights in a file that a training script saved."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,18 +6,18 @@ from typing import Any
 from tfseg.checkpoints.names import Inert, Tensor
 from tfseg.checkpoints.source import ReadingError
 
-# Scripts keep it under many names. Among several as large as each other: averages first, because
-# that is what was validated, then these, then the order in the file.
+# Scripts save weights under many names. Among several of similar size, averages come first, because
+# those were validated, then these names, then the order in the file.
 AVERAGED = ("ema", "teacher", "averaged", "avg", "swa")
 USUAL = ("state_dict", "model_state_dict", "model_state", "model", "net", "network", "module")
-_OTHERS = ("optim", "sched", "scaler")  # whose tensors are no weights
+_OTHERS = ("optim", "sched", "scaler")  # tensors under these are not weights
 _DEEPEST = 4
 
 
 def find_state_dict(saved: Any) -> tuple[dict[str, Tensor], list[str]]:
-    """The state dict in what a file holds: key -> tensor, and what is to be said of the choice.
+    """The state dict in a file's contents, key -> tensor, and notes on the choice.
 
-    Raises `ReadingError` where there is none.
+    Raises `ReadingError` if there is none.
     """
     found = [(where, tensors) for where, tensors in _state_dicts(saved, ()) if tensors]
     if not found:
@@ -26,19 +26,19 @@ def find_state_dict(saved: Any) -> tuple[dict[str, Tensor], list[str]]:
     large = [entry for entry in found if 2 * len(entry[1]) >= most]
     where, tensors = min(large, key=lambda entry: rank(entry[0]))
     others = [".".join(other) for other, _ in large if other != where]
-    notes = [f"its {'.'.join(where)} is taken, not {', '.join(others)}"] if others else []
+    notes = [f"using its {'.'.join(where)}, not {', '.join(others)}"] if others else []
     return tensors, notes
 
 
 def rank(where: tuple[str, ...]) -> int:
-    """How far behind others the weights under these names come; the smallest is taken."""
+    """The priority of the weights under these names; the smallest number wins."""
     if is_averaged(where):
         return 0
     return 1 + min((USUAL.index(name) for name in where if name in USUAL), default=len(USUAL))
 
 
 def is_averaged(where: tuple[str, ...]) -> bool:
-    """Whether names say that weights were averaged over the training's steps."""
+    """Whether the names say that the weights are averages over training steps."""
     return any(word in AVERAGED for name in where for word in name.lower().split("_"))
 
 
@@ -59,8 +59,8 @@ def _instead(saved):
     objects = [value.name for value in kinds if isinstance(value, Inert)]
     if objects:
         return (
-            f"it holds a {objects[0]}, which is not a tensor and is not loaded; save the state "
-            f"dict alone: torch.save(model.state_dict(), 'new.pth')"
+            f"it holds a {objects[0]}, which is not a tensor and is not loaded; save only the "
+            f"state dict: torch.save(model.state_dict(), 'new.pth')"
         )
     keys = [str(key)[:40] for key in saved][:5] if isinstance(saved, dict) else []
     return f"it holds no state dict{', but ' + ', '.join(keys) if keys else ''}"

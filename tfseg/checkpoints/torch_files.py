@@ -1,4 +1,4 @@
-"""PyTorch's files: the zip of today, and the chain of pickles from before PyTorch 1.6.
+"""Reads PyTorch files: today's zip, and the chain of pickles from before PyTorch 1.6.
 
 Source: `torch/serialization.py`, `_legacy_save` for the old form.
 """
@@ -29,7 +29,7 @@ _KINDS = {
     "ByteStorage": np.uint8,
     "BoolStorage": np.bool_,
 }
-_SKIPPED = {  # bytes a number of what is not read, in old files, where it must be stepped over
+_SKIPPED = {  # bytes per number of types that are not read but must be skipped in old files
     "ComplexFloatStorage": 8,
     "ComplexDoubleStorage": 16,
     "QInt8Storage": 1,
@@ -39,10 +39,10 @@ _SKIPPED = {  # bytes a number of what is not read, in old files, where it must 
 
 
 class ZippedFile:
-    """What `torch.save` writes since PyTorch 1.6: `data.pkl`, and a file for every storage.
+    """The format of `torch.save` since PyTorch 1.6: `data.pkl` and a file for every storage.
 
     Attributes:
-        saved: what was saved, tensors being `Tensor`.
+        saved: the saved object, with `Tensor` for tensors.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -52,7 +52,7 @@ class ZippedFile:
         self.root = pickle.removesuffix("data.pkl")
         order = f"{self.root}byteorder"
         if order in names and unzipped(self.archive, order) != b"little":
-            raise ReadingError("its numbers are big-endian; save it on another machine")
+            raise ReadingError("its numbers are big-endian; save it on a little-endian machine")
         self.saved = unpickled(io.BytesIO(unzipped(self.archive, pickle)))
 
     def data(self, storage: Storage) -> bytes:
@@ -61,10 +61,10 @@ class ZippedFile:
 
 
 class OldFile:
-    """What `torch.save` wrote before: magic number, protocol, system, object, keys, storages.
+    """The older format of `torch.save`: magic number, protocol, system, object, keys, storages.
 
     Attributes:
-        saved: what was saved, tensors being `Tensor`.
+        saved: the saved object, with `Tensor` for tensors.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -73,25 +73,25 @@ class OldFile:
         if (magic, protocol) != (MAGIC, PROTOCOL) or not isinstance(system, dict):
             raise DamageError("its first pickles are not what PyTorch writes")
         if system.get("little_endian") is not True:
-            raise ReadingError("its numbers are big-endian; save it on another machine")
+            raise ReadingError("its numbers are big-endian; save it on a little-endian machine")
         storages = []
         self.saved = unpickled(file, storages)
         self.places = self._places(unpickled(file), file.tell(), storages)
 
     def _places(self, keys, offset, storages):
-        """The place of each storage's bytes; its count of numbers precedes them."""
+        """The position of each storage's bytes, which follow the count of its numbers."""
         sides = {storage.key: _bytes_a_number(storage.kind) for storage in storages}
         places = {}
         for key in keys if isinstance(keys, list) else ():
             if key not in sides:
-                raise DamageError("its list of storages is not that of its tensors")
+                raise DamageError("its list of storages does not match its tensors")
             (count,) = struct.unpack("<q", self.source.at(offset, 8))
             places[key] = (offset + 8, count * sides[key])
             offset += 8 + count * sides[key]
             if count < 0 or offset > self.source.size:
                 raise DamageError("it ends too early; it may be truncated")
         if offset != self.source.size or places.keys() != sides.keys():
-            raise DamageError("its storages are not those of its tensors")
+            raise DamageError("its storages do not match its tensors")
         return places
 
     def data(self, storage: Storage) -> bytes:
@@ -105,15 +105,15 @@ def _bytes_a_number(kind):
 
 def _dtype(kind):
     if kind not in _KINDS:
-        raise ReadingError(f"it holds numbers of the kind {kind}; wanted plain floats")
+        raise ReadingError(f"it holds numbers of type {kind}; give plain floats")
     return _KINDS[kind]
 
 
 def arrays(file: ZippedFile | OldFile, state: dict[str, Tensor]) -> dict[str, np.ndarray]:
-    """The tensors of a state dict as arrays, read-only views where they share numbers.
+    """The tensors of a state dict as arrays: read-only views, which may share numbers.
 
-    A tensor is a view with strides of its own, so that a few bytes can claim to be gigabytes: none
-    may be larger than the numbers behind it. Raises `DamageError`.
+    A tensor is a strided view, so a few bytes can claim to be gigabytes. No tensor may be larger
+    than its storage. Raises `DamageError`.
     """
     read, made = {}, {}
     for key, tensor in state.items():
@@ -122,17 +122,17 @@ def arrays(file: ZippedFile | OldFile, state: dict[str, Tensor]) -> dict[str, np
             read[storage.key] = file.data(storage)
         numbers = np.frombuffer(read[storage.key], _dtype(storage.kind))
         if not 0 <= storage.start <= storage.start + storage.count <= numbers.size:
-            raise DamageError(f"the numbers of {key} are not all there")
+            raise DamageError(f"some numbers of {key} are missing")
         made[key] = _view(numbers[storage.start :][: storage.count], tensor, key)
     return made
 
 
 def _check_strides(shape, strides, key):
-    """Each number of a tensor is its own, as in all that is trained."""
+    """Raises if elements of a tensor overlap; no trained tensor has such strides."""
     reach = 0
     for step, side in sorted((t, s) for s, t in zip(shape, strides, strict=True) if s > 1):
         if step <= reach:
-            raise DamageError(f"{key} has strides {strides}, by which its numbers overlap")
+            raise DamageError(f"{key} has strides {strides}, which make its numbers overlap")
         reach += step * (side - 1)
 
 
@@ -147,7 +147,7 @@ def _view(numbers, tensor, key):
         count *= side
     reach = offset + sum((side - 1) * step for side, step in zip(shape, strides, strict=True))
     if reach >= numbers.size or count > numbers.size:
-        raise DamageError(f"{key} reaches beyond its storage, or claims more numbers than that has")
+        raise DamageError(f"{key} reaches beyond its storage, or claims more numbers than it has")
     _check_strides(shape, strides, key)
     strides = [step * numbers.itemsize for step in strides]
     return np.lib.stride_tricks.as_strided(numbers[offset:], shape, strides, writeable=False)

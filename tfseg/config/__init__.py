@@ -1,4 +1,4 @@
-"""What each command can be told: a dataclass a command, a field a flag."""
+"""The flags of the commands: one dataclass per command, one field per flag."""
 
 from tfseg.config.data import ConvertConfig, InspectConfig
 from tfseg.config.network import LookConfig, NetworkConfig

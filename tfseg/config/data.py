@@ -1,4 +1,4 @@
-"""What the commands on data sets can be told."""
+"""The flags of the commands on data sets."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from tfseg.parsing import names, page_file, path, size, switch, value_range
 
 @dataclass(frozen=True)
 class _Conversion(Config):
-    """What every conversion can be told."""
+    """The flags that every conversion has."""
 
     dataset: str = flag(None, "data set type, or folder for your own; an unknown name lists all")
     source: Path = flag(None, "folder with the raw data", path)
@@ -20,7 +20,7 @@ class _Conversion(Config):
         False, "download the data into --source first, if the data set allows it", switch
     )
     splits: tuple = flag(
-        None, "splits to convert, as train,val (default: all)", names, group="conversion"
+        None, "splits to convert, e.g. train,val (default: all)", names, group="conversion"
     )
     limit: int = flag(
         None,
@@ -57,7 +57,7 @@ class _Conversion(Config):
     overwrite: bool = flag(False, "replace existing records", switch, group="conversion")
 
 
-# What a data set itself can be told is in its row of `DATASETS`.
+# The options of a data set are in its row of `DATASETS`.
 ConvertConfig = dataclasses.make_dataclass(
     "ConvertConfig",
     [(name, field.metadata["parse"], field) for name, field in option_flags().items()],
@@ -79,14 +79,14 @@ class InspectConfig(Config):
     html: Path = flag(None, "HTML file for the whole report", page_file, fetch=False, publish=True)
     draft: Path = flag(
         None,
-        "write a table of classes, classes.csv, from the masks of a raw folder, instead of a "
-        "report",
+        "instead of a report, write a table of classes, classes.csv, from the masks of a raw "
+        "folder",
         path,
         fetch=False,
         publish=True,
     )
     pixel_range: tuple = flag(None, PIXEL_RANGE, value_range)
-    verify: bool = flag(False, "check records against their checksums instead", switch)
+    verify: bool = flag(False, "instead of a report, check records against checksums", switch)
     augment: str = flag(
         None, "draw frames as training with this --augment sees them, to --output (augment.png)"
     )

@@ -1,4 +1,4 @@
-"""Which network a command uses, and its test-time options."""
+"""The flags that choose a network, and its test-time options."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,23 +48,25 @@ class NetworkConfig(Config):
     threshold: tuple = flag(
         None,
         "probability above which a pixel has a class, for binary and multilabel networks: one "
-        "number, or one per class as 0.4,0.6 (default: tuned on val by `train`, else 0.5)",
+        "number, or one per class, e.g. 0.4,0.6 (default: tuned on val by `train`, else 0.5)",
         shares,
     )
 
     @property
     def source(self) -> str | None:
-        """The flag that names the network: "run" or "model"; None where neither is given."""
+        """The flag that names the network: "run", "model", or None if neither is given."""
         return next((name for name in ("run", "model") if getattr(self, name)), None)
 
     def check(self) -> None:
         if self.model and self.run:
-            raise UserError(f"--model={self.model} beside --run={self.run}; give one of them")
+            raise UserError(
+                f"cannot combine --model={self.model} with --run={self.run}; give one of them"
+            )
         for name in self.group("model") if self.run else ():
             if name in self.given:
                 raise UserError(
-                    f"--{name}={getattr(self, name)} goes with --model; a run has its own: "
-                    f"leave it out"
+                    f"--{name}={getattr(self, name)} needs --model; a run has its own value, "
+                    f"so leave it out"
                 )
 
 
@@ -76,7 +78,7 @@ class LookConfig(NetworkConfig):
     mem_frac: float = flag(None, MEM_FRAC, float, low=0.01, high=1)
     scales: tuple = flag(
         (1.0,),
-        "test-time augmentation: scales to average over, as 0.5,1,1.5",
+        "test-time augmentation: scales to average over, e.g. 0.5,1,1.5",
         numbers,
         group="looks",
     )

@@ -1,4 +1,4 @@
-"""Recipes: TOML files with the flags of a training and what it reached."""
+"""Recipes: TOML files with the flags of a training and its results."""
 
 import tomllib
 from pathlib import Path
@@ -8,13 +8,13 @@ from tfseg.errors import UserError
 
 
 def read_recipe(path: Path) -> dict[str, Any]:
-    """The flags in a recipe's table `train`, name -> value. Raises `UserError`."""
+    """The flags in the table `train` of a recipe, name -> value. Raises `UserError`."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8")).get("train")
     except FileNotFoundError:
         raise UserError(f"--recipe={path}: there is no such file") from None
     except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"--recipe={path} is no TOML file: {error}") from None
+        raise UserError(f"--recipe={path} is not a TOML file: {error}") from None
     if not isinstance(table, dict):
         raise UserError(f"--recipe={path} has no table [train] with flags")
     for name in ("recipe", "resume"):

@@ -1,4 +1,4 @@
-"""What the commands that list networks and draw runs can be told."""
+"""The flags of the commands that list networks and draw runs."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,6 @@ class PlotConfig(Config):
     """Draw the training curves of one run or several: mIoU, loss and learning rate."""
 
     run: tuple = flag(
-        None, "folders of training runs, as runs/a,runs/b; last; best", folders, path="runs"
+        None, "folders of training runs, e.g. runs/a,runs/b, or last, or best", folders, path="runs"
     )
     output: Path = flag(Path("curves.png"), "PNG file to write", path, fetch=False, publish=True)

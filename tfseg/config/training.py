@@ -1,4 +1,4 @@
-"""What `train` can be told."""
+"""The flags of `train`."""
 
 import importlib.util
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ class TrainConfig(Config):
 
     recipe: Path = flag(
         None,
-        "TOML file with flags, as in recipes/; flags given beside it override it",
+        "TOML file with flags, like those in recipes/; flags on the command line override it",
         path,
         silent=True,
     )
@@ -65,7 +65,7 @@ class TrainConfig(Config):
         path="there",
     )
     input_weights: tuple = flag(
-        None, "how often each of several inputs is drawn, as 2,1 (default: by size)", numbers
+        None, "how often each of several inputs is drawn, e.g. 2,1 (default: by size)", numbers
     )
     val_fraction: float = flag(
         0.1,
@@ -145,7 +145,7 @@ class TrainConfig(Config):
     )
     tracker: tuple = flag(
         ("tensorboard",),
-        "where to show the run, as tensorboard,wandb,mlflow; docs/how-to/trackers.md tells more",
+        "where to show the run, e.g. tensorboard,wandb,mlflow; see docs/how-to/trackers.md",
         names,
         choices=("tensorboard", "wandb", "mlflow"),
         table="tfseg.training.trackers:TRACKERS",
@@ -163,8 +163,8 @@ class TrainConfig(Config):
     batch_size: int = flag(4, "frames per step, over all GPUs", int, low=1)
     accumulate: int = flag(
         1,
-        "batches per step, which then equals a step on one batch as large as all of them; takes "
-        "the network's forward pass twice, and one batch's memory",
+        "batches per step; equals one step on all of them together, with the memory of one batch "
+        "but two forward passes",
         int,
         low=1,
     )
@@ -178,15 +178,15 @@ class TrainConfig(Config):
     )
     sampling: str = flag(
         "uniform",
-        "frames of an epoch: uniform takes each once; rare favours frames and crops with rare "
-        "classes",
+        "how to draw frames: uniform takes each once per epoch; rare favours frames and crops with "
+        "rare classes",
         choices=("uniform", "rare"),
     )
     augment: str = flag("light", AUGMENT, table="tfseg.data.augment:PRESETS")
     mix: str = flag(
         "none",
-        "mix half of the frames with another one: cutmix a rectangle, copy_paste a class (rare "
-        "ones first), mixup a blend",
+        "mix half of the frames with another one: cutmix pastes a rectangle, copy_paste a class "
+        "(rare ones first), mixup blends",
         choices=("none", "cutmix", "copy_paste", "mixup"),
         table="tfseg.data.mixing:MIXES",
     )
@@ -212,7 +212,7 @@ class TrainConfig(Config):
     clip_norm: float = flag(None, "largest global norm of the gradients", float, low=1e-6)
     ema: float = flag(
         None,
-        "decay of an exponential moving average of the weights, as 0.999; the average is "
+        "decay of an exponential moving average of the weights, e.g. 0.999; the average is "
         "validated and kept",
         float,
         low=0,
@@ -220,7 +220,7 @@ class TrainConfig(Config):
     )
     loss: str = flag(
         "cross_entropy+dice",
-        "loss: cross_entropy, ohem, dice, focal, lovasz, or a sum as a+0.5*b",
+        "loss: cross_entropy, ohem, dice, focal, lovasz, or a sum, e.g. dice+0.5*focal",
         table="tfseg.losses:LOSSES",
     )
     label_smoothing: float = flag(
@@ -259,7 +259,7 @@ class TrainConfig(Config):
     )
     keep: object = flag(
         1,
-        "checkpoints to keep besides the best: a number, or all",
+        "checkpoints to keep in addition to the best: a number, or all",
         count_or_all,
         resumable=True,
         silent=True,
@@ -276,18 +276,18 @@ class TrainConfig(Config):
     def check(self) -> None:
         for name in self.tracker:
             found = name == "tensorboard" or importlib.util.find_spec(name)
-            # Without an origin it is a folder that W&B has left in the working directory.
+            # Without an origin, it is a folder that W&B left in the working directory.
             if not found or (found is not True and found.origin is None):
                 raise UserError(f"--tracker={name} needs {name}: {install_hint(name)}")
 
     @classmethod
     def of(cls, **values: Any) -> Self:
-        """As `Config.of`, with the flags of `recipe` where they are not given."""
+        """As `Config.of`, with the flags of `recipe` unless they are given."""
         if values.get("recipe") is None:
             return super().of(**values)
         if values.get("resume") is not None:
-            raise UserError("--recipe beside --resume, which continues as it began; leave one out")
-        from tfseg.storage import fetch  # which --help does without
+            raise UserError("cannot combine --recipe with --resume; leave one out")
+        from tfseg.storage import fetch  # not needed for --help
 
         file = fetch(path(str(values["recipe"])))
         try:
@@ -295,4 +295,4 @@ class TrainConfig(Config):
                 **read_recipe(file) | {n: v for n, v in values.items() if v is not None}
             )
         except UserError as error:
-            raise UserError(f"{error.typed} (of {file}, or given beside it)") from None
+            raise UserError(f"{error.typed} (with --recipe={file})") from None

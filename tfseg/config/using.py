@@ -1,4 +1,4 @@
-"""What the commands that use a trained network can be told."""
+"""The flags of the commands that use a trained network."""
 
 import re
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from tfseg.parsing import folders, gpus, names, page_file, path, size, switch, v
 
 @dataclass(frozen=True)
 class TestConfig(LookConfig):
-    """Score a network, an export or predicted masks on a split: table, images, a report."""
+    """Score a network, an export or predicted masks on a split; write a table, images, a report."""
 
     export: Path = flag(
         None,
@@ -42,18 +42,18 @@ class TestConfig(LookConfig):
     )
     html: Path = flag(None, "HTML file for the whole report", page_file, fetch=False, publish=True)
     compare: tuple = flag(
-        None, "runs tested before, to compare with in the report", folders, path="folders"
+        None, "runs tested earlier, to compare with in the report", folders, path="folders"
     )
     tune: bool = flag(
         False,
         "compare test-time augmentations and the CRF on val, and say which are worth their time",
         switch,
     )
-    elab_names: bool = flag(False, "print two figures under e-lab's names too", switch)
+    elab_names: bool = flag(False, "also print two figures under e-lab's names", switch)
 
     @property
     def source(self) -> str | None:
-        """The flag that names what is tested."""
+        """The flag that names what to test."""
         names = ("run", "model", "export", "predictions")
         return next((name for name in names if getattr(self, name)), None)
 
@@ -61,15 +61,15 @@ class TestConfig(LookConfig):
         names = ("run", "model", "export", "predictions")
         given = [name for name in names if getattr(self, name)]
         if self.tune and given[-1:] in (["export"], ["predictions"]):
-            raise UserError(f"--tune is for networks; leave it out beside --{given[-1]}")
+            raise UserError(f"--tune is for networks; leave it out with --{given[-1]}")
         if len(given) > 1:
-            raise UserError(f"--{given[0]} beside --{given[1]}; give one of them")
+            raise UserError(f"cannot combine --{given[0]} with --{given[1]}; give one of them")
         if self.label_ids and not self.predictions:
-            raise UserError("--label_ids says what --predictions hold; give --predictions=FOLDER")
+            raise UserError("--label_ids needs --predictions=FOLDER")
         if self.compare and not self.html:
-            raise UserError("--compare is shown by --html=FILE; give that too")
+            raise UserError("--compare needs --html=FILE, the report that shows it")
         if given and given[0] != "run" and not self.input:
-            raise UserError(f"--{given[0]} needs --input=RECORDS to be tested on")
+            raise UserError(f"--{given[0]} needs --input=RECORDS to test on")
         super().check()
 
 
@@ -82,14 +82,14 @@ class PredictConfig(LookConfig):
     )
     input: Path = flag(
         None,
-        "image, folder with its subfolders, pattern as 'photos/*.jpg', or several of these as "
+        "image, folder with its subfolders, pattern, e.g. 'photos/*.jpg', or several of these as "
         "a,b; a video, or a camera's number",
         path,
     )
     pixel_range: tuple = flag(None, PIXEL_RANGE + "; runs store theirs", value_range)
     output: Path = flag(
         Path("predictions"),
-        "folder for the masks; for a video also a file, as masks.mp4",
+        "folder for the masks; for a video also a file, e.g. masks.mp4",
         path,
         fetch=False,
         publish=True,
@@ -118,7 +118,7 @@ class ExportConfig(NetworkConfig):
     )
     output: Path = flag(
         None,
-        "folder to write, as exports/linknet/1",
+        "folder to write, e.g. exports/linknet/1",
         path,
         publish=True,
         path="new folder",
@@ -155,7 +155,7 @@ class ExportConfig(NetworkConfig):
 
     def check(self) -> None:
         if self.output is None:
-            raise UserError("export needs --output=FOLDER, as --output=exports/linknet/1")
+            raise UserError("export needs --output=FOLDER, e.g. --output=exports/linknet/1")
         super().check()
 
 
@@ -164,7 +164,7 @@ class ServeConfig(Config):
     """Serve an export over HTTP: TensorFlow Serving's REST API, images to masks, a page."""
 
     export: Path = flag(
-        None, "folder with the versions of an export, as exports/linknet", path, path="versions"
+        None, "folder with the versions of an export, e.g. exports/linknet", path, path="versions"
     )
     run: Path = flag(
         None, "instead of --export: a run, which is exported to exports/ first", path, path="run"
@@ -180,12 +180,12 @@ class ServeConfig(Config):
         "runtime of the network; auto tries each format that the export has and takes the fastest",
         choices=("auto", "saved_model", "litert", "onnx", "openvino", "openvino_bfloat16"),
     )
-    host: str = flag("127.0.0.1", "address to listen on; 0.0.0.0 is every address of this machine")
+    host: str = flag("127.0.0.1", "address to listen on; 0.0.0.0 means all addresses")
     port: int = flag(8501, "port to listen on; 0 picks a free one", int, low=0, high=65535)
     token: str = flag(None, "require the header Authorization: Bearer TOKEN")
     token_file: Path = flag(
         None,
-        "file with the token, so that ps does not show it; or set TFSEG_TOKEN",
+        "file with the token, which hides it from ps; or set TFSEG_TOKEN",
         path,
         path="file",
     )
@@ -206,25 +206,25 @@ class ServeConfig(Config):
     def check(self) -> None:
         given = [name for name in ("export", "run", "model") if getattr(self, name)]
         if not given:
-            raise UserError("serve needs --export=FOLDER, as --export=exports/linknet, or --run")
+            raise UserError("serve needs --export=FOLDER, e.g. --export=exports/linknet, or --run")
         if len(given) > 1:
-            raise UserError(f"--{given[0]} beside --{given[1]}; give one of them")
+            raise UserError(f"cannot combine --{given[0]} with --{given[1]}; give one of them")
         if self.token is not None and self.token_file is not None:
-            raise UserError("--token beside --token_file; give one of them")
+            raise UserError("cannot combine --token with --token_file; give one of them")
 
 
 @dataclass(frozen=True)
 class PushConfig(Config):
-    """Put a run on the Hugging Face hub, with a model card."""
+    """Upload a run to the Hugging Face hub, with a model card."""
 
     run: Path = flag(None, RUN, path, path="run")
-    repo: str = flag(None, "repository on the hub, as user/name; it is made if there is none")
-    license: str = flag(None, "licence of the weights for the card, as apache-2.0")
+    repo: str = flag(None, "repository on the hub, user/name; created if it does not exist")
+    license: str = flag(None, "licence of the weights for the card, e.g. apache-2.0")
     private: bool = flag(False, "make a new repository private", switch)
 
     def check(self) -> None:
         if self.repo is None or not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", self.repo):
             given = "push needs --repo" if self.repo is None else f"--repo={self.repo}: wanted"
-            raise UserError(f"{given} user/name, as --repo=me/streets-linknet")
+            raise UserError(f"{given} user/name, e.g. --repo=me/streets-linknet")
         if self.run is None:
             raise UserError("push needs --run=FOLDER, or --run=last")

@@ -1,7 +1,7 @@
-"""Encoders: normalised pixels -> features at strides 1 to 32. A new one is a row in ENCODERS
-(`table.py`), a new family a file here and its rows.
+"""Encoders: normalised pixels -> features at strides 1 to 32. To add one, add a row to ENCODERS
+(`table.py`); to add a family, add a file here and its rows.
 
-Rooms it may use: `layers`, and `checkpoints` for files of weights.
+It may import `layers`, and `checkpoints` for files of weights.
 """
 
 from pathlib import Path
@@ -19,14 +19,14 @@ OUTPUT_STRIDES = (8, 16, 32)
 
 
 def list_encoders() -> list[str]:
-    """Names that `tfseg.build_encoder` takes."""
+    """Names that `tfseg.build_encoder` accepts."""
     return list(ENCODERS)
 
 
 def encode(name: str, x: Any, *, output_stride: int = 32, **options: Any) -> dict[str, Any]:
     """Normalised pixels (N, H, W, 3) -> dict of features: "stride2", "stride4", ... "stride32".
 
-    Raises `UserError` for an encoder that does not exist, or that cannot be dilated.
+    Raises `UserError` if the encoder does not exist or cannot be dilated.
     """
     if name not in ENCODERS:
         raise unknown("encoder", name, ENCODERS)
@@ -36,7 +36,7 @@ def encode(name: str, x: Any, *, output_stride: int = 32, **options: Any) -> dic
         if not ENCODERS[name].dilates:
             families = sorted({row.family for row in ENCODERS.values() if row.dilates})
             raise UserError(
-                f"--output_stride={output_stride}: {name} has 32 alone; "
+                f"--output_stride={output_stride}: {name} has only 32; "
                 f"families with 8 and 16: {', '.join(families)}"
             )
         options["output_stride"] = output_stride
@@ -47,12 +47,12 @@ def encode(name: str, x: Any, *, output_stride: int = 32, **options: Any) -> dic
 
 
 def skip(features: dict[str, Any], stride: int) -> Any:
-    """What a decoder joins at a stride: the feature, normalised where an encoder has it so."""
+    """The skip of a decoder at a stride: the feature, or its normalised form if there is one."""
     return features.get(f"skip{stride}", features[f"stride{stride}"])
 
 
 def _strides(x, features):
-    """The layers that lead from `x` to the features -> the stride of the first they lead to."""
+    """Layers between `x` and the features -> the stride of the first feature each leads to."""
     found = {}
     for stride in (1, *STRIDES):
         waiting = [features[key] for key in (f"stride{stride}", f"skip{stride}") if key in features]
@@ -66,18 +66,18 @@ def _strides(x, features):
 
 
 def encoder_layers(model: keras.Model) -> dict[str, int]:
-    """Names of the layers that `encode` made in a network, in its order -> their strides.
+    """Names of a network's encoder layers, in order -> their strides.
 
-    The stride is that of the first feature which a layer leads to, 1 to 32.
+    A layer has the stride of the first feature that it leads to, 1 to 32.
     """
     strides = ((layer.name, getattr(layer, "encoder_stride", None)) for layer in model.layers)
     return {name: stride for name, stride in strides if stride}
 
 
 def unused_layers(model: keras.Model) -> set[str]:
-    """Names of layers that `encode` made and a network has no use for: stages below its deepest.
+    """Names of encoder layers that a network does not use: stages deeper than it needs.
 
-    A network that was loaded from a file does not have them any more.
+    A network loaded from a file no longer has them.
     """
     used, found = set(model.layers), set()
     waiting = [*model.layers]
@@ -91,7 +91,7 @@ def unused_layers(model: keras.Model) -> set[str]:
 
 
 def normalized(pixels: Any, scheme: str | None, encoder: str | None) -> Any:
-    """Pixels normalised for an encoder; "auto" is as in its training, or "imagenet"."""
+    """Normalises pixels for an encoder; "auto" is its training's scheme, or "imagenet"."""
     if scheme == "auto":
         scheme = ENCODERS[encoder].normalization if encoder in ENCODERS else "imagenet"
     return Normalize(scheme, name="normalize")(pixels) if scheme else pixels
@@ -110,7 +110,7 @@ def build_encoder(
     Args:
         name: one of `list_encoders()`.
         input_shape: (H, W, 3); None takes any size.
-        normalization: a scheme, as in `tfseg.build`; None for pixels that are normalised already.
+        normalization: a scheme, as in `tfseg.build`; None if the input is normalised already.
         output_stride: 8 or 16 replaces the strides of the last stages by dilation.
         encoder_weights: "imagenet" or a file, as in `tfseg.build`.
 
@@ -138,13 +138,13 @@ def load_encoder_weights(
 ) -> None:
     """Fills the encoder of a network from `source`: "imagenet", or a file of its weights.
 
-    `keys` is how that file spells what layers here are called.
+    `keys` translates that file's keys to layer names.
     """
     row = ENCODERS[encoder]
     if source == "imagenet":
         if row.weights is None:
             raise UserError(
-                f"--encoder_weights=imagenet: there are none of {encoder}; leave it out"
+                f"--encoder_weights=imagenet: {encoder} has no ImageNet weights; leave it out"
             )
         source = fetch_imagenet(row.weights)
     row.load(model, encoder, source, (*keys, *row.keys))

@@ -1,8 +1,8 @@
-"""Encoders of `keras.applications`: their graphs, walked once and made anew layer by layer.
+"""Encoders of `keras.applications`: rebuilds their graphs layer by layer.
 
-Their preprocessing is left out, because a network here normalises its pixels first; sides are
-halved rounding up at every size; strides become dilation where a network asks for it. A feature
-is the last tensor of its stride that everything behind it comes from.
+It drops their preprocessing, because networks here normalise pixels first. It rounds up when it
+halves odd sides, and replaces strides by dilation on request. A feature is the last tensor of its
+stride through which all later ones are computed.
 """
 
 from pathlib import Path
@@ -18,7 +18,7 @@ DROPPED = (layers.InputLayer, layers.Rescaling, layers.Normalization)
 
 
 def backbone(name: str) -> keras.Model:
-    """The classifier that `keras.applications` calls `name`, fresh and without its top."""
+    """The classifier `name` of `keras.applications`, without weights and top."""
     make = getattr(keras.applications, name)
     return make(include_top=False, weights=None, input_shape=(None, None, 3))
 
@@ -29,12 +29,12 @@ def application(
     """Normalised pixels (N, H, W, 3) -> features by name, "stride2" to "stride32".
 
     Args:
-        name: in `keras.applications`.
-        output_stride: as of `resnet`: further strides become dilation.
-        dilations: number of a stage (1 at stride 4, ..., 4 at 32) -> the dilations of its
-            convolutions, repeated, where a network has its own.
+        name: name in `keras.applications`.
+        output_stride: as in `resnet`: dilation replaces further strides.
+        dilations: stage (1 at stride 4, ..., 4 at 32) -> dilations of its convolutions, repeated;
+            for networks that need special ones.
 
-    Where the first convolution goes to stride 4 at once, "stride2" is the mean of 2×2 pixels.
+    If the first convolution goes straight to stride 4, "stride2" is the mean of 2×2 pixels.
     """
     features = _Walk(backbone(name), output_stride, dilations or {}).through(x)
     if "stride2" not in features:
@@ -43,21 +43,21 @@ def application(
 
 
 class _Walk:
-    """One way through a graph. A tensor's stride is the one that it would have undilated."""
+    """Walks a graph once. A tensor's stride is the one that it would have without dilation."""
 
     def __init__(self, model, output_stride, dilations):
         self.model, self.names = model, names_of(model)
         self.output_stride, self.dilations = output_stride, dilations
-        self.met = {}  # stage -> convolutions met in it
+        self.met = {}  # stage -> convolutions seen so far
 
     def through(self, x):
         nodes, start = _nodes(self.model), self.model.inputs[0]
         made, strides, pads = {id(start): x}, {id(start): 1}, {}
-        left = _uses(nodes)  # tensor -> how many operations still want it
+        left = _uses(nodes)  # tensor -> operations that still need it
         features, waiting = {}, {id(start)}
         for node in nodes:
             tensors, output = [id(t) for t in node.input_tensors], id(node.output_tensors[0])
-            if isinstance(node.operation, layers.ZeroPadding2D):  # its convolution sees to it
+            if isinstance(node.operation, layers.ZeroPadding2D):  # the next convolution pads
                 pads[output] = node.operation.padding
                 made[output], strides[output] = made[tensors[0]], strides[tensors[0]]
             else:
@@ -72,7 +72,7 @@ class _Walk:
         return features
 
     def _apply(self, node, inputs, stride, pad):
-        """What an operation of the graph becomes on `inputs`, and the stride it ends at."""
+        """Rebuilds an operation on `inputs`; returns its output and the output's stride."""
         operation = node.operation
         if isinstance(operation, DROPPED):
             return inputs[0], stride
@@ -92,7 +92,7 @@ class _Walk:
         x, reached = inputs[0], stride * layer.strides[0]
         strided = layer.strides[0] > 1 and reached <= self.output_stride
         changes = {"strides": layer.strides[0] if strided else 1, "padding": "same"}
-        if strided and pad and pad[0][0] == pad[0][1]:  # alike on every side: PyTorch's
+        if strided and pad and pad[0][0] == pad[0][1]:  # equal on every side, as in PyTorch
             x, changes["padding"] = layers.ZeroPadding2D(pad)(x), "valid"
         if not isinstance(layer, layers.MaxPooling2D) and layer.kernel_size[0] > 1:
             changes["dilation_rate"] = self._rate(stride, reached)
@@ -101,7 +101,7 @@ class _Walk:
         return x, reached
 
     def _rate(self, stride, reached):
-        """The dilation of a convolution; one that would halve the map has that of before."""
+        """The dilation of a convolution; one that would halve the map has the one before."""
         stage = reached.bit_length() - 2
         if stage not in self.dilations:
             return max(1, stride // self.output_stride)
@@ -111,7 +111,7 @@ class _Walk:
 
 
 def _nodes(model):
-    """The calls of a graph in an order in which each comes after what it needs."""
+    """The calls of a graph in topological order."""
     depths = sorted(model._nodes_by_depth, reverse=True)
     nodes = [node for depth in depths for node in model._nodes_by_depth[depth]]
     return [node for node in nodes if not node.is_input]
@@ -126,7 +126,7 @@ def _uses(nodes):
 
 
 def _arithmetic(node, inputs):
-    """A sum or product as a layer, which every format of files can name."""
+    """A sum or product as a layer, which every file format supports."""
     kind = type(node.operation).__name__
     if len(inputs) > 1:
         return {"Add": layers.Add, "Multiply": layers.Multiply}[kind]()(inputs)
@@ -150,7 +150,7 @@ def load_application(
     except (ValueError, OSError, KeyError, IndexError, AttributeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(
-            f"checkpoint {path} does not fit {encoder}: wanted a .h5, .weights.h5 or .keras file "
-            f"of keras.applications.{name} without its top ({reason})"
+            f"checkpoint {path} does not fit {encoder}; give a .h5, .weights.h5 or .keras file of "
+            f"keras.applications.{name} without its top ({reason})"
         ) from None
     put_in(source, model, DROPPED)

@@ -1,4 +1,4 @@
-"""DenseNet encoders (Huang et al. 2016, arXiv 1608.06993), torchvision's layout and names."""
+"""DenseNet encoders (Huang et al. 2016, arXiv 1608.06993), with torchvision's layout and names."""
 
 from keras import layers
 
@@ -8,7 +8,7 @@ GROWTH, BOTTLENECK = 32, 4
 
 
 def _dense_layer(x, name):
-    """1×1 down to four times the growth, 3×3 to the growth; joined to what came in."""
+    """1×1 to four times the growth, 3×3 to the growth; joined to the input."""
     y = bn_relu(x, name=f"{name}.norm1")
     y = conv(y, BOTTLENECK * GROWTH, 1, init="he", name=f"{name}.conv1")
     y = bn_relu(y, name=f"{name}.norm2")
@@ -19,14 +19,14 @@ def _dense_layer(x, name):
 def densenet(x, depths):
     """Normalised pixels (N, H, W, 3) -> features by name, "stride2" to "stride32".
 
-    "stride4" to "stride16" are the dense blocks' own outputs, not yet normalised; "skip4" to
-    "skip16" are those after the batch normalisation and ReLU of their transition, and "skip32"
-    the last block's after its batch normalisation alone: what a decoder joins.
+    "stride4" to "stride16" are the outputs of the dense blocks, not yet normalised. Decoders join
+    "skip4" to "skip16", which add the batch normalisation and ReLU of the transition, and "skip32",
+    which adds only batch normalisation.
     """
     x = conv(x, 64, 7, stride=2, init="he", name="features.conv0")
     x = bn_relu(x, name="features.norm0")
     features = {"stride2": x}
-    # Zero padding equals PyTorch's -inf here: nothing after a ReLU is below zero.
+    # Zero padding equals PyTorch's -inf here, because a ReLU leaves nothing below zero.
     x = layers.MaxPooling2D(3, strides=2)(layers.ZeroPadding2D(1)(x))
     for block, depth in enumerate(depths, 1):
         for i in range(1, depth + 1):

@@ -1,17 +1,17 @@
-"""Which convolutions dilate where an encoder keeps its resolution."""
+"""The dilations of an encoder that keeps its resolution."""
 
 
 def dilations_of(
     stride: int, blocks: int, output_stride: int, given: dict | None, *, strided: bool = True
 ) -> list[tuple[int, int]]:
-    """For each block of a stage, the dilations of its first and its further convolutions.
+    """For each block of a stage, the dilations of its first and its other convolutions.
 
     Args:
-        stride: the stage's, were nothing dilated.
-        given: number of a stage (1 at stride 4, ..., 4 at 32) -> the dilations of its blocks,
-            repeated, where a network has its own.
-        strided: whether the stage's first block would halve the map; by torchvision's rule it
-            still has the dilation of the stage before.
+        stride: stride of the stage without dilation.
+        given: stage (1 at stride 4, ..., 4 at 32) -> dilations of its blocks, repeated; for
+            networks that need special ones.
+        strided: whether the stage's first block would halve the map; as in torchvision, it then
+            has the dilation of the stage before.
     """
     stage = stride.bit_length() - 2
     if given and stage in given:

@@ -1,6 +1,7 @@
-"""EfficientNet-Lite encoders (Tan and Le 2019, arXiv 1905.11946, made for int8): ReLU6 in place of
-swish, no squeeze-and-excitation, a stem and ends that do not grow. TensorFlow's padding; names as
-in the PyTorch package `efficientnet_lite_pytorch`, without the underscores that they begin with.
+"""EfficientNet-Lite encoders (Tan and Le 2019, arXiv 1905.11946), made for int8: ReLU6 instead of
+swish, no squeeze-and-excitation, and a stem, first and last stage that do not scale. Padding is
+TensorFlow's; names are those of the package `efficientnet_lite_pytorch` without leading
+underscores.
 """
 
 import math
@@ -12,7 +13,7 @@ from tfseg.encoders.dilations import dilations_of
 from tfseg.layers.blocks import batch_norm, conv, depthwise
 
 STEM, EPSILON = 32, 1e-3
-# blocks, side of the kernel, stride, growth inside, channels
+# blocks, kernel side, stride, expansion, channels
 STAGES = (
     (1, 3, 1, 1, 16),
     (2, 3, 2, 6, 24),
@@ -25,14 +26,14 @@ STAGES = (
 
 
 def _flat_numbering(mapping):
-    """timm's names, whose blocks are numbered within each stage, as the package has them."""
+    """Translates timm's names, which number blocks within each stage, to the package's."""
     places = {m[1] for key in mapping if (m := re.match(r"blocks\.(\d+\.\d+)\.", key))}
     number = {place: i for i, place in enumerate(sorted(places, key=_numbers))}
     named = {}
     for key, array in mapping.items():
         if match := re.match(r"blocks\.(\d+\.\d+)\.(\w+)(\..*)", key):
             place, part, rest = match.groups()
-            # The first block does not grow: its first convolution is the depthwise one.
+            # The first block does not expand: its first convolution is the depthwise one.
             part = (TIMM_FIRST if place == "0.0" else TIMM).get(part, part)
             key = f"blocks.{number[place]}.{part}{rest}"
         elif places:
@@ -42,10 +43,10 @@ def _flat_numbering(mapping):
 
 
 def _flat_features(mapping):
-    """As `_flat_numbering`, of what timm cuts for its features, smp's `tu-tf_efficientnet_lite0`.
+    """As `_flat_numbering`, for timm's feature extractor, smp's `tu-tf_efficientnet_lite0`.
 
-    Where the classifier's last convolution is there, it is smp's `timm-tf_efficientnet_lite0`,
-    which pads alike on every side: its names are left, and are those of another encoder here.
+    A file with the classifier's last convolution is smp's `timm-tf_efficientnet_lite0`, which pads
+    equally on every side. Its names stay unchanged, because another encoder here uses them.
     """
     return mapping if "conv_head.weight" in mapping else _flat_numbering(mapping)
 
@@ -68,7 +69,7 @@ TIMM_KEYS = (_flat_features,)
 KEYS = (
     _without_classifier,
     _flat_numbering,
-    (r"(^|\.)_", r"\1"),  # the package's: TensorFlow has no scopes that begin so
+    (r"(^|\.)_", r"\1"),  # TensorFlow scopes cannot begin with the package's underscore
 )
 
 
@@ -92,12 +93,12 @@ def _block(x, growth, kernel, stride, dilation, filters, name):
 
 def efficientnet_lite(x, width=1.0, depth=1.0, *, output_stride=32, dilations=None):
     """Normalised pixels (N, H, W, 3) -> features by name, "stride2" to "stride32": the last
-    block's output at each; sides are halved rounding up.
+    block's output at each stride. Odd sides are halved rounding up.
 
     Args:
-        width, depth: how many times the channels and blocks of Lite0; the stem has as many, the
-            first and the last stage as many blocks.
-        output_stride, dilations: as of `resnet`, which counts the stages at strides 4 to 32.
+        width, depth: multiples of the channels and blocks of Lite0; the stem's channels and the
+            blocks of the first and last stage stay as they are.
+        output_stride, dilations: as in `resnet`, which counts the stages at strides 4 to 32.
     """
     x = conv(x, STEM, 3, stride=2, padding="same", name="conv_stem")
     x = _norm(x, "bn0")
@@ -117,7 +118,7 @@ def efficientnet_lite(x, width=1.0, depth=1.0, *, output_stride=32, dilations=No
 
 
 def scaled(channels: int, width: float) -> int:
-    """`width` times as many channels, to the nearest 8, but not less than nine tenths of it."""
+    """`width` times as many channels, rounded to a multiple of 8 that is at least 90 % of it."""
     wanted = channels * width
     nearest = max(8, int(wanted + 4) // 8 * 8)
     return nearest if nearest >= 0.9 * wanted else nearest + 8

@@ -1,5 +1,5 @@
-"""EfficientNets and MobileNetV2 as PyTorch's users know them, and segmentation_models.pytorch (smp)
-passes them on: Keras' of the same names pad otherwise and pass on other maps.
+"""EfficientNets and MobileNetV2 as in PyTorch and segmentation_models.pytorch (smp). Those of Keras
+pad differently and give other maps as features.
 
 EfficientNet: Tan and Le 2019, arXiv 1905.11946; MobileNetV2: Sandler et al. 2018, arXiv 1801.04381.
 """
@@ -15,7 +15,7 @@ from tfseg.encoders.efficientnet_lite import STAGES as EFFICIENTNET
 from tfseg.encoders.efficientnet_lite import STEM, scaled
 from tfseg.layers.blocks import batch_norm, conv, depthwise
 
-# blocks, side of the kernel, stride, growth inside, channels
+# blocks, kernel side, stride, expansion, channels
 MOBILENET = (
     (1, 3, 1, 1, 16),
     (2, 3, 2, 6, 24),
@@ -29,15 +29,15 @@ MOBILENET = (
 
 @dataclass(frozen=True)
 class Spelling:
-    """What a project calls a network's layers.
+    """A project's names of a network's layers.
 
     Attributes:
-        block: of {index}, the block's number, or {stage} and {i}, its place in its stage.
-        grown: the layers of a block that grows inside: growing, its norm, depthwise, its norm, the
-            two of squeeze-and-excitation, projecting, its norm.
-        plain: those of one that does not, from the depthwise one on.
+        block: template with {index}, the block's number, or {stage} and {i}, its number there.
+        grown: layers of a block that expands: expansion, its norm, depthwise, its norm, the two of
+            squeeze-and-excitation, projection, its norm.
+        plain: layers of a block that does not expand, from the depthwise convolution on.
         stem: the first convolution and its norm.
-        first: the number that the first block has.
+        first: the number of the first block.
     """
 
     block: str
@@ -55,7 +55,7 @@ TIMM = Spelling(
     ("conv_stem", "bn1"),
 )
 _PLAIN = ("depthwise_conv", "bn1", "se_reduce", "se_expand", "project_conv", "bn2")
-# The package efficientnet_pytorch's, without the underscores that its names begin with.
+# The package efficientnet_pytorch, without the leading underscores of its names.
 PACKAGE = Spelling("blocks.{index}", ("expand_conv", "bn0", *_PLAIN), _PLAIN, ("conv_stem", "bn0"))
 TORCHVISION = Spelling(
     "features.{index}.conv",
@@ -67,7 +67,7 @@ TORCHVISION = Spelling(
 
 
 def _without_head(mapping):
-    """The head of a classifier, which smp leaves in its encoders and never calls."""
+    """Drops the classifier's head, which smp keeps in its encoders but never calls."""
     heads = {"conv_head": r"(conv_head|bn2|classifier)\.", "_conv_head": r"(_conv_head|_bn1|_fc)\."}
     for head, pattern in heads.items():
         if f"{head}.weight" in mapping:
@@ -83,12 +83,12 @@ class Style:
     """How blocks compute.
 
     Attributes:
-        names: of the layers.
-        gated: squeeze-and-excitation.
+        names: names of the layers.
+        gated: whether blocks have squeeze-and-excitation.
         activation: "silu" (swish) or "relu6".
-        epsilon: of batch normalisation.
-        side: of the images for which strided convolutions pad as TensorFlow does, whatever the
-            image has; None where they pad alike on every side.
+        epsilon: epsilon of batch normalisation.
+        side: image side for which strided convolutions compute TensorFlow's padding, used at every
+            image size; None pads equally on every side.
     """
 
     names: Spelling
@@ -105,7 +105,7 @@ class Style:
         return self.act(x) if rectified else x
 
     def pads(self, kernel, reduced):
-        """Of a convolution of stride 2 whose input is `reduced` times as small as the image."""
+        """The padding of a convolution of stride 2 whose input has stride `reduced`."""
         if self.side is None:
             return (kernel // 2,) * 2
         side = math.ceil(self.side / reduced)
@@ -114,7 +114,7 @@ class Style:
 
 
 def _gate(x, narrow, style, names):
-    """Squeeze-and-excitation, whose inner activation is the block's."""
+    """Squeeze-and-excitation with the block's activation inside."""
     y = layers.GlobalAveragePooling2D(keepdims=True)(x)
     y = style.act(conv(y, narrow, 1, bias=True, name=names[0]))
     y = conv(y, x.shape[-1], 1, bias=True, init="torch", name=names[1])
@@ -124,7 +124,7 @@ def _gate(x, narrow, style, names):
 def _block(x, growth, kernel, pads, dilation, filters, style, name):
     """1×1 up to `growth` times the channels, depthwise, 1×1 down to `filters`; a shortcut.
 
-    `pads` is None where the stride is 1.
+    `pads` is None for stride 1.
     """
     y, channels = x, x.shape[-1]
     names = [f"{name}.{part}" for part in (style.names.grown if growth > 1 else style.names.plain)]
@@ -141,13 +141,13 @@ def _block(x, growth, kernel, pads, dilation, filters, style, name):
 
 def inverted(x, stages, style, stem, *, joined=None, output_stride=32, dilations=None):
     """Normalised pixels (N, H, W, 3) -> features by name, "stem" and "stride2" to "stride32": the
-    last block's output at each.
+    last block's output at each stride.
 
     Args:
-        stages: rows as of `MOBILENET`.
+        stages: rows as in `MOBILENET`.
         stem: channels of the first convolution.
-        joined: number of the block that gives "stride16", where that is not the last there.
-        output_stride, dilations: as of `resnet`.
+        joined: number of the block that gives "stride16", if it is not the last one there.
+        output_stride, dilations: as in `resnet`.
     """
     first, norm = style.names.stem
     x = style.norm(conv(x, stem, 3, stride=2, padding=style.pads(3, 1)[0], name=first), norm)
@@ -160,7 +160,7 @@ def inverted(x, stages, style, stem, *, joined=None, output_stride=32, dilations
                 style.pads(kernel, before) if i == 0 and before < stride <= output_stride else None
             )
             if stride == 16 and joined is not None and index > joined:
-                rate = (dilations or {}).get(4, (rate,))[0]  # smp has it one stage further
+                rate = (dilations or {}).get(4, (rate,))[0]  # smp counts it as the next stage
             place = {"index": index + style.names.first, "stage": number, "i": i}
             x = _block(
                 x, growth, kernel, pads, rate, filters, style, style.names.block.format(**place)
@@ -176,9 +176,9 @@ def efficientnet(x, style, width=1.0, depth=1.0, *, lite=False, **options):
 
     Args:
         style: a `Style`.
-        width, depth: how many times the channels and blocks of B0; of a `lite` one not of the
-            stem, the first and the last stage.
-        options: `joined`, `output_stride` and `dilations`, as of `inverted`.
+        width, depth: multiples of the channels and blocks of B0.
+        lite: whether the stem's channels and the blocks of the first and last stage stay unscaled.
+        options: `joined`, `output_stride` and `dilations`, as in `inverted`.
     """
     kept = (0, len(EFFICIENTNET) - 1) if lite else ()
     stages = [
@@ -198,7 +198,7 @@ def efficientnet(x, style, width=1.0, depth=1.0, *, lite=False, **options):
 
 
 def mobilenet_v2(x, **options):
-    """torchvision's: normalised pixels (N, H, W, 3) -> features, "stride2" to "stride32"."""
+    """As in torchvision: normalised pixels (N, H, W, 3) -> features, "stride2" to "stride32"."""
     style = Style(TORCHVISION)
     features = inverted(x, MOBILENET, style, STEM, **options)
     last = conv(features["last"], 1280, 1, name="features.18.0")

@@ -1,4 +1,4 @@
-"""Mix Transformers (Xie et al. 2021, arXiv 2105.15203), encoders; names of Hugging Face's files."""
+"""Mix Transformer encoders (Xie et al. 2021, arXiv 2105.15203), with Hugging Face's names."""
 
 import re
 
@@ -11,12 +11,12 @@ from tfseg.layers.multi_head import MultiHeadAttention
 
 HEADS = (1, 2, 5, 8)  # of the four stages, at strides 4 to 32
 REDUCTIONS = (8, 4, 2, 1)
-GROWTH = 4  # of the channels in a Mix-FFN
-DROP = 0.1  # of the last block; the rate grows from 0 in equal steps
+GROWTH = 4  # expansion of the channels in a Mix-FFN
+DROP = 0.1  # drop rate of the last block; the rate grows from 0 in equal steps
 
 
 def _split(mapping):
-    """The authors' `kv`, one layer that makes keys and values, as the two that it is."""
+    """Splits the authors' `kv` layer into one for keys and one for values."""
     state = {}
     for key, array in mapping.items():
         if match := re.match(r"(block\d\.\d+\.attn\.)kv(\..*)", key):
@@ -28,7 +28,7 @@ def _split(mapping):
 
 
 def _from_zero(mapping):
-    """The authors' stages, counted from 1, counted from 0."""
+    """Renumbers the authors' stages, which count from 1, from 0."""
 
     def counted(match):
         return f"{match[1]}.{int(match[2]) - 1}."
@@ -39,8 +39,8 @@ def _from_zero(mapping):
 
 PROJECTED = {"q": "query", "k": "key", "v": "value"}
 _BLOCK = r"^(block\.\d\.\d+\.)"
-# The authors' spelling, which segmentation_models.pytorch keeps, and that of transformers from
-# version 5 on -> layer names here. A stage's modules begin as no other encoder's layer does.
+# Names of the authors, which segmentation_models.pytorch keeps, and of transformers 5 -> layer
+# names here. The prefixes of a stage's modules are unique among all encoders.
 KEYS = (
     _split,
     _from_zero,
@@ -65,7 +65,7 @@ KEYS = (
 
 
 def linear(x, filters, name):
-    """A linear layer of each place, as transformers start it."""
+    """A linear layer at each position, with the initial weights of transformers."""
     start = initializers.TruncatedNormal(stddev=0.02)
     return conv(x, filters, 1, bias=True, init=start, name=name)
 
@@ -75,7 +75,7 @@ def _norm(x, name, epsilon=1e-6):
 
 
 def _attention(x, heads, reduction, name):
-    """Keys and values are of a map `reduction` times as coarse (section 3.1, efficient)."""
+    """Efficient attention: keys and values from a map `reduction` times as coarse (section 3.1)."""
     coarse, width, own = x, x.shape[-1], f"{name}.self"
     if reduction > 1:
         how = {"stride": reduction, "padding": 0, "bias": True}
@@ -88,14 +88,14 @@ def _attention(x, heads, reduction, name):
 
 
 def _mix_ffn(x, name):
-    """A 3×3 depthwise convolution between two linear layers tells places apart (equation 3)."""
+    """Two linear layers; a 3×3 depthwise convolution between them encodes position (equation 3)."""
     y = linear(x, GROWTH * x.shape[-1], f"{name}.dense1")
     y = Gelu()(depthwise(y, 3, bias=True, name=f"{name}.dwconv.dwconv"))
     return linear(y, x.shape[-1], f"{name}.dense2")
 
 
 def _block(x, heads, reduction, drop, name):
-    """Attention and Mix-FFN, each normalised first, and left out of some images in training."""
+    """Attention and Mix-FFN, each normalised first and dropped for some images in training."""
 
     def add(x, y):
         y = layers.Dropout(drop, noise_shape=(None, 1, 1, 1))(y) if drop else y
@@ -109,7 +109,7 @@ def _block(x, heads, reduction, drop, name):
 def mit(x, depths, widths):
     """Normalised pixels (N, H, W, 3) -> features by name, "stride4" to "stride32".
 
-    There is none at stride 2: the first convolution goes to stride 4. Layers normalise with the
+    There is no "stride2": the first convolution goes to stride 4. Layer normalisation has the
     authors' epsilons, 1e-5 after a convolution and 1e-6 elsewhere.
 
     Args:

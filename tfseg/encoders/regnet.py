@@ -1,4 +1,4 @@
-"""RegNet encoders (Radosavovic et al. 2020, arXiv 2003.13678), torchvision's layout and names."""
+"""RegNet encoders (Radosavovic et al. 2020, arXiv 2003.13678), torchvision layout and names."""
 
 from keras import layers
 
@@ -6,7 +6,7 @@ from tfseg.encoders.dilations import dilations_of
 from tfseg.layers.blocks import batch_norm, bn_relu, conv, squeeze_excite
 
 PARTS = {"conv1": "f.a", "conv2": "f.b", "conv3": "f.c", "downsample": "proj"}
-# timm's names.
+# timm's names -> layer names here.
 KEYS = (
     (r"^s(\d)\.b(\d+)\.", lambda m: f"trunk_output.block{m[1]}.block{m[1]}-{int(m[2]) - 1}."),
     (
@@ -18,8 +18,8 @@ KEYS = (
     (r"^(stem|trunk_output\..*)\.bn\.", r"\1.1."),
 )
 
-# name -> blocks, channels, channels of a group, whether it has squeeze-and-excitation; those of
-# torchvision, then timm's of other sizes and those whose channels the authors rounded otherwise.
+# name -> blocks, channels, channels of a group, whether it has squeeze-and-excitation. First
+# torchvision's, then timm's with other sizes or with differently rounded channels.
 REGNETS = {
     "regnet_x_400mf": ((1, 2, 7, 12), (32, 64, 160, 400), 16, False),
     "regnet_x_800mf": ((1, 3, 7, 5), (64, 128, 288, 672), 16, False),
@@ -52,7 +52,7 @@ REGNETS = {
 
 
 def _block(x, filters, group, stride, dilation, gated, name):
-    """1×1, 3×3 in groups of `group` channels, squeeze-and-excitation in a Y, 1×1; a shortcut."""
+    """1×1, 3×3 in groups of `group` channels, a gate if `gated`, 1×1; a shortcut."""
     shortcut, narrow = x, round(x.shape[-1] / 4)
     if stride > 1 or x.shape[-1] != filters:
         shortcut = conv(x, filters, 1, stride=stride, name=f"{name}.proj.0")
@@ -73,8 +73,8 @@ def regnet(x, depths, widths, group, *, gated=False, output_stride=32, dilations
     Args:
         depths, widths: blocks and channels of the four stages, at strides 4 to 32.
         group: channels of a group in the 3×3 convolutions.
-        gated: squeeze-and-excitation: a RegNetY, otherwise a RegNetX.
-        output_stride, dilations: as of `resnet`.
+        gated: True for a RegNetY, which has squeeze-and-excitation; False for a RegNetX.
+        output_stride, dilations: as in `resnet`.
     """
     x = bn_relu(conv(x, 32, 3, stride=2, name="stem.0"), name="stem.1")
     features = {"stride2": x}

@@ -1,5 +1,5 @@
-"""Layers of `keras.applications` made anew: the same arithmetic under names of our own, by what
-is fast here and what files can name."""
+"""Rebuilds layers of `keras.applications` under names of our own, with the same arithmetic but
+layers that are fast and that every file format supports."""
 
 import re
 from typing import Any
@@ -18,7 +18,7 @@ SPATIAL = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D, layers
 
 
 def names_of(model: keras.Model) -> dict[int, str]:
-    """id of each layer -> its name in a network. Those that Keras numbers count from 0 anew."""
+    """id of each layer -> its name in a network. Numbers that Keras assigns restart at 0."""
     names, counts = {}, {}
     for layer in model._flatten_layers(include_self=False, recursive=True):
         stem = re.sub(r"_\d+$", "", layer.name)
@@ -31,10 +31,10 @@ def names_of(model: keras.Model) -> dict[int, str]:
 
 
 def renewed(layer: Any, name: str, **changes: Any) -> list[Any]:
-    """The layers that do what `layer` does, in a row; `changes` go to convolutions and pools."""
+    """The layers that together replace `layer`; `changes` apply to convolutions and pools."""
     config = {**layer.get_config(), **changes, "name": name}
     if type(layer) is layers.BatchNormalization:
-        # Keras' momentum is for more steps than a run here may have.
+        # Keras' momentum needs more steps than a run here may have.
         return [BatchNormalization(layer.epsilon, name=name, dtype=config["dtype"])]
     if type(layer).__name__ == "LayerScale":
         return [Scale(layer.init_values, name=name, dtype=config["dtype"])]
@@ -53,7 +53,7 @@ def renewed(layer: Any, name: str, **changes: Any) -> list[Any]:
 
 
 def _depthwise(layer, config, initializer):
-    """Of as many groups as channels; Keras has such a convolution compiled, which is slow."""
+    """A convolution with one group per channel, which Keras would compile and make slow."""
     return DepthwiseConv2D(
         layer.kernel_size,
         strides=config["strides"],
@@ -67,7 +67,7 @@ def _depthwise(layer, config, initializer):
 
 
 def _separated(layer, config):
-    """Its two convolutions, each on its own, so that batch normalisation folds into the second."""
+    """The two convolutions as two layers, so that batch normalisation folds into the second."""
     name = config["name"]
     first = _depthwise(layer, {**config, "name": f"{name}.depthwise"}, layer.depthwise_initializer)
     second = layers.Conv2D(
@@ -82,13 +82,13 @@ def _separated(layer, config):
 
 
 def put_in(source: keras.Model, network: keras.Model, without: tuple) -> None:
-    """The weights of a Keras application's layers -> a network's that were made of them."""
+    """Copies the weights of a Keras application into the layers rebuilt from it."""
     names, made = names_of(source), {layer.name for layer in network.layers}
     for layer in source._flatten_layers(include_self=False, recursive=True):
         name, values = names[id(layer)], layer.get_weights()
         if isinstance(layer, (*without, keras.Sequential)) or not values:
             continue
-        if not made & {name, f"{name}.depthwise"}:  # of a stage that the network does not have
+        if not made & {name, f"{name}.depthwise"}:  # the network lacks this stage
             continue
         if isinstance(layer, layers.SeparableConv2D):
             network.get_layer(f"{name}.depthwise").set_weights(values[:1])

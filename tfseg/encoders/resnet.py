@@ -1,16 +1,16 @@
-"""ResNet encoders (He et al. 2015, arXiv 1512.03385), torchvision's layout and names."""
+"""ResNet encoders (He et al. 2015, arXiv 1512.03385), with torchvision's layout and names."""
 
 from keras import layers
 
 from tfseg.encoders.dilations import dilations_of
 from tfseg.layers.blocks import batch_norm, bn_relu, conv, squeeze_excite
 
-# How smp's copies of Cadene's SE-ResNets spell these layers.
+# Names in smp's copies of Cadene's SE-ResNets -> layer names here.
 KEYS = ((r"^layer0\.", ""), (r"\.se_module\.", ".se."))
 
 
 def basic_block(x, filters, stride, dilations, name):
-    """Two 3×3 convolutions and a shortcut, projected where the shape changes."""
+    """Two 3×3 convolutions and a shortcut, which is projected if the shape changes."""
     first, second = dilations
     shortcut = _shortcut(x, filters, stride, name)
     x = conv(x, filters, 3, stride=stride, dilation=first, name=f"{name}.conv1")
@@ -25,10 +25,11 @@ def bottleneck(
     """1×1, 3×3, 1×1 up to four times `filters`; the stride is on the 3×3 (torchvision's V1.5).
 
     Args:
-        groups, width: of the 3×3: ResNeXt's (Xie et al. 2016, arXiv 1611.05431); `width` alone
-            makes wide ResNets (Zagoruyko and Komodakis 2016, arXiv 1605.07146).
+        groups, width: groups and channels of the 3×3, for ResNeXts (Xie et al. 2016, arXiv
+            1611.05431); `width` alone makes wide ResNets (Zagoruyko and Komodakis 2016, arXiv
+            1605.07146).
         gated: squeeze-and-excitation before the sum (Hu et al. 2017, arXiv 1709.01507).
-        first: the stride is on the first 1×1, as in Caffe.
+        first: put the stride on the first 1×1, as in Caffe.
     """
     shortcut = _shortcut(x, 4 * filters, stride, name)
     inner, outer = filters * width // 64 * groups, 4 * filters
@@ -54,18 +55,18 @@ def resnet(x, block, depths, *, pads=1, output_stride=32, dilations=None):
     """Normalised pixels (N, H, W, 3) -> features by name, "stride2" to "stride32".
 
     Args:
-        block, depths: what the four stages are made of, and how many of them.
-        pads: of the stem's max-pool; ((0, 1), (0, 1)) is what Caffe sees.
-        output_stride: 8, 16 or 32. Stages that would go beyond keep their resolution and dilate
-            their convolutions instead, as torchvision's `replace_stride_with_dilation`; their
-            features keep the names they have without.
-        dilations: stage -> the dilations of its blocks, repeated, where a network has its own.
+        block, depths: the block function, and the number of blocks in each of the four stages.
+        pads: padding of the stem's max-pool; ((0, 1), (0, 1)) is Caffe's.
+        output_stride: 8, 16 or 32. Stages that would go beyond it keep their resolution and dilate
+            their convolutions instead, as with torchvision's `replace_stride_with_dilation`; the
+            names of their features do not change.
+        dilations: stage -> dilations of its blocks, repeated; for networks that need special ones.
 
-    "pool" is the stem's max-pool output, which some decoders sum with.
+    "pool" is the output of the stem's max-pool, which some decoders add.
     """
     x = bn_relu(conv(x, 64, 7, stride=2, name="conv1"), name="bn1")
     features = {"stride2": x}
-    # Zero padding equals PyTorch's -inf here: nothing after a ReLU is below zero.
+    # Zero padding equals PyTorch's -inf here, because a ReLU leaves nothing below zero.
     x = layers.MaxPooling2D(3, strides=2)(layers.ZeroPadding2D(pads)(x))
     features["pool"] = x
     for stage, depth in enumerate(depths, 1):

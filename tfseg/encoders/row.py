@@ -13,20 +13,19 @@ class Encoder:
     """A row of `ENCODERS`.
 
     Attributes:
-        build: (x, **options) -> features by name: "stride2", ..., "stride32", what else it has.
-        family: what it is one of; families share their options and layout.
-        channels: of "stride2" to "stride32"; 0 where it has no such map.
-        dilates: whether it takes `output_stride` 8 and 16.
-        normalization: what its ImageNet weights were trained on: what pixels become where nobody
-            says otherwise.
-        weights: where those are; None where no public table pins them.
+        build: (x, **options) -> features by name: "stride2", ..., "stride32" and others.
+        family: name of its family, which shares options and layout.
+        channels: channels of "stride2" to "stride32"; 0 if there is no such map.
+        dilates: whether it supports `output_stride` 8 and 16.
+        normalization: normalisation of its ImageNet weights, and the default for pixels.
+        weights: source of those weights; None if no public table pins them.
         load: (network, encoder, path, keys) fills the network's encoder from a file of weights.
-        keys: how their file spells what layers here are called; see `tfseg.weights`.
-        center: decoders of U-Net's kind want two convolutions of their own behind it, because it
-            ends in a pool.
-        timm: segmentation_models.pytorch has it from timm alone, which dilates as torchvision does:
-            the first block of a stage as the stage before. Its own encoders dilate that, too.
-        preactivated: its features at strides 4 to 16 are not yet normalised and rectified.
+        keys: translation of that file's keys to layer names; see `tfseg.weights`.
+        center: U-Net-like decoders need two convolutions after it, because it ends in a pool.
+        timm: whether segmentation_models.pytorch has it only through timm, which dilates like
+            torchvision: a stage's first block as the stage before. smp's own encoders dilate
+            that block like the rest of the stage.
+        preactivated: whether its features at strides 4 to 16 lack normalisation and ReLU.
     """
 
     build: Callable[..., dict[str, Any]]

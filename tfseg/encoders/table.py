@@ -1,4 +1,4 @@
-"""The table of encoders: how each is built, what it puts out, where its ImageNet weights are."""
+"""The table of encoders: builder, features and ImageNet weights of each."""
 
 from tfseg.encoders.row import Encoder
 from tfseg.encoders.rows_keras import KERAS

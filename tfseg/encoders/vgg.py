@@ -1,24 +1,24 @@
-"""VGG encoders (Simonyan and Zisserman 2014, arXiv 1409.1556), torchvision's layout and names."""
+"""VGG encoders (Simonyan and Zisserman 2014, arXiv 1409.1556), torchvision layout and names."""
 
 from keras import layers
 
 from tfseg.layers.blocks import batch_norm, conv
 
 FILTERS = (64, 128, 256, 512, 512)
-KEYS = ((r"^features_(\d+)\.", r"features.\1."),)  # how timm spells what it cut for its features
+KEYS = ((r"^features_(\d+)\.", r"features.\1."),)  # timm's feature extractor
 
 
 def vgg(x, depths, *, norm=False, padding=1, ceil=False):
     """Normalised pixels (N, H, W, 3) -> features by name, "stride1" to "stride32".
 
-    A feature is the map before a max-pool, "stride32" what the last pool puts out; "pool1" to
-    "pool5" are the pools' outputs.
+    A feature is the map before a max-pool, "stride32" the output of the last pool. "pool1" to
+    "pool5" are the outputs of the pools.
 
     Args:
         depths: 3×3 convolutions in each of the five blocks.
         norm: batch normalisation after each.
-        padding: of the first convolution; FCN pads by 100.
-        ceil: a last odd row is a window of its own (Caffe) and not left out (torchvision).
+        padding: padding of the first convolution; FCN pads by 100.
+        ceil: True keeps a last odd row as a window (Caffe), False drops it (torchvision).
     """
     features, index = {}, 0
     for block, (depth, filters) in enumerate(zip(depths, FILTERS, strict=True)):

@@ -1,5 +1,5 @@
 """Vision transformers (Dosovitskiy et al. 2020, arXiv 2010.11929), plain and distilled (Touvron et
-al. 2020, arXiv 2012.12877): encoders whose maps all have one stride; timm's names."""
+al. 2020, arXiv 2012.12877): encoders with a single stride, with timm's names."""
 
 import re
 
@@ -18,7 +18,7 @@ PARTS = ("q", "k", "v")
 
 
 def _split(mapping):
-    """timm's `qkv`, one layer that makes queries, keys and values, as the three that it is."""
+    """Splits timm's `qkv` layer into one each for queries, keys and values."""
     state = {}
     for key, array in mapping.items():
         if match := re.fullmatch(r"(blocks\.\d+\.attn\.)qkv(\.\w+)", key):
@@ -30,14 +30,14 @@ def _split(mapping):
 
 
 def _joined(mapping):
-    """The tokens of the class and of the distillation as one array."""
+    """Joins the class token and the distillation token into one array."""
     first = [mapping[key] for key in ("cls_token", "dist_token") if key in mapping]
     state = {k: v for k, v in mapping.items() if k not in ("cls_token", "dist_token")}
     return state | ({"tokens.first": np.concatenate(first, axis=1)} if first else {})
 
 
 def _without_head(mapping):
-    """What a classifier has behind the last block."""
+    """Drops what a classifier has after the last block."""
     head = re.compile(r"(norm|fc_norm|pre_logits|head|head_dist)\.")
     return {key: array for key, array in mapping.items() if not head.match(key)}
 
@@ -46,7 +46,7 @@ KEYS = (_split, _joined, _without_head, (r"^pos_embed$", "tokens.places"))
 
 
 def _block(x, heads, name):
-    """Attention and a perceptron, each normalised first (figure 1)."""
+    """Attention and a multilayer perceptron, each normalised first (figure 1)."""
     width = x.shape[-1]
     y = layers.LayerNormalization(epsilon=EPSILON, name=f"{name}.norm1")(x)
     y = MultiHeadAttention(heads)(*(linear(y, width, f"{name}.attn.{part}") for part in PARTS))
@@ -57,15 +57,15 @@ def _block(x, heads, name):
 
 
 def vit(x, width, depth, heads, grid, prefix=1):
-    """Normalised pixels (N, H, W, 3) -> the last block's map "stride16", and "tokens": what each
-    block gives, (N, prefix + h·w, 1, width), of h × w patches.
+    """Normalised pixels (N, H, W, 3) -> the last block's map "stride16", and "tokens": the output
+    of each block, (N, prefix + h·w, 1, width), for h × w patches.
 
-    Sides are padded on the right and at the bottom to a multiple of 16.
+    Sides are padded at the right and bottom to a multiple of 16.
 
     Args:
-        width, depth, heads: channels, blocks, heads of the attention.
-        grid: patches a side of the images that it was trained on.
-        prefix: tokens before those of the patches: 2 of distilled ones.
+        width, depth, heads: channels, blocks, attention heads.
+        grid: patches a side of the training images.
+        prefix: tokens before those of the patches; 2 in distilled ones.
     """
     x = PadToMultiple(PATCH)(x)
     patches = conv(x, width, PATCH, stride=PATCH, padding=0, bias=True, name="patch_embed.proj")

@@ -1,4 +1,4 @@
-"""ImageNet weights of encoders: whether they are at hand, and how they fill a network."""
+"""Finds ImageNet weights of encoders and loads them into networks."""
 
 from functools import partial
 from pathlib import Path
@@ -18,14 +18,14 @@ def fetch_imagenet(source: Source) -> Path:
 
 
 def found(encoder: str, weights: Source | None) -> str:
-    """Resolves "auto": "imagenet" if the weights are on this machine or arrive, else
-    "none", with a line that says why.
+    """Resolves "auto": "imagenet" if the weights are cached or can be downloaded, else "none",
+    with a printed line that says why.
 
-    A server that does not answer within `tfseg.fetching.PATIENCE` is not waited for.
+    Gives up on a server that does not answer within `tfseg.fetching.PATIENCE`.
     """
     try:
         if weights is None:
-            raise UserError("no public table pins ImageNet weights of it")
+            raise UserError("no public table pins its ImageNet weights")
         fetch_imagenet(weights)
     except UserError as error:
         reason = error.typed.partition(f"{ASKED}: ")[2] or error
@@ -37,8 +37,8 @@ def found(encoder: str, weights: Source | None) -> str:
 def load_weights(model, encoder, path, keys=()):
     """Fills the encoder of a network from a file of its PyTorch weights.
 
-    Every weight of the encoder must be there. What else the file holds is left out, but for what
-    the network also has: FCN's two large layers are the ImageNet classifier's.
+    The file must hold every weight of the encoder. Its other weights are skipped unless the network
+    has them, too: FCN's two large layers come from the ImageNet classifier.
     """
     own = {
         key: entry

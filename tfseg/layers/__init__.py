@@ -1,4 +1,4 @@
-"""Layers and blocks that the networks share, in `keras` and `keras.ops` alone.
+"""Layers and blocks that the networks share, written only with `keras` and `keras.ops`.
 
-A faster way that TensorFlow has stands behind one check in the layer that uses it.
+A layer with a TensorFlow fast path has one check that selects it.
 """

@@ -1,4 +1,4 @@
-"""Attention of every place to every other one."""
+"""Attention between all positions of a map."""
 
 import keras
 from keras import ops
@@ -6,11 +6,11 @@ from keras import ops
 
 @keras.saving.register_keras_serializable("tfseg")
 class PositionAttention(keras.layers.Layer):
-    """Values weighted by how alike two maps are at two places, as smp's `MAnet` does it.
+    """Weights values by the similarity of two maps at each pair of positions, as smp's `MAnet`.
 
-    `first` and `second` (N, H, W, D) are compared, `values` is (N, H, W, C); so is the result.
-    Two things are as there: one softmax runs over all pairs of places, and the result, a list of
-    places with their channels, is read as a list of channels with their places.
+    Compares `first` and `second` (N, H, W, D); `values` and the result are (N, H, W, C). As in
+    smp, one softmax runs over all pairs of positions, and the result, ordered by position and
+    channel, is reshaped as if ordered by channel and position.
     """
 
     def call(self, first, second, values):

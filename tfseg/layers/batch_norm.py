@@ -1,4 +1,4 @@
-"""Batch normalisation by TensorFlow's fused kernel where TensorFlow runs."""
+"""Batch normalisation, with TensorFlow's fused kernel on the TensorFlow backend."""
 
 import keras
 
@@ -7,12 +7,12 @@ import keras
 class BatchNormalization(keras.layers.BatchNormalization):
     """Batch normalisation over the last axis, with PyTorch's defaults (epsilon 1e-5, momentum 0.1).
 
-    Keras 3 computes moments and arithmetic one by one in float32. The fused kernel does it in one
-    pass over activations of any float type, statistics staying float32: 1.15 to 1.35 times the
-    training speed of LinkNet on a CPU. Like PyTorch's, it tracks the unbiased batch variance.
-    Other backends run Keras' own arithmetic.
+    Keras 3 runs moments and normalisation as separate float32 operations. The fused kernel needs
+    one pass over activations of any float type and keeps statistics in float32, which makes LinkNet
+    train 1.15 to 1.35 times as fast on a CPU. Like PyTorch, it tracks the unbiased batch variance.
+    Other backends run the arithmetic of Keras.
 
-    With `synchronized` the moments are those of all replicas of a `tf.distribute.Strategy`.
+    With `synchronized`, moments cover all replicas of a `tf.distribute.Strategy`.
     """
 
     def __init__(self, epsilon=1e-5, momentum=0.9, **kwargs):
@@ -30,9 +30,9 @@ class BatchNormalization(keras.layers.BatchNormalization):
         return self.synchronized and tf.distribute.get_strategy().num_replicas_in_sync > 1
 
     def _fused(self, inputs, update):
-        import tensorflow as tf  # only where it is the backend
+        import tensorflow as tf  # only on its backend
 
-        # The raw op takes epsilon as it is; tf.nn's wrapper raises it to 1.001e-5.
+        # The raw op takes epsilon unchanged; the wrapper in tf.nn raises it to 1.001e-5.
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=inputs,
             scale=self.gamma,
@@ -47,7 +47,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
         return outputs
 
     def _shared(self, inputs):
-        """As `_fused` where it updates, with the moments of all replicas, in float32."""
+        """As `_fused` with `update`, but with the moments of all replicas, in float32."""
         import tensorflow as tf
 
         def total(values):
@@ -63,6 +63,6 @@ class BatchNormalization(keras.layers.BatchNormalization):
         return tf.cast((pixels - mean) * scale + self.beta, inputs.dtype)
 
     def _follow(self, mean, variance):
-        """Moves the moving statistics towards a batch's."""
+        """Moves the moving statistics towards those of a batch."""
         for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
             moving.assign(moving * self.momentum + batch * (1 - self.momentum))

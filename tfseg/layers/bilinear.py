@@ -1,4 +1,4 @@
-"""Bilinear upsampling as the start of a transposed convolution."""
+"""Bilinear upsampling as the initial kernel of a transposed convolution."""
 
 import keras
 import numpy as np
@@ -7,7 +7,7 @@ from keras import ops
 
 @keras.saving.register_keras_serializable("tfseg")
 class BilinearKernel(keras.initializers.Initializer):
-    """A transposed convolution that starts as bilinear upsampling of each class.
+    """Initialises a transposed convolution as bilinear upsampling of each class.
 
     Long et al. 2015, section 3.3.
     """

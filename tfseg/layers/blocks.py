@@ -1,6 +1,6 @@
 """Convolution blocks with PyTorch's padding, initialisation and names.
 
-`name` is the reference's module path ("layer1.0.conv1"), so public checkpoints find their layer.
+`name` is the reference's module path ("layer1.0.conv1"), so that public checkpoints load.
 """
 
 import math
@@ -15,13 +15,13 @@ from tfseg.layers.resize import FitLike
 
 
 def torch_uniform(fan_in):
-    """PyTorch's default for convolutions, kernel and bias alike: U(±1/sqrt(fan_in))."""
+    """PyTorch's default for kernels and biases of convolutions: U(±1/sqrt(fan_in))."""
     limit = 1 / math.sqrt(fan_in)
     return initializers.RandomUniform(-limit, limit)
 
 
 def _initializers(init, fan_in):
-    """Kernel and bias initialisers by name: where the reference's authors started from."""
+    """Kernel and bias initialisers, by the name of the scheme that the reference uses."""
     if init == "torch":  # PyTorch's default
         return torch_uniform(fan_in), torch_uniform(fan_in)
     if init == "he":  # He et al. 2015, Caffe's MSRA, PyTorch's kaiming_normal_
@@ -45,21 +45,21 @@ def conv(
     dtype=None,
     name,
 ):
-    """Convolution padded alike on every side, whatever the stride.
+    """Convolution padded equally on every side, at any stride.
 
-    Keras' "same" pads strided convolutions on the right and bottom only, which shifts them.
+    Keras' "same" pads strided convolutions only on the right and bottom, which shifts them.
 
     Args:
         kernel: side, or (height, width).
-        padding: rows and columns of zeros on each side; (kernel - 1) / 2, dilated, where None.
-            "same" is Keras' and TensorFlow's own, for what was trained so.
+        padding: rows and columns of zeros on each side; None is (kernel - 1) / 2, dilated.
+            "same" is TensorFlow's padding, for networks that were trained with it.
         init: "he_fan_out", "he", "torch", or a Keras initialiser.
-        dtype: what to compute in; the precision policy's where None.
+        dtype: type to compute in; None follows the precision policy.
     """
     sides = (kernel, kernel) if isinstance(kernel, int) else kernel
     same = tuple(dilation * (side // 2) for side in sides)
     pads = same if padding is None else (padding, padding)
-    # Where nothing is strided, Keras pads alike on every side, too.
+    # Without strides, Keras pads equally on every side, too.
     in_layer = padding == "same" or (stride == 1 and pads == same)
     if not in_layer and any(pads):
         x = layers.ZeroPadding2D(pads)(x)
@@ -83,11 +83,10 @@ def conv(
 
 
 def depthwise(x, kernel, *, stride=1, dilation=1, padding="same", multiplier=1, bias=False, name):
-    """A convolution of each channel alone, which becomes `multiplier` channels.
+    """Depthwise convolution: each channel becomes `multiplier` channels.
 
-    `padding` is so many rows and columns of zeros on each side; "same" pads as TensorFlow does.
-    XLA takes 14 to 30 times as long for it on a CPU as TensorFlow's kernel: keep it out of
-    functions that it compiles.
+    `padding` is the rows and columns of zeros on each side; "same" pads as TensorFlow does.
+    On a CPU, XLA takes 14 to 30 times as long as TensorFlow's kernel: do not compile this.
     """
     if padding != "same" and padding:
         x = layers.ZeroPadding2D(padding)(x)
@@ -104,7 +103,7 @@ def depthwise(x, kernel, *, stride=1, dilation=1, padding="same", multiplier=1, 
 
 
 def squeeze_excite(x, narrow, name):
-    """Scales each channel by what two dense layers make of all channels' means (Hu et al. 2017)."""
+    """Squeeze-and-excitation: scales channels by a gate on their means (Hu et al. 2017)."""
     y = layers.GlobalAveragePooling2D(keepdims=True)(x)
     y = layers.ReLU()(conv(y, narrow, 1, bias=True, name=f"{name}.fc1"))
     y = conv(y, x.shape[-1], 1, bias=True, init="torch", name=f"{name}.fc2")
@@ -116,15 +115,15 @@ def transposed_conv(
 ):
     """Transposed convolution whose result has the height and width of `like`.
 
-    `padding` is PyTorch's: so many rows and columns are dropped at the top and left; what
-    exceeds `like` goes at the bottom and right. Up to `short` rows and columns may lack there;
-    those are the bias alone (PyTorch's output padding). Without `like` all of it is returned.
+    `padding` is as in PyTorch: that many rows and columns are cut at the top and left, and the
+    excess over `like` at the bottom and right. Up to `short` rows and columns may be missing there;
+    they equal the bias (PyTorch's output padding). Without `like`, nothing is cut.
     """
-    if short:  # one more input of zeros reaches that far and adds nothing
+    if short:  # one more row and column of zeros reaches that far and adds nothing
         x = layers.ZeroPadding2D(((0, 1), (0, 1)))(x)
-    # PyTorch counts the fan of a transposed kernel by its output channels.
+    # PyTorch computes the fan of a transposed kernel from its output channels.
     kernel_initializer, bias_initializer = _initializers(init, kernel * kernel * filters)
-    same = stride == 1 and padding == kernel // 2  # nothing to cut then
+    same = stride == 1 and padding == kernel // 2  # nothing to cut
     x = layers.Conv2DTranspose(
         filters,
         kernel,

@@ -1,6 +1,6 @@
-"""Convolution and batch normalisation under one name, as OpenMMLab's `ConvModule` has them.
+"""Convolution and batch normalisation under one name, as in OpenMMLab's `ConvModule`.
 
-The layers are `name`.conv and `name`.bn. `momentum` is Keras', 1 less PyTorch's.
+The layers are `name`.conv and `name`.bn. `momentum` is that of Keras: 1 minus PyTorch's.
 """
 
 from keras import initializers, layers
@@ -9,20 +9,20 @@ from tfseg.layers.blocks import batch_norm, conv, depthwise
 
 
 def conv_module(x, filters, kernel, *, stride=1, relu=True, momentum=0.9, name):
-    """Convolution, batch normalisation and, where `relu`, a ReLU."""
+    """Convolution, batch normalisation and, with `relu`, a ReLU."""
     x = conv(x, filters, kernel, stride=stride, name=f"{name}.conv")
     return _normalized(x, relu, momentum, name)
 
 
 def depthwise_module(x, *, stride=1, multiplier=1, relu=True, momentum=0.9, name):
-    """The same with a 3×3 convolution of each channel alone."""
-    padding = "same" if stride == 1 else 1  # alike, but a layer less
+    """As `conv_module`, with a depthwise 3×3 convolution."""
+    padding = "same" if stride == 1 else 1  # "same" pads equally here and saves a layer
     x = depthwise(x, 3, stride=stride, padding=padding, multiplier=multiplier, name=f"{name}.conv")
     return _normalized(x, relu, momentum, name)
 
 
 def separable_module(x, filters, *, stride=1, relu=True, momentum=0.9, name):
-    """A depthwise module without a ReLU and a 1×1 one (OpenMMLab's with `dw_act_cfg=None`)."""
+    """A depthwise module without ReLU, then a 1×1 module (OpenMMLab with `dw_act_cfg=None`)."""
     x = depthwise_module(
         x, stride=stride, relu=False, momentum=momentum, name=f"{name}.depthwise_conv"
     )
@@ -36,7 +36,7 @@ def _normalized(x, relu, momentum, name):
 
 
 def preactivated(x, filters, kernel, *, groups=1, name):
-    """Batch normalisation, a ReLU, and the convolution at last."""
+    """Batch normalisation, ReLU, then the convolution."""
     x = layers.ReLU()(batch_norm(x, name=f"{name}.bn"))
     return conv(x, filters, kernel, groups=groups, name=f"{name}.conv")
 

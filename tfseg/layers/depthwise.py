@@ -1,22 +1,22 @@
-"""Depthwise convolution that also learns fast in bfloat16 where TensorFlow runs."""
+"""Depthwise convolution that trains fast in bfloat16 on the TensorFlow backend."""
 
 import keras
 
 
 @keras.saving.register_keras_serializable("tfseg")
 class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
-    """Keras' layer, whose gradients in bfloat16 are computed in float32.
+    """Keras' layer, but bfloat16 gradients are computed in float32.
 
-    TensorFlow's bfloat16 kernels for them are slow on a CPU: for 8×144×192×96 under 3×3 with
-    stride 2 the input's takes 261 ms in place of 21, for 8×36×48×240 under 5×5 the kernel's takes
-    137 in place of 39.
+    TensorFlow's bfloat16 gradient kernels are slow on a CPU: the input's takes 261 ms instead of
+    21 for 3×3 with stride 2 on 8×144×192×96, and the kernel's 137 ms instead of 39 for 5×5 on
+    8×36×48×240.
     """
 
     def call(self, inputs):
         plain = self.dilation_rate in (1, (1, 1)) and self.data_format == "channels_last"
         if keras.backend.backend() != "tensorflow" or self.compute_dtype != "bfloat16" or not plain:
             return super().call(inputs)
-        import tensorflow as tf  # only where it is the backend
+        import tensorflow as tf  # only on its backend
 
         outputs = _convolve(
             inputs, tf.convert_to_tensor(self.kernel), self.strides, self.padding.upper()

@@ -1,4 +1,4 @@
-"""Dilated convolution by one kernel where TensorFlow runs."""
+"""Dilated convolution in one kernel on the TensorFlow backend."""
 
 import functools
 
@@ -7,16 +7,16 @@ import keras
 
 @keras.saving.register_keras_serializable("tfseg")
 class DilatedConv2D(keras.layers.Conv2D):
-    """Keras' convolution with the dilation left to TensorFlow's kernel; strides are 1.
+    """Keras' convolution of stride 1, dilated by TensorFlow's kernel.
 
-    Keras' own way cuts the map into dilation² small ones and puts them together again: 0.7 s
-    in place of 4 ms for DeepLabV3's branch of dilation 36 on an 8×8 map.
+    Keras cuts the map into dilation² small ones and joins them again, which takes 0.7 s instead
+    of 4 ms for DeepLabV3's branch of dilation 36 on an 8×8 map.
     """
 
     def convolution_op(self, inputs, kernel):
         if keras.backend.backend() != "tensorflow":
             return super().convolution_op(inputs, kernel)
-        import tensorflow as tf  # only where it is the backend
+        import tensorflow as tf  # only on its backend
 
         def convolve(x, kernel):
             return tf.nn.conv2d(x, kernel, 1, self.padding.upper(), dilations=self.dilation_rate)
@@ -38,11 +38,11 @@ class DilatedConv2D(keras.layers.Conv2D):
 def kernel_has_gradients() -> bool:
     """Whether TensorFlow's dilated convolution has gradients on this machine.
 
-    A GPU's has; a CPU's only with oneDNN, which TensorFlow turns on for some processors.
+    It does on a GPU; on a CPU only with oneDNN, which TensorFlow enables for some processors.
     """
     import tensorflow as tf
 
-    with tf.init_scope():  # asked while a graph is made
+    with tf.init_scope():  # may be called while a graph is traced
         x, kernel = tf.ones((1, 5, 5, 1)), tf.ones((3, 3, 1, 1))
 
         @tf.function
@@ -57,9 +57,9 @@ def kernel_has_gradients() -> bool:
 
 
 def gradients(x, kernel, dy, dilation, same):
-    """What a dilated convolution of stride 1 passes on to its input and its kernel.
+    """Gradients of a dilated convolution of stride 1 with respect to its input and kernel.
 
-    Tap by tap: each of the kernel's places is a product with the input moved by so many pixels.
+    Works tap by tap: each kernel position is a matrix product with a shifted input.
     """
     import tensorflow as tf
 

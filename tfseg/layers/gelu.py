@@ -6,9 +6,9 @@ from keras import ops
 
 @keras.saving.register_keras_serializable("tfseg")
 class Gelu(keras.layers.Layer):
-    """x times the normal distribution's share below x (Hendrycks and Gimpel 2016, 1606.08415).
+    """x · Φ(x), where Φ is the normal CDF (Hendrycks and Gimpel 2016, arXiv 1606.08415).
 
-    Keras' own is made of an operation that ONNX lacks. LiteRT lacks erf, but knows these products
+    Keras' GELU uses an operation that ONNX lacks. LiteRT lacks erf, but recognises these products
     in this order as its GELU.
     """
 

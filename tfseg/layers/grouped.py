@@ -1,4 +1,4 @@
-"""Grouped convolution as a few dense ones."""
+"""Grouped convolution as a few dense convolutions."""
 
 import functools
 
@@ -8,14 +8,14 @@ from keras import ops
 
 from tfseg.layers.dilation import DilatedConv2D
 
-DENSE = 64  # channels that go in together: narrower convolutions are no faster
+DENSE = 64  # input channels of a dense convolution; narrower ones are no faster
 
 
 @keras.saving.register_keras_serializable("tfseg")
 class GroupedConv2D(DilatedConv2D):
-    """Keras' convolution in groups, neighbouring groups together under a kernel with zeros.
+    """Grouped convolution that merges neighbouring groups into one kernel padded with zeros.
 
-    Keras' own is compiled by XLA, which on a CPU takes 80 to 100 times as long: 13.5 s in place of
+    Keras compiles its own with XLA, which takes 80 to 100 times as long on a CPU: 13.5 s instead of
     0.16 s, forward and backward, for 3×3 in 32 groups of 4 channels on 2×64×64.
     """
 

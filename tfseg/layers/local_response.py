@@ -1,4 +1,4 @@
-"""Local response normalisation, as Caffe has it."""
+"""Local response normalisation as in Caffe."""
 
 import keras
 from keras import ops
@@ -6,7 +6,7 @@ from keras import ops
 
 @keras.saving.register_keras_serializable("tfseg")
 class LocalResponseNormalization(keras.layers.Layer):
-    """Caffe's, over a window of 5 channels: x / (1 + alpha / 5 · Σ x²)^beta."""
+    """Normalises over a window of 5 channels, as Caffe: x / (1 + alpha / 5 · Σ x²)^beta."""
 
     def __init__(self, alpha=1e-4, beta=0.75, **kwargs):
         super().__init__(**kwargs)

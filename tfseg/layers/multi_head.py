@@ -1,4 +1,4 @@
-"""Attention between the places of two maps."""
+"""Attention between the positions of two maps."""
 
 import keras
 from keras import ops
@@ -8,9 +8,9 @@ from keras import ops
 class MultiHeadAttention(keras.layers.Layer):
     """Multi-head attention (Vaswani et al. 2017, arXiv 1706.03762, section 3.2.2).
 
-    Every place of `query` (N, H, W, C) takes a mean of `value` (N, h, w, C) over all places,
-    weighted by how its query fits their `key`; each of `heads` sees its share of the channels.
-    The weights are computed in float32. The projections before and behind are the network's.
+    Every position of `query` (N, H, W, C) gets a mean of `value` (N, h, w, C) over all positions,
+    weighted by the match of its query with their `key`. Each of `heads` sees its share of the
+    channels. Weights are computed in float32. The network adds the projections.
     """
 
     def __init__(self, heads, **kwargs):

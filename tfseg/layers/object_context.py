@@ -1,4 +1,4 @@
-"""What objects look like, and what that says about a pixel (object-contextual representations)."""
+"""Object-contextual representations: features of classes, and attention of pixels to them."""
 
 import keras
 from keras import ops
@@ -8,8 +8,8 @@ from keras import ops
 class ObjectRegions(keras.layers.Layer):
     """Scores (N, H, W, K) and features (N, H, W, C) -> a feature of each class (N, K, 1, C).
 
-    It is the mean of the features, weighted by the softmax of the class's scores over all pixels.
-    Computed in float32: of many pixels each has a weight that float16 does not know.
+    A class's feature is the mean over all pixels, weighted by the softmax of the class's scores.
+    Computed in float32, because the weight of one pixel among many underflows in float16.
     """
 
     def __init__(self, **kwargs):
@@ -27,7 +27,7 @@ class ObjectRegions(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("tfseg")
 class ObjectAttention(keras.layers.Layer):
-    """Attention of pixels (N, H, W, C) to keys and values of objects (N, K, 1, C): (N, H, W, C)."""
+    """Attention of pixels (N, H, W, C) to keys and values (N, K, 1, C) -> (N, H, W, C)."""
 
     def call(self, pixels, keys, values):
         _, height, width, channels = ops.shape(pixels)

@@ -1,4 +1,4 @@
-"""Padding with any value, and to any multiple."""
+"""Padding with any value and to any multiple."""
 
 import keras
 from keras import ops
@@ -8,7 +8,7 @@ from keras import ops
 class Pad(keras.layers.Layer):
     """Pads (N, H, W, C) by `paddings`, (before, after) of each axis, with `value`.
 
-    A layer and no operation, so that networks also load from `.h5` files.
+    It is a layer rather than an operation so that networks also load from `.h5` files.
     """
 
     def __init__(self, paddings, value=0.0, **kwargs):
@@ -24,7 +24,7 @@ class Pad(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("tfseg")
 class PadToMultiple(keras.layers.Layer):
-    """Pads (N, H, W, C) with zeros, right and at the bottom, to sides that `number` divides."""
+    """Pads (N, H, W, C) with zeros, at the right and bottom, to a multiple of `number`."""
 
     def __init__(self, number, **kwargs):
         super().__init__(**kwargs)
@@ -35,8 +35,8 @@ class PadToMultiple(keras.layers.Layer):
         wanted = [side + -side % self.number for side in sides]
         if wanted == list(x.shape[1:3]):
             return x
-        # LiteRT forgets the channels behind a padding that is not known beforehand: so much is
-        # padded that it suffices, and the rest cut off.
+        # LiteRT loses the channel count after a padding of dynamic size, so pad by the most that
+        # may be needed and cut off the rest.
         most = self.number - 1
         x = ops.pad(x, ((0, 0), (0, most), (0, most), (0, 0)))
         return ops.slice(x, (0, 0, 0, 0), (batch, *wanted, channels))

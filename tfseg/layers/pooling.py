@@ -1,4 +1,4 @@
-"""Max-pooling that remembers where, its unpooling, and average pooling into a grid of bins."""
+"""Max-pooling with indices, unpooling, average pooling into bins, and pixel shuffle."""
 
 import keras
 from keras import ops
@@ -8,10 +8,10 @@ from keras import ops
 class MaxPoolWithIndices(keras.layers.Layer):
     """2×2 max-pooling with stride 2 -> (maxima, indices), both (N, H', W', C).
 
-    An index says where in its window the maximum lay, 0 to 3 in scan order, the first of equal
-    ones: what Caffe and PyTorch keep as a position in the plane, and what `MaxUnpool` takes.
-    `ceil` keeps a last odd row or column as a window of its own (Caffe), otherwise it is left out
-    (PyTorch). Plain comparisons and selections, which every runtime has.
+    An index is the position of the maximum in its window, 0 to 3 in scan order, the first one among
+    equals. Caffe and PyTorch store a position in the plane instead. `MaxUnpool` takes the indices.
+    With `ceil`, a last odd row or column is a window (Caffe); otherwise it is dropped (PyTorch).
+    The layer uses plain comparisons and selections, which every runtime has.
     """
 
     def __init__(self, ceil=False, **kwargs):
@@ -55,9 +55,9 @@ class MaxPoolWithIndices(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("tfseg")
 class MaxUnpool(keras.layers.Layer):
-    """Every value where `indices` of `MaxPoolWithIndices` say, else zeros -> (N, 2H, 2W, C).
+    """Puts each value at its index from `MaxPoolWithIndices`, zeros elsewhere: (N, 2H, 2W, C).
 
-    `FitLike` gives the result the size that was pooled.
+    `FitLike` cuts the result to the size before pooling.
     """
 
     def call(self, x, indices):
@@ -74,9 +74,9 @@ class MaxUnpool(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("tfseg")
 class HalvingMaxPool(keras.layers.Layer):
-    """2×2 max-pooling with stride 2 that leaves a last odd row or column out, unless it is alone.
+    """2×2 max-pooling with stride 2 that drops a last odd row or column, unless it is the only one.
 
-    PyTorch's, but for a side of one pixel, which stays.
+    As in PyTorch, except that a side of one pixel stays.
     """
 
     def call(self, x):
@@ -95,10 +95,10 @@ class HalvingMaxPool(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("tfseg")
 class BinAverage(keras.layers.Layer):
-    """Mean of a map in each of bins × bins cells, as PyTorch's `AdaptiveAvgPool2d`.
+    """Averages a map in each of bins × bins cells, as PyTorch's `AdaptiveAvgPool2d`.
 
-    Cell i of a side covers floor(i·H / bins) to ceil((i + 1)·H / bins): cells may overlap, and
-    the map may have any size.
+    Cell i of a side covers floor(i·H / bins) to ceil((i + 1)·H / bins). Cells may overlap, and the
+    map may have any size.
     """
 
     def __init__(self, bins, **kwargs):
@@ -111,9 +111,9 @@ class BinAverage(keras.layers.Layer):
         return ops.einsum("jw,niwc->nijc", self._weights(width, x.dtype), x)
 
     def _weights(self, side, dtype):
-        """Share of each of `side` rows in each bin, (bins, side)."""
+        """The share of each of `side` rows in each bin, (bins, side)."""
         first = ops.arange(self.bins) * side // self.bins
-        # Rounded up without a negative number, which ONNX would round the other way.
+        # Rounds up without negative numbers, which ONNX would round the other way.
         last = ((ops.arange(self.bins) + 1) * side + self.bins - 1) // self.bins
         row = ops.arange(side)[None]
         inside = ops.cast((row >= first[:, None]) & (row < last[:, None]), "float32")

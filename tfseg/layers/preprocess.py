@@ -1,4 +1,4 @@
-"""The first layers of every network: check the image's size, normalise pixels."""
+"""The first layers of every network: check the image's size and normalise pixels."""
 
 import keras
 from keras import ops
@@ -18,7 +18,7 @@ NORMALIZATIONS = {
 
 @keras.saving.register_keras_serializable("tfseg")
 class AtLeast(keras.layers.Layer):
-    """Passes pixels on, or raises `UserError` where a side is below `smallest`."""
+    """Returns the pixels, or raises `UserError` if a side is below `smallest`."""
 
     def __init__(self, smallest, **kwargs):
         super().__init__(autocast=False, **kwargs)
@@ -27,7 +27,9 @@ class AtLeast(keras.layers.Layer):
     def call(self, pixels):
         height, width = pixels.shape[1:3]
         if any(side is not None and side < self.smallest for side in (height, width)):
-            raise UserError(f"image of {height}x{width} pixels: {self.smallest} a side are needed")
+            raise UserError(
+                f"image of {height}x{width} pixels: each side needs at least {self.smallest}"
+            )
         return pixels
 
     def compute_output_spec(self, pixels):
@@ -39,11 +41,11 @@ class AtLeast(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("tfseg")
 class Normalize(keras.layers.Layer):
-    """RGB pixels in 0..255 -> normalised as in the encoder's training, float32.
+    """RGB pixels in 0..255 -> pixels normalised as in the encoder's training, float32.
 
     `scheme`: "imagenet" (torchvision's mean and deviation), "unit" (/255), "caffe" (BGR minus
     mean), "symmetric" (-1 to 1), "efficientnet_lite" ((x - 127) / 128) or "efficientnet_v2"
-    ((x - 128) / 128). Exempt from autocast: pixels in bfloat16 would lose their last bits.
+    ((x - 128) / 128). It is exempt from autocast, because bfloat16 would round the pixels.
     """
 
     def __init__(self, scheme="imagenet", **kwargs):

@@ -1,4 +1,4 @@
-"""Layers that give a tensor another height and width, mostly those of another tensor."""
+"""Layers that change a tensor's height and width, mostly to those of another tensor."""
 
 import keras
 from keras import ops
@@ -6,11 +6,11 @@ from keras import ops
 
 @keras.saving.register_keras_serializable("tfseg")
 class FitLike(keras.layers.Layer):
-    """Cuts `x` to the height and width of `like`, from row and column `offset` on.
+    """Cuts `x` to the height and width of `like`, starting at row and column `offset`.
 
-    A transposed convolution answers with 2H + 1 rows; which of them are kept is what PyTorch
-    calls padding (`offset`) and output padding (taken from `like`, so odd sizes come back exact).
-    `short` is by how many rows or columns `x` may be smaller than `like`; those become zero.
+    A transposed convolution returns 2H + 1 rows. PyTorch selects rows by padding (`offset`) and
+    output padding (taken from `like`, so that odd sizes are restored exactly). `short` is the
+    number of rows and columns that `x` may lack compared with `like`; those become zero.
     """
 
     def __init__(self, offset=0, short=0, **kwargs):
@@ -19,12 +19,12 @@ class FitLike(keras.layers.Layer):
 
     def call(self, x, like):
         if not self.offset and None not in x.shape[1:3] and x.shape[1:3] == like.shape[1:3]:
-            return x  # known to fit
+            return x
         if self.short:
             x = ops.pad(x, ((0, 0), (0, self.short), (0, self.short), (0, 0)))
         batch, _, _, channels = ops.shape(x)
         size = ops.shape(like)[1:3]
-        # ops.slice rather than x[...]: its gradient is a pad, several times faster on a CPU.
+        # ops.slice is several times faster than x[...] on a CPU, because its gradient is a pad.
         return ops.slice(x, (0, self.offset, self.offset, 0), (batch, *size, channels))
 
     def compute_output_spec(self, x, like):
@@ -38,8 +38,8 @@ class FitLike(keras.layers.Layer):
 class ResizeLike(keras.layers.Layer):
     """Resizes `x` to the height and width of `like`, as PyTorch's `interpolate` does.
 
-    `mode` is "bilinear" (align_corners=False), "aligned" (bilinear, align_corners=True: what
-    every network written before PyTorch 0.4 was trained with) or "nearest".
+    `mode` is "bilinear" (align_corners=False), "aligned" (bilinear with align_corners=True, as in
+    every network from before PyTorch 0.4) or "nearest".
     """
 
     def __init__(self, mode="bilinear", **kwargs):
@@ -60,9 +60,9 @@ class ResizeLike(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("tfseg")
 class Upsample(keras.layers.Layer):
-    """Upsampling by a whole factor; `mode` as of `ResizeLike`.
+    """Upsamples by a whole factor; `mode` is as in `ResizeLike`.
 
-    Keras' own needs to know the size beforehand.
+    Keras' layer needs a static size.
     """
 
     def __init__(self, factor, mode="bilinear", **kwargs):
@@ -87,7 +87,7 @@ def _resized(x, size, mode):
 
 
 def _resize_tensorflow(x, size, mode):
-    import tensorflow as tf  # only where it is the backend
+    import tensorflow as tf  # only on its backend
 
     size = tf.stack(size)
     if mode == "nearest":
@@ -99,7 +99,7 @@ def _resize_tensorflow(x, size, mode):
 
 
 def _resize(x, size, mode):
-    """The same as two products with matrices of weights, one a side."""
+    """As `_resize_tensorflow`, by multiplying with one matrix of weights for each side."""
     rows, columns = (_weights(old, new, mode) for old, new in zip(x.shape[1:3], size, strict=True))
     x = ops.einsum("ih,nhwc->niwc", ops.cast(rows, x.dtype), x)
     return ops.einsum("jw,niwc->nijc", ops.cast(columns, x.dtype), x)

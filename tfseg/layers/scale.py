@@ -5,7 +5,7 @@ import keras
 
 @keras.saving.register_keras_serializable("tfseg")
 class Scale(keras.layers.Layer):
-    """Multiplies each channel by a learned number, at first `start` (ConvNeXt's LayerScale)."""
+    """Multiplies each channel by a learned number, initially `start` (ConvNeXt's LayerScale)."""
 
     def __init__(self, start=1e-6, **kwargs):
         super().__init__(**kwargs)

@@ -1,4 +1,4 @@
-"""A PyTorch state dict -> the layers of a network that bear its module paths."""
+"""Loads a PyTorch state dict into a network whose layers have its module paths as names."""
 
 import itertools
 import math
@@ -9,11 +9,11 @@ from keras.layers import DepthwiseConv2D
 
 from tfseg.errors import UserError
 
-# What DataParallel puts before keys, and torch.compile, FSDP and checkpointing anywhere in them.
+# DataParallel's prefix, and what torch.compile, FSDP and checkpointing insert into keys.
 WRAPPERS = re.compile(
     r"^(module\.)+|(?<![^.])(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\."
 )
-FEW = 4  # keys that a message names one by one
+FEW = 4  # most keys that a message lists
 
 _NAMES = {
     "kernel": "weight",
@@ -26,7 +26,7 @@ _NAMES = {
 
 
 def named_variables(model, names=_NAMES):
-    """PyTorch's key of every variable -> (layer, variable); with no `names`, Keras' own."""
+    """PyTorch's key of every variable -> (layer, variable); with empty `names`, Keras' key."""
     named = {}
     for layer in model._flatten_layers(include_self=False, recursive=True):
         for variable in layer.weights:
@@ -36,16 +36,16 @@ def named_variables(model, names=_NAMES):
 
 
 def rename(mapping, table):
-    """The state dict with keys as the layers here spell them.
+    """The state dict with its keys translated to the layer names here.
 
-    `table` holds (pattern, replacement) pairs and functions of the whole dict, applied in turn.
+    `table` holds (pattern, replacement) pairs and functions of the whole dict, applied in order.
     """
     state = {}
     for key, array in mapping.items():
         if key.endswith("num_batches_tracked"):
             continue
         key = WRAPPERS.sub("", key)
-        # DenseNets were spelt so before PyTorch 0.4.1, and their files still are.
+        # Files of DenseNets still have the spelling from before PyTorch 0.4.1.
         key = re.sub(r"(denselayer\d+\.(?:norm|conv))\.([12])\.", r"\1\2.", key)
         state[key] = array
     for entry in table:
@@ -57,20 +57,22 @@ def rename(mapping, table):
 
 
 def fill(wanted, found, what, *, strict=True, skip_head=False, layout=None, source="checkpoint"):
-    """Assigns the arrays `found` to the variables `wanted`, all of them or, on an error, none.
+    """Assigns the arrays `found` to the variables `wanted`; on an error, assigns none.
 
     Args:
         wanted: key -> (layer, variable).
-        found: key -> array in `layout`, PyTorch's unless it is `KERAS`.
-        what: the network, as messages call it, and `source`: the file.
-        strict: whether keys that are missing or unexpected are errors.
-        skip_head: whether keys whose shapes differ are none.
+        found: key -> array in `layout`, PyTorch's by default.
+        what: the network's name in messages.
+        strict: whether missing and unexpected keys are errors.
+        skip_head: whether to skip keys whose shapes differ.
+        layout: `TORCH` or `KERAS`.
+        source: the file's name in messages.
 
     Returns:
-        The keys that were left out, sorted.
+        The skipped keys, sorted.
 
     Raises:
-        UserError: for what does not fit, and for weights in whole numbers.
+        UserError: for weights that do not fit, and for quantized weights.
     """
     shape_of, in_layout = layout or TORCH
     missing = sorted(key for key in wanted if key not in found)
@@ -97,16 +99,16 @@ def fill(wanted, found, what, *, strict=True, skip_head=False, layout=None, sour
 
 
 def _mend(missing, unexpected, misshapen, fitting):
-    """What the user can do."""
+    """A hint on how to fix the mismatch."""
     if len(fitting) < len(missing):
-        return "; is it of another --model or --encoder?"
+        return "; does it belong to another --model or --encoder?"
     if misshapen and len(fitting) > len(misshapen) and not missing and not unexpected:
         return "; for other classes, train --skip_head leaves the head out"
     return ""
 
 
 def _told(keys, misshapen):
-    """The keys that do not fit, or their common prefixes if they are many."""
+    """The keys that do not fit, shortened to their common prefix if they are many."""
     parts = []
     for word, names in keys:
         if len(names) > FEW:
@@ -117,27 +119,27 @@ def _told(keys, misshapen):
     parts += misshapen[:FEW]
     if len(misshapen) > FEW:
         parts.append(f"{len(misshapen) - FEW} more of another shape")
-    return "; ".join(parts) or "no key of it is known"
+    return "; ".join(parts) or "it has no known key"
 
 
 def shared_prefix(names):
-    """The modules that all keys stand under, as "encoder.layer1."; "" where there are none."""
+    """The module path that all keys share, such as "encoder.layer1.", or ""."""
     first, last = min(names).split(".")[:-1], max(names).split(".")[:-1]
     shared = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
     return "".join(f"{part}." for part, _ in shared)
 
 
 def _as_shaped(array, shape):
-    """The array as PyTorch would have it: a linear layer became a convolution, or one number."""
+    """The array in the shape wanted: a linear layer as a convolution, or a single number."""
     linear = len(shape) == 4 and array.shape == (shape[0], math.prod(shape[1:]))
     return array.reshape(shape) if linear or array.size == math.prod(shape) == 1 else array
 
 
 def _in_layout(array, layer, shape):
-    """PyTorch's array in Keras' layout.
+    """Converts PyTorch's array to Keras' layout.
 
-    OIHW becomes HWIO, IOHW of transposed convolutions HWOI, and (I·M)1HW of depthwise ones HWIM:
-    channel i·M + m comes from channel i in both.
+    OIHW becomes HWIO, IOHW of transposed convolutions HWOI, and (I·M)1HW of depthwise ones HWIM;
+    in both, channel i·M + m comes from channel i.
     """
     if len(shape) != 4:
         return array
@@ -147,7 +149,7 @@ def _in_layout(array, layer, shape):
 
 
 def torch_shape(layer, shape):
-    """The shape that PyTorch gives a variable of `layer` that has `shape` in Keras."""
+    """The shape in PyTorch of a variable of `layer` that has `shape` in Keras."""
     if len(shape) != 4:
         return tuple(shape)
     if isinstance(layer, DepthwiseConv2D):
@@ -155,6 +157,6 @@ def torch_shape(layer, shape):
     return (shape[3], shape[2], shape[0], shape[1])
 
 
-# How weights lie in a file: (shape there of a layer's variable, array there -> array in Keras)
+# Layouts of weights in a file: (layer, shape in Keras -> shape there; array there -> Keras array)
 TORCH = (torch_shape, _in_layout)
 KERAS = (lambda layer, shape: tuple(shape), lambda array, layer, shape: array)

@@ -1,5 +1,5 @@
-"""Tokens of a vision transformer, (N, tokens, 1, C): those of an image's patches in rows, after
-those that stand for the whole image."""
+"""Tokens of a vision transformer, (N, tokens, 1, C): first those of the whole image, then those
+of its patches, row by row."""
 
 import keras
 from keras import initializers, ops
@@ -7,11 +7,11 @@ from keras import initializers, ops
 
 @keras.saving.register_keras_serializable("tfseg")
 class Tokens(keras.layers.Layer):
-    """Patches (N, H, W, C) -> tokens (N, prefix + H·W, 1, C), each with its place added.
+    """Patches (N, H, W, C) -> tokens (N, prefix + H·W, 1, C), with position embeddings added.
 
-    The places are those of a square of `grid` × `grid` patches, resampled to H × W as timm does it:
-    bicubic, with a wider kernel where there are fewer. `prefix` tokens are learned: a class's, and
-    a distillation's where there are two.
+    The embeddings belong to `grid` × `grid` patches and are resampled to H × W as in timm: bicubic,
+    with antialiasing when shrinking. The `prefix` learned tokens are the class token and, if there
+    are two, the distillation token.
     """
 
     def __init__(self, grid, prefix=1, **kwargs):
@@ -50,8 +50,8 @@ class Tokens(keras.layers.Layer):
 
 
 def cubic(old, new):
-    """What each of `old` points gives to each of `new`, float32 (new, old): PyTorch's bicubic
-    resizing with antialiasing. `new` may be known only when it runs.
+    """The weight of each of `old` points in each of `new`, float32 (new, old), for PyTorch's
+    bicubic resizing with antialiasing. `new` may be a tensor.
     """
     scale = old / ops.cast(new, "float32")
     center = (ops.arange(new, dtype="float32") + 0.5) * scale - 0.5
@@ -64,10 +64,10 @@ def cubic(old, new):
 
 @keras.saving.register_keras_serializable("tfseg")
 class Readout(keras.layers.Layer):
-    """Tokens (N, prefix + H·W, 1, C) -> the patches' map (N, H, W, C), as high and wide as `like`.
+    """Tokens (N, prefix + H·W, 1, C) -> the patches' map (N, H, W, C) with the size of `like`.
 
-    `mode` says what becomes of the prefix: "ignore"; "add", its mean is added to every place; or
-    "cat", the first is joined to every place, (N, H, W, 2C).
+    `mode` is the use of the prefix tokens: "ignore", "add" (add their mean to every position) or
+    "cat" (join the first to every position, which gives (N, H, W, 2C)).
     """
 
     def __init__(self, prefix=1, mode="ignore", **kwargs):

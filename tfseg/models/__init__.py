@@ -1,4 +1,4 @@
-"""Networks: pixels -> logits. A new one is a file here and a row in MODELS (`table.py`)."""
+"""Networks: pixels -> logits. To add one, add a file here and a row in MODELS (`table.py`)."""
 
 import inspect
 from pathlib import Path
@@ -28,15 +28,15 @@ def build(
     Args:
         name: one of `list_models()`.
         num_classes: K, without void.
-        encoder: one of the network's encoders; None takes its usual one.
+        encoder: one of the network's encoders; None takes its default.
         encoder_weights: None for random ones; "imagenet" (downloaded once, then cached); "auto"
-            for ImageNet weights if they are here or arrive within seconds, else random ones; or
-            the path of a file with the encoder's weights.
+            for ImageNet weights if cached or downloaded within seconds, else random ones; or the
+            path of a file with the encoder's weights.
         input_shape: (H, W, 3); None takes any size from 32 up.
         normalization: how pixels are normalised: "auto" (as the encoder was trained, or
             "imagenet"), "imagenet", "unit", "caffe", "symmetric", "efficientnet_lite",
-            "efficientnet_v2"; None for normalised pixels.
-        options: the network's own: `output_stride` (8, 16, 32), `k`, `encoder_depth` (3 to 5),
+            "efficientnet_v2"; None if the input is normalised already.
+        options: options of the network: `output_stride` (8, 16, 32), `k`, `encoder_depth` (3 to 5),
             `decoder_channels`, `decoder_attention` ("scse"), `decoder_interpolation` ("nearest",
             "bilinear"), `decoder_use_norm`, `merge_policy` ("add", "cat"), `decoder_readout`
             ("cat", "add", "ignore"). `aux=True` adds auxiliary heads for training: outputs
@@ -70,9 +70,9 @@ def build(
 
 
 def starting_weights(name: str, encoder: str | None, wanted: str | Path | None) -> str | Path:
-    """What a network's encoder starts from: "imagenet", "none" or a file; "auto" is settled here.
+    """The weights an encoder starts from: "imagenet", "none" or a file. Resolves "auto".
 
-    Prints a line where "auto" finds no weights of an encoder.
+    Prints a line if "auto" finds no weights.
     """
     encoder = _check_encoder(name, encoder, wanted)
     if wanted != "auto":
@@ -81,7 +81,7 @@ def starting_weights(name: str, encoder: str | None, wanted: str | Path | None) 
 
 
 def list_models() -> list[str]:
-    """Names that `tfseg.build` takes."""
+    """Names that `tfseg.build` accepts."""
     return list(MODELS)
 
 
@@ -90,13 +90,13 @@ def _named_output(x, name):
 
 
 def options_of(name):
-    """The options of a network and their defaults, as its builder has them."""
+    """The options of a network and their defaults, from its builder's signature."""
     parameters = inspect.signature(MODELS[name].network).parameters.values()
     return {p.name: p.default for p in parameters if p.kind == p.KEYWORD_ONLY}
 
 
 def _check_encoder(name, encoder, encoder_weights):
-    """The encoder a network is built on, None where it has none of these."""
+    """The encoder of a network, or None if it has no exchangeable one."""
     if name not in MODELS:
         raise unknown("network", name, MODELS)
     encoders = MODELS[name].encoders
@@ -104,10 +104,10 @@ def _check_encoder(name, encoder, encoder_weights):
         encoder = options_of(name).get("encoder")
     elif encoder not in encoders:
         if not encoders:
-            raise UserError(f"{name} has an encoder of its own; leave out --encoder={encoder}")
+            raise UserError(f"{name} has a fixed encoder; leave out --encoder={encoder}")
         if encoder in ENCODERS:
             families = ", ".join(sorted({ENCODERS[other].family for other in encoders}))
-            raise UserError(f"{name} {_why_not(encoder, encoders)}; take a {families}")
+            raise UserError(f"{name} {_why_not(encoder, encoders)}; choose from {families}")
         raise unknown("encoder", encoder, encoders)
     if encoder_weights not in (None, "auto", "none") and not encoder:
         raise UserError(
@@ -118,13 +118,13 @@ def _check_encoder(name, encoder, encoder_weights):
 
 
 def _why_not(encoder, encoders):
-    """Why a network that takes `encoders` does not take another one."""
+    """The reason why a network that takes `encoders` does not take `encoder`."""
     if set(encoders) <= set(VIT):
         return f"reads the tokens of a vision transformer, and {encoder} has none"
     if set(encoders) <= set(DILATED):
         return f"dilates its encoder, and {encoder} cannot be"
     if encoder in VIT:
-        return f"joins maps of several strides, and {encoder} has one alone"
+        return f"joins maps of several strides, and {encoder} has only one"
     return f"joins a map at stride 2, and {encoder} has none"
 
 

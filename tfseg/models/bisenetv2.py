@@ -1,4 +1,4 @@
-"""BiSeNet V2 (Yu et al. 2020, arXiv 2004.02147), mmsegmentation's graph and names."""
+"""BiSeNet V2 (Yu et al. 2020, arXiv 2004.02147), with mmsegmentation's graph and names."""
 
 from keras import layers
 
@@ -13,7 +13,7 @@ from tfseg.layers.resize import ResizeLike
 
 KEYS = ((r"^backbone\.", ""),)
 
-DETAIL = ((64, 64), (64, 64, 64), (128, 128, 128))  # a stage, its convolutions
+DETAIL = ((64, 64), (64, 64, 64), (128, 128, 128))  # channels of each stage's convolutions
 SEMANTIC = ((2, 32, 2), (3, 64, 2), (4, 128, 4))  # stage, channels, gather-and-expansion layers
 HEADS = (16, 64, 256, 1024)  # channels of the auxiliary heads
 
@@ -32,13 +32,13 @@ def _stem(x, name="semantic.stage1"):
     x = conv_module(x, 16, 3, stride=2, name=f"{name}.conv_first")
     y = conv_module(x, 8, 1, name=f"{name}.convs.0")
     y = conv_module(y, 16, 3, stride=2, name=f"{name}.convs.1")
-    # Zero padding equals PyTorch's -inf here: nothing after a ReLU is below zero.
+    # Zero padding equals PyTorch's -inf here, because a ReLU leaves nothing below zero.
     x = layers.MaxPooling2D(3, strides=2)(layers.ZeroPadding2D(1)(x))
     return conv_module(layers.Concatenate()([y, x]), 16, 3, name=f"{name}.fuse_last")
 
 
 def _gather_expand(x, filters, stride, name):
-    """3×3, six times the channels depthwise, 1×1 back; figure 5b, and 5c where strided."""
+    """3×3, depthwise to six times the channels, 1×1 back; figure 5b, or 5c if strided."""
     y = conv_module(x, x.shape[-1], 3, name=f"{name}.conv1")
     dwconv = f"{name}.dwconv"
     y = depthwise_module(y, stride=stride, multiplier=6, relu=stride == 1, name=f"{dwconv}.0")
@@ -50,14 +50,14 @@ def _gather_expand(x, filters, stride, name):
 
 
 def _context(x, name="semantic.stage4_CEBlock"):
-    """The image's mean is added everywhere (figure 4b)."""
+    """Adds the image's mean at every position (figure 4b)."""
     y = batch_norm(layers.GlobalAveragePooling2D(keepdims=True)(x), name=f"{name}.gap.1")
     y = conv_module(y, x.shape[-1], 1, name=f"{name}.conv_gap")
     return conv_module(layers.Add()([x, y]), x.shape[-1], 3, name=f"{name}.conv_last")
 
 
 def _semantic(x):
-    """Narrow and deep -> the maps at strides 4 to 32, and the last one with its context."""
+    """Narrow and deep -> the maps at strides 4 to 32, and the last map with its context."""
     maps = [_stem(x)]
     for stage, filters, count in SEMANTIC:
         x = maps[-1]
@@ -74,9 +74,9 @@ def _separated(x, name):
 
 
 def _aggregate(detail, semantic):
-    """Each branch is gated by the other, at stride 8 and at 32 (figure 6)."""
+    """Gates each branch by the other, at stride 8 and at 32 (figure 6)."""
     down = conv_module(detail, 128, 3, stride=2, relu=False, name="bga.detail_down.0")
-    # The zeros around the map count in PyTorch's means.
+    # PyTorch's means include the zeros around the map.
     down = layers.AveragePooling2D(3, strides=2)(layers.ZeroPadding2D(1)(down))
     detail = _separated(detail, "bga.detail_dwconv")
     up = conv_module(semantic, 128, 3, relu=False, name="bga.semantic_conv.0")
@@ -96,7 +96,7 @@ def _head(x, pixels, filters, num_classes, count, name):
 
 
 def bisenetv2(pixels, x, num_classes, *, aux=False):
-    """Figure 3 of the paper; its booster is an auxiliary head on each semantic stage."""
+    """Figure 3 of the paper; the booster is an auxiliary head on each semantic stage."""
     maps, semantic = _semantic(x)
     x = _aggregate(_detail(x), semantic)
     logits = _head(x, pixels, 1024, num_classes, 1, "decode_head")

@@ -1,4 +1,4 @@
-"""DDRNet (Hong et al. 2021, arXiv 2101.06085), mmsegmentation's graph and names."""
+"""DDRNet (Hong et al. 2021, arXiv 2101.06085), with mmsegmentation's graph and names."""
 
 from keras import layers
 
@@ -6,11 +6,11 @@ from tfseg.layers.blocks import batch_norm, bn_relu, conv
 from tfseg.layers.conv_module import conv_module, preactivated
 from tfseg.layers.resize import ResizeLike
 
-POOLS = ((5, 2), (9, 4), (17, 8))  # side of the window and stride, on the map at stride 64
+POOLS = ((5, 2), (9, 4), (17, 8))  # (window side, stride) on the map at stride 64
 
 
 def without_stem_biases(mapping):
-    """The mapping without the biases of the authors' stem, taken off its normalisations' means."""
+    """Folds the biases of the authors' stem into the means of its batch normalisations."""
     state = dict(mapping)
     for i in (0, 1):
         bias, mean = state.pop(f"stem.{i}.conv.bias", None), f"stem.{i}.bn.running_mean"
@@ -20,18 +20,18 @@ def without_stem_biases(mapping):
 
 
 def numbered(before, start, after):
-    """A replacement for a pattern: its number, counted from `start` on, between two texts."""
+    """A replacement for a pattern: its number minus `start`, between two texts."""
     return lambda match: f"{before}{int(match[1]) - start}{after}"
 
 
 def authors_head(theirs, first, norm, score):
-    """Pairs for a head of the authors."""
+    """(pattern, replacement) pairs for a head in the authors' spelling."""
     pairs = {"bn1": f"{first}.bn", "conv1": f"{first}.conv", "bn2": norm, "conv2": score}
     return tuple((rf"^{theirs}\.{part}\.", f"{ours}.") for part, ours in pairs.items())
 
 
-# How DDRNet's authors, and PIDNet's after them, spell what both networks have. Behind ":" stands a
-# place in their Sequential of a convolution and its normalisation, behind "|" of the reverse.
+# How the authors of DDRNet and PIDNet spell the layers that both networks have. ":" marks an index
+# into their Sequential of convolution and normalisation, "|" into one of the reverse order.
 AUTHORS_FIRST = (
     (r"^layer1\.", "stem.2."),
     (r"^layer2\.", "stem.4."),
@@ -76,14 +76,14 @@ def rectified(x):
 
 
 def added(x, y):
-    """The sum with a coarser map, which is resized."""
+    """The sum with a coarser map, resized to `x`."""
     return layers.Add()([x, ResizeLike()(y, x)])
 
 
 def residual(x, filters, name, *, stride=1, wide=False, relu=False, shortcut=(".0", ".1")):
-    """Two 3×3 convolutions, or where `wide` 1×1, 3×3 and 1×1 to twice `filters`, and a shortcut.
+    """Two 3×3 convolutions and a shortcut; if `wide`, 1×1, 3×3 and 1×1 to twice `filters`.
 
-    `shortcut` is how a reference calls the shortcut's convolution and its normalisation.
+    `shortcut` holds the reference's suffixes of the shortcut's convolution and normalisation.
     """
     y, outer = x, 2 * filters if wide else filters
     if stride > 1 or x.shape[-1] != outer:
@@ -101,7 +101,7 @@ def residual(x, filters, name, *, stride=1, wide=False, relu=False, shortcut=(".
 
 
 def stage(x, filters, blocks, name, *, stride=1, wide=False, **options):
-    """Residual blocks; a ReLU stands between two that are not wide, and none after the last."""
+    """Residual blocks, joined by ReLUs unless `wide`; no ReLU follows the last."""
     for i in range(blocks):
         first, relu = stride if i == 0 else 1, i < blocks - 1 and not wide
         x = residual(x, filters, f"{name}.{i}", stride=first, wide=wide, relu=relu, **options)
@@ -109,7 +109,7 @@ def stage(x, filters, blocks, name, *, stride=1, wide=False, **options):
 
 
 def stem(x, filters, blocks, **options):
-    """From the pixels to stride 8."""
+    """Pixels -> the map at stride 8."""
     for i in range(2):
         x = conv_module(x, filters, 3, stride=2, name=f"stem.{i}")
     x = rectified(stage(x, filters, blocks, "stem.2", **options))
@@ -117,9 +117,9 @@ def stem(x, filters, blocks, **options):
 
 
 def scales(x, filters, name):
-    """The map itself and means of ever larger regions, each reduced to `filters` channels.
+    """The map and its means over increasingly large regions, each reduced to `filters` channels.
 
-    Zeros around the map count in the means, as in PyTorch's `AvgPool2d`.
+    The means include zeros around the map, as in PyTorch's `AvgPool2d`.
     """
     pooled = [x]
     for side, stride in POOLS:
@@ -131,7 +131,7 @@ def scales(x, filters, name):
 
 
 def dappm(x, branch, filters, name="spp"):
-    """Deep aggregation pyramid pooling: each scale is summed with the one below (figure 5)."""
+    """Deep aggregation pyramid pooling: adds to each scale the one before (figure 5)."""
     first, *others = scales(x, branch, f"{name}.scales")
     found = [first]
     for i, y in enumerate(others):
@@ -154,7 +154,7 @@ def _down(x, filters, names):
 
 
 def _backbone(x, filters):
-    """Figure 4 of the paper -> the map at stride 8, and what it was after the first exchange."""
+    """Figure 4 of the paper -> the map at stride 8, and that map after the first exchange."""
     context = spatial = stem(x, filters, 2)
     wide, exchanged = 2 * filters, []
     for i, down in enumerate((("down_1",), ("down_2.0", "down_2.1"))):
@@ -183,7 +183,7 @@ def _ddrnet(pixels, x, num_classes, filters, aux):
 
 
 def ddrnet23_slim(pixels, x, num_classes, *, aux=False):
-    """DDRNet-23-slim: two branches, at stride 8 and down to 64, that exchange twice."""
+    """DDRNet-23-slim: two branches, at stride 8 and down to 64, that exchange maps twice."""
     return _ddrnet(pixels, x, num_classes, 32, aux)
 
 

@@ -1,4 +1,4 @@
-"""DeconvNet (Noh et al. 2015, arXiv 1505.04366): VGG16 with its two large layers, and back."""
+"""DeconvNet (Noh et al. 2015, arXiv 1505.04366): VGG16 with its two large layers, mirrored."""
 
 from keras import initializers
 
@@ -12,7 +12,7 @@ GAUSSIAN = initializers.RandomNormal(stddev=0.01)
 
 
 def deconvnet(pixels, x, num_classes):
-    """Table 2 of the paper, names as in the authors' prototxt."""
+    """Table 2 of the paper, with the names of the authors' prototxt."""
     pools = []
     for block, widths in enumerate(ENCODER, 1):
         for i, filters in enumerate(widths, 1):

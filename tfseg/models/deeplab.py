@@ -10,7 +10,7 @@ from tfseg.models import smp
 from tfseg.models.fcn import fcn_head
 
 KEYS = ((r"^backbone\.", ""),)
-# smp's decoder was one Sequential once.
+# Older smp files have the decoder as one Sequential.
 SMP_KEYS = (
     *smp.DILATED_KEYS,
     (r"^decoder\.0\.", "decoder.aspp."),
@@ -18,7 +18,7 @@ SMP_KEYS = (
     (r"^decoder\.2\.", "decoder.bn."),
 )
 
-RATES = {8: (12, 24, 36), 16: (6, 12, 18)}  # section 3.3: doubled where the map is twice as fine
+RATES = {8: (12, 24, 36), 16: (6, 12, 18)}  # section 3.3: doubled for a map twice as fine
 
 
 def _conv_bn_relu(x, filters, kernel, name, norm, **options):
@@ -26,7 +26,7 @@ def _conv_bn_relu(x, filters, kernel, name, norm, **options):
 
 
 def _separable(x, filters, kernel, name, norm, **options):
-    """Depthwise and 1×1 convolution, nothing between them (V3+, section 3.1)."""
+    """Depthwise and 1×1 convolution with nothing between them (V3+, section 3.1)."""
     x = depthwise(x, kernel, **options, name=f"{name}.0")
     return _conv_bn_relu(x, filters, 1, f"{name}.1", norm)
 
@@ -71,7 +71,7 @@ def deeplabv3(pixels, x, num_classes, *, encoder="resnet50", output_stride=8, au
 
 
 def deeplabv3plus(pixels, x, num_classes, *, encoder="resnet50", output_stride=16, aux=False):
-    """VainF's: the decoder joins 48 channels of stride 4 (figure 2 of V3+)."""
+    """VainF's DeepLabV3+: the decoder joins 48 channels of stride 4 (figure 2 of V3+)."""
     f = _encode(encoder, x, output_stride)
     low = _conv_bn_relu(f["stride4"], 48, 1, "classifier.project.0", "classifier.project.1")
     x = _aspp(f["stride32"], RATES[output_stride], 0.1, "classifier.aspp")
@@ -81,7 +81,7 @@ def deeplabv3plus(pixels, x, num_classes, *, encoder="resnet50", output_stride=1
 
 
 def _smp_aspp(encoder, x, output_stride, depth, filters, name, convolution):
-    """The encoder's features, and what smp's pyramid makes of the coarsest; rates of stride 8."""
+    """The encoder's features, and smp's pyramid on the coarsest with the rates of stride 8."""
     smp.check_depth(depth)
     f = smp.dilated(encoder, x, output_stride, (8, 16))
     return f, _aspp(f[f"stride{1 << depth}"], RATES[8], 0.5, name, convolution, filters)
@@ -97,11 +97,11 @@ def deeplabv3_smp(
     encoder_depth=5,
     decoder_channels=256,
 ):
-    """smp's `DeepLabV3`: the rates are those of stride 8 throughout.
+    """smp's `DeepLabV3`, which uses the rates of stride 8 throughout.
 
     Args:
         encoder_depth: stages of the encoder, 3 to 5; each further one halves its map or dilates.
-        decoder_channels: of all maps in the decoder.
+        decoder_channels: channels of all maps in the decoder.
     """
     how = output_stride, encoder_depth, (filters := smp.width(decoder_channels))
     _, x = _smp_aspp(encoder, x, *how, "decoder.aspp", _conv_bn_relu)
@@ -119,9 +119,9 @@ def deeplabv3plus_smp(
     encoder_depth=5,
     decoder_channels=256,
 ):
-    """smp's `DeepLabV3Plus`: separable convolutions, rates of stride 8, scores at stride 4.
+    """smp's `DeepLabV3Plus`: separable convolutions, rates of stride 8, logits at stride 4.
 
-    `encoder_depth` and `decoder_channels` are as of `deeplabv3_smp`.
+    `encoder_depth` and `decoder_channels` are as in `deeplabv3_smp`.
     """
     how = output_stride, encoder_depth, (filters := smp.width(decoder_channels))
     f, x = _smp_aspp(encoder, x, *how, "decoder.aspp.0", _separable)

@@ -18,7 +18,7 @@ FUSION = 256
 
 
 def _reassembled(x, level):
-    """A map at stride 16 -> one at stride 4, 8, 16 or 32 (section 3.2, `Resample`)."""
+    """A map at stride 16 -> a map at stride 4, 8, 16 or 32 (section 3.2, `Resample`)."""
     name, width = f"decoder.reassemble_blocks.{level}", WIDTHS[level]
     x = conv(x, width, 1, bias=True, init="he", name=f"{name}.project_to_out_channel")
     if level < 2:
@@ -38,7 +38,7 @@ def _residual(x, name):
 
 
 def _fused(x, coarser, enlarge, name):
-    """A level, what came from the coarser ones added, twice as large (figure 1, right)."""
+    """Adds the coarser levels to a level and enlarges the sum (figure 1, right)."""
     x = _residual(x, f"{name}.residual_conv_block1")
     x = x if coarser is None else layers.Add()([x, coarser])
     x = enlarge(_residual(x, f"{name}.residual_conv_block2"))
@@ -46,11 +46,11 @@ def _fused(x, coarser, enlarge, name):
 
 
 def dpt(pixels, x, num_classes, *, encoder="vit_base_patch16_224", decoder_readout="cat"):
-    """Figure 1 of the paper: tokens of four blocks become maps, which are fused.
+    """Figure 1 of the paper: turns the tokens of four blocks into maps and fuses them.
 
     Args:
-        decoder_readout: what becomes of the tokens that stand for the whole image: "cat" (joined
-            to every place), "add" or "ignore".
+        decoder_readout: how to use the tokens of the whole image: "cat" (join them to every
+            position), "add" or "ignore".
     """
     if decoder_readout not in READOUTS:
         raise UserError(f"decoder_readout={decoder_readout}: choose cat, add or ignore")

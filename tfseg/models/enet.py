@@ -1,4 +1,4 @@
-"""ENet (Paszke et al. 2016, arXiv 1606.02147), in davidtvs' PyTorch form."""
+"""ENet (Paszke et al. 2016, arXiv 1606.02147), with davidtvs' PyTorch graph."""
 
 from keras import initializers, layers
 
@@ -7,7 +7,7 @@ from tfseg.layers.padding import Pad
 from tfseg.layers.pooling import MaxPoolWithIndices, MaxUnpool
 from tfseg.layers.resize import FitLike
 
-# Eight bottlenecks of stages 2 and 3: the 3×3's dilation, or the length of an asymmetric pair.
+# Eight bottlenecks of stages 2 and 3: dilation of the 3×3, or length of an asymmetric pair.
 STAGE = (
     ("regular", 1), ("dilated", 2), ("asymmetric", 5), ("dilated", 4),
     ("regular", 1), ("dilated", 8), ("asymmetric", 5), ("dilated", 16),
@@ -44,7 +44,7 @@ def _regular(x, kind, value, act, dropout, name):
 
 
 def _down(x, filters, dropout, name):
-    """Halves the resolution; beside it a max-pool, filled up with channels of zeros."""
+    """Halves the resolution. The shortcut is a max-pool, extended with channels of zeros."""
     inner, new = x.shape[-1] // 4, filters - x.shape[-1]
     main, indices = MaxPoolWithIndices()(x)
     main = Pad(((0, 0), (0, 0), (0, 0), (0, new)))(main)
@@ -56,7 +56,7 @@ def _down(x, filters, dropout, name):
 
 
 def _up(x, filters, indices, like, name):
-    """Back to the size of `like`; beside it an unpooling at the maxima of the way down."""
+    """Upsamples to the size of `like`. The shortcut unpools at the encoder's maxima."""
     inner = x.shape[-1] // 4
     main = conv(x, filters, 1, init="torch", name=f"{name}.main_conv1.0")
     main = MaxUnpool()(batch_norm(main, name=f"{name}.main_conv1.1"), indices)

@@ -1,4 +1,4 @@
-"""Fast-SCNN (Poudel et al. 2019, arXiv 1902.04502), mmsegmentation's graph and names."""
+"""Fast-SCNN (Poudel et al. 2019, arXiv 1902.04502), with mmsegmentation's graph and names."""
 
 from keras import layers
 
@@ -10,7 +10,7 @@ from tfseg.layers.resize import ResizeLike
 KEYS = ((r"^backbone\.", ""),)
 
 BINS = (1, 2, 3, 6)
-BOTTLENECKS = ((64, 2), (96, 2), (128, 1))  # channels and stride of three blocks each
+BOTTLENECKS = ((64, 2), (96, 2), (128, 1))  # channels and stride; three blocks each
 MOMENTUM = 0.99
 
 
@@ -33,7 +33,7 @@ def _learn_to_downsample(x, name="learning_to_downsample"):
 
 
 def _bottleneck(x, filters, stride, name):
-    """MobileNet V2's: six times the channels, depthwise, and down again."""
+    """MobileNetV2's block: 1×1 to six times the channels, depthwise, 1×1 down again."""
     y = _conv(x, 6 * x.shape[-1], 1, f"{name}.conv.0")
     y = _depthwise(y, f"{name}.conv.1", stride=stride)
     y = _conv(y, filters, 1, f"{name}.conv.2", relu=False)

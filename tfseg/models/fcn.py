@@ -11,13 +11,13 @@ from tfseg.layers.resize import FitLike, ResizeLike
 
 
 def _one_numbering(mapping):
-    """Joins `features3`, `features4`, `features5`, each numbered from 0, to torchvision's one."""
+    """Renumbers `features3`, `features4`, `features5` as torchvision's single `features`."""
     offsets, start = {}, 0
     for part in ("features3", "features4", "features5"):
         numbers = [int(m[1]) for key in mapping if (m := re.match(rf"{part}\.(\d+)\.", key))]
         offsets[part] = start
         if numbers:
-            start += max(numbers) + 3  # a part ends with a ReLU and a pool behind its last weight
+            start += max(numbers) + 3  # a ReLU and a pool follow a part's last weights
 
     def joined(key):
         match = re.match(r"(features[345])\.(\d+)\.", key)
@@ -43,14 +43,14 @@ def _upscore(x, factor, name):
 
 
 def _vgg_score(x, filters, scale, name):
-    """A 1×1 score; `scale` keeps the shallow ones small (the authors' at-once training)."""
+    """1×1 logits; `scale` keeps shallow ones small (the authors' at-once training)."""
     x = layers.Rescaling(scale)(x) if scale else x
-    # In bfloat16 TensorFlow 2.21's gradient of 4096 -> 11 channels writes past its memory on a CPU.
+    # In bfloat16 on a CPU, TensorFlow 2.21's gradient of 4096 -> 11 channels overruns its memory.
     return conv(x, filters, 1, bias=True, init="zeros", dtype="float32", name=name)
 
 
 def _fcn_vgg(pixels, x, classes, encoder, last):
-    """Padded by 100, so that every size fits; `last` is the stride of the final upsampling."""
+    """Pads by 100, so that every size fits; `last` is the stride of the final upsampling."""
     f = encode(encoder, x, padding=100, ceil=True)
     x = f["stride32"]
     for i, kernel in ((0, 7), (3, 1)):
@@ -69,13 +69,13 @@ def _fcn_vgg(pixels, x, classes, encoder, last):
 
 
 def _fcn_skips(pixels, x, classes, encoder, last, output_stride):
-    """1×1 scores at strides 32, 16 and 8, resized and summed; for encoders that pad themselves."""
+    """Sums resized 1×1 logits at strides 32, 16 and 8; for encoders that pad themselves."""
     f = encode(encoder, x, output_stride=output_stride)
     dense = ENCODERS[encoder].preactivated
 
     def score(level):
         x, name = f[f"stride{1 << level}"], f"score{level}"
-        if dense and level < 5:  # dense blocks put out what is not yet normalised
+        if dense and level < 5:  # dense blocks output maps before normalisation
             x = bn_relu(x, name=f"{name}.0")
         index = (".1" if level == 5 else ".2") if dense else ""
         return conv(x, classes, 1, bias=True, init="he", name=f"{name}{index}")
@@ -94,22 +94,22 @@ def _fcn(pixels, x, classes, encoder, last, output_stride):
 
 
 def fcn32s(pixels, x, num_classes, *, encoder="vgg16", output_stride=32):
-    """Scores of the last layer, upsampled 32 times."""
+    """FCN-32s: logits of the last layer, upsampled 32 times."""
     return _fcn(pixels, x, num_classes, encoder, 32, output_stride)
 
 
 def fcn16s(pixels, x, num_classes, *, encoder="vgg16", output_stride=32):
-    """Summed with scores at stride 16."""
+    """FCN-16s: also sums the logits at stride 16."""
     return _fcn(pixels, x, num_classes, encoder, 16, output_stride)
 
 
 def fcn8s(pixels, x, num_classes, *, encoder="vgg16", output_stride=32):
-    """Figure 3 of the paper: summed with scores at strides 16 and 8."""
+    """FCN-8s: also sums the logits at strides 16 and 8 (figure 3 of the paper)."""
     return _fcn(pixels, x, num_classes, encoder, 8, output_stride)
 
 
 def fcn_head(x, pixels, num_classes, name):
-    """torchvision's head, also the auxiliary one: 3×3 to a quarter, dropout, 1×1, resized."""
+    """torchvision's main and auxiliary head: 3×3 to a quarter, dropout, 1×1, resizing."""
     x = conv(x, x.shape[-1] // 4, 3, init="torch", name=f"{name}.0")
     x = layers.Dropout(0.1)(bn_relu(x, name=f"{name}.1"))
     x = conv(x, num_classes, 1, bias=True, init="torch", name=f"{name}.4")

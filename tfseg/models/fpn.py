@@ -13,9 +13,9 @@ MERGES = {"add": layers.Add, "cat": layers.Concatenate}
 
 
 def _pyramid(f, interpolation):
-    """Each level is the one above, enlarged, and the encoder's feature in as many channels.
+    """Levels from stride 32 to 4: each adds the encoder's feature to the enlarged level above.
 
-    Lin et al. 2016, arXiv 1612.03144, figure 3. From stride 32 to 4.
+    Source: Lin et al. 2016, arXiv 1612.03144, figure 3.
     """
     levels = [conv(skip(f, 32), PYRAMID, 1, bias=True, init="he", name="decoder.p5")]
     for level, stride in ((4, 16), (3, 8), (2, 4)):
@@ -26,7 +26,7 @@ def _pyramid(f, interpolation):
 
 
 def _semantic(levels, name):
-    """A level to stride 4: 3×3, group normalisation, ReLU and ×2, once for each level below."""
+    """Brings a level to stride 4: 3×3, group normalisation, ReLU and ×2 for each level below."""
     x, *below = levels
     for i, like in enumerate(below or [None]):
         x = conv(x, SEGMENTATION, 3, init="he", name=f"{name}.block.{i}.block.0")
@@ -45,11 +45,11 @@ def fpn(
     merge_policy="add",
     decoder_interpolation="nearest",
 ):
-    """Figure 3 of the paper: the levels' maps at stride 4 are summed.
+    """Figure 3 of the paper: sums the levels' maps at stride 4.
 
     Args:
-        merge_policy: "add", or "cat": they are joined.
-        decoder_interpolation: "nearest" or "bilinear", how a level is enlarged to the next one.
+        merge_policy: "add" sums the maps, "cat" concatenates them.
+        decoder_interpolation: how to enlarge a level to the next: "nearest" or "bilinear".
     """
     if merge_policy not in MERGES:
         raise UserError(f"merge_policy={merge_policy}: choose add or cat")

@@ -1,4 +1,4 @@
-"""GCN, Large Kernel Matters (Peng et al. 2017, arXiv 1703.02719), zijundeng's graph."""
+"""GCN, Large Kernel Matters (Peng et al. 2017, arXiv 1703.02719), with zijundeng's graph."""
 
 from keras import layers
 
@@ -34,7 +34,7 @@ def _boundary(x, name):
 def gcn(pixels, x, num_classes, *, encoder="resnet50", k=7):
     """Figure 2 of the paper; `k` is the odd side of the large kernels."""
     if not isinstance(k, int) or k < 1 or k % 2 == 0:
-        raise UserError(f"k={k}: the kernel's side must be an odd number, as 7 or 15")
+        raise UserError(f"k={k}: the kernel's side must be odd, for example 7 or 15")
     f = encode(encoder, x)
     x = None
     for i, stride in enumerate((32, 16, 8, 4), 1):

@@ -1,6 +1,6 @@
 """HRNet (Sun et al. 2019, arXiv 1904.04514) with OCR (Yuan et al. 2019, arXiv 1909.11065).
 
-mmsegmentation's graph and names (its `ocrnet_hr18` and `ocrnet_hr48`).
+Graph and names are those of mmsegmentation's `ocrnet_hr18` and `ocrnet_hr48`.
 """
 
 from keras import initializers, layers
@@ -13,11 +13,11 @@ from tfseg.layers.resize import ResizeLike, Upsample
 
 KEYS = ((r"^backbone\.", ""),)
 
-STAGES = ((2, 1), (3, 4), (4, 3))  # each with one branch more than the one before; its modules
+STAGES = ((2, 1), (3, 4), (4, 3))  # (stage, modules); each stage adds a branch
 
 
 def _conv(x, filters, kernel, name, *, stride=1):
-    """The authors start from small weights, with which eight modules in a row do not overflow."""
+    """The authors' small initial weights keep eight modules in a row from overflowing."""
     init = initializers.RandomNormal(stddev=0.001)
     return conv(x, filters, kernel, stride=stride, init=init, name=name)
 
@@ -29,7 +29,7 @@ def _residual(x, name):
 
 
 def _down(x, filters, names):
-    """Strided 3×3 convolutions; the last one gives `filters` channels, and has no ReLU."""
+    """Strided 3×3 convolutions; the last gives `filters` channels and has no ReLU."""
     for i, name in enumerate(names, 1):
         last = i == len(names)
         x = _conv(x, filters if last else x.shape[-1], 3, f"{name}.0", stride=2)
@@ -38,13 +38,13 @@ def _down(x, filters, names):
 
 
 def _up(x, like, factor, name):
-    """1×1 to the channels of `like`, and its size: twice or more as large, and cut where odd."""
+    """1×1 to the channels of `like`, then enlarged by `factor` and fitted to its size."""
     x = batch_norm(_conv(x, like.shape[-1], 1, f"{name}.0"), name=f"{name}.1")
     return ResizeLike()(Upsample(factor)(x), like)
 
 
 def _exchange(maps, name):
-    """Every branch becomes the sum of all of them (figure 3)."""
+    """Replaces every branch by the sum of all branches (figure 3)."""
     exchanged = []
     for i, own in enumerate(maps):
         parts = []
@@ -60,7 +60,7 @@ def _exchange(maps, name):
 
 
 def _module(maps, name):
-    """Four residual blocks on each branch, and the exchange."""
+    """Four residual blocks on each branch, then the exchange."""
     maps = list(maps)
     for i, x in enumerate(maps):
         for j in range(4):
@@ -70,7 +70,7 @@ def _module(maps, name):
 
 
 def _backbone(x, width):
-    """Figure 2 of the paper -> maps at strides 4, 8, 16 and 32 of one, two, four, eight widths."""
+    """Figure 2 of the paper -> maps at strides 4, 8, 16, 32 with 1, 2, 4, 8 times `width`."""
     for i in (1, 2):
         x = bn_relu(_conv(x, 64, 3, f"conv{i}", stride=2), name=f"bn{i}")
     for i in range(4):
@@ -95,7 +95,7 @@ def _project(x, filters, count, name):
 
 
 def _object_context(x, scores, name="decode_head.1"):
-    """Each pixel attends to the classes' regions in the image (figure 3 of OCR's paper)."""
+    """Lets each pixel attend to the regions of the classes (figure 3 of the OCR paper)."""
     x = conv_module(x, 512, 3, name=f"{name}.bottleneck")
     block, regions = f"{name}.object_context_block", ObjectRegions()(scores, x)
     query = _project(x, 256, 2, f"{block}.query_project")
@@ -118,7 +118,7 @@ def _hrnet(pixels, x, num_classes, aux, width):
 
 
 def hrnet_w18(pixels, x, num_classes, *, aux=False):
-    """HRNetV2-W18 with OCR; the auxiliary output is what the classes' regions are made of."""
+    """HRNetV2-W18 with OCR; the auxiliary output defines the regions of the classes."""
     return _hrnet(pixels, x, num_classes, aux, 18)
 
 

@@ -1,11 +1,11 @@
-"""Small valid-padded autoencoders of the LearnSegmentation project (TensorFlow 1)."""
+"""Small autoencoders with valid padding from the LearnSegmentation project (TensorFlow 1)."""
 
 from keras import initializers, layers
 
 from tfseg.layers.blocks import batch_norm, bn_relu, conv, transposed_conv
 from tfseg.layers.gate import Gate
 
-SMALLEST = 61  # below, the fifth convolution has nothing left to see
+SMALLEST = 61  # below, nothing is left for the fifth convolution
 
 # kernel and stride of the five convolutions; the transposed ones mirror them
 SHAPES = ((5, 2), (5, 2), (5, 2), (3, 1), (3, 1))
@@ -20,7 +20,7 @@ def _conv(x, filters, kernel, stride, name):
 
 
 def _deconv(x, filters, kernel, stride, like, name, last=False):
-    """Transposed to the size of `like`; a row that lacks is the bias alone, as TensorFlow's."""
+    """Transposed convolution to the size of `like`; missing rows are the bias, as in TensorFlow."""
     init = initializers.TruncatedNormal(stddev=0.1)
     x = transposed_conv(
         x, filters, kernel, stride=stride, like=like, short=stride - 1, bias=True, init=init,
@@ -31,7 +31,7 @@ def _deconv(x, filters, kernel, stride, like, name, last=False):
 
 
 def _autoencoder(pixels, x, num_classes, widths, join=None):
-    """Five convolutions, five transposed; `join(x, skip, i)` takes in the encoder's map i."""
+    """Five convolutions, five transposed; `join(x, skip, i)` merges the encoder's map i."""
     maps = [pixels]
     for i, (filters, (kernel, stride)) in enumerate(zip(widths, SHAPES, strict=True), 1):
         x = _conv(x, filters, kernel, stride, f"conv{i}")
@@ -51,7 +51,7 @@ def segnet_plain(pixels, x, num_classes):
 
 
 def segnet_connected(pixels, x, num_classes):
-    """`SegnetConnected`: each decoder layer sees the sum with the encoder's map of its size."""
+    """`SegnetConnected`: adds the encoder's map of the same size before each decoder layer."""
     return _autoencoder(pixels, x, num_classes, SMALL, lambda x, skip, i: layers.Add()([x, skip]))
 
 
@@ -65,12 +65,12 @@ def segnet_gated(pixels, x, num_classes):
 
 
 def fcn_autoencoder(pixels, x, num_classes):
-    """`FullyConvolutionalNetworks`: the plain one, wider. Not the FCN of Long et al."""
+    """`FullyConvolutionalNetworks`: a wider `segnet_plain`. Not the FCN of Long et al."""
     return _autoencoder(pixels, x, num_classes, LARGE)
 
 
 def cae(pixels, x, num_classes):
-    """`CAE_AutoEncoderFE_MaxPool`: max-pools in place of strides, no indices, no skips."""
+    """`CAE_AutoEncoderFE_MaxPool`: max-pools instead of strides, no indices, no skips."""
     first = _conv(x, 16, 3, 1, "conv1")
     x = _conv(first, 16, 3, 1, "conv2")
     half = layers.MaxPooling2D(2, padding="same")(x)

@@ -7,7 +7,7 @@ from tfseg.layers.blocks import batch_norm, bn_relu, conv, transposed_conv
 from tfseg.layers.resize import ResizeLike
 from tfseg.models import smp
 
-# Spellings of the authors' two PyTorch classes -> layer names here.
+# Names in the authors' two PyTorch classes -> layer names here.
 KEYS = (
     (r"^in_block\.0\.", "conv1."),
     (r"^in_block\.1\.", "bn1."),
@@ -35,7 +35,7 @@ def _lua_decoder(x, like, filters, stride, name):
 
 
 def _residual_decoder(x, like, filters, stride, name):
-    """3×3 transposed and 1×1, beside a shortcut that is resized; no bottleneck (model-res-dec)."""
+    """3×3 transposed and 1×1 plus a resized shortcut; no bottleneck (model-res-dec)."""
     how = {"bias": True, "init": "he_fan_out"}
     shortcut = conv(x, filters, 1, **how, name=f"{name}.shortcut.0")
     shortcut = batch_norm(shortcut, epsilon=1e-3, name=f"{name}.shortcut.1")
@@ -59,10 +59,10 @@ def _smp_decoder(x, like, filters, name, norm):
 
 
 def _decode(f, decoder, join, output_stride):
-    """The encoder's features from stride 32 up; `join` takes in each feature passed.
+    """Decodes the encoder's features from stride 32 up; `join` merges each skip.
 
-    The last stage stays at stride 4 where the encoder has a max-pool's output there, as in the
-    paper; otherwise it goes on to stride 2.
+    The last stage stays at stride 4 if the encoder has a max-pool's output there, as in the paper;
+    otherwise it goes on to stride 2.
     """
     x = skip(f, 32)
     stages = (
@@ -94,21 +94,21 @@ def _rectified_sum(x, skip):
 
 
 def linknet(pixels, x, num_classes, *, encoder="resnet18", output_stride=32):
-    """Figure 1 of the paper, the authors' PyTorch form."""
+    """Figure 1 of the paper, as in the authors' PyTorch code."""
     f = encode(encoder, x, output_stride=output_stride)
     x = _decode(f, _decoder, _sum, output_stride)
     return _head(x, f, pixels, num_classes, epsilon=1e-5)
 
 
 def linknet_residual(pixels, x, num_classes, *, encoder="resnet18", output_stride=32):
-    """The authors' Lua `model-res-dec`: residual decoder blocks."""
+    """The authors' Lua `model-res-dec`, with residual decoder blocks."""
     f = encode(encoder, x, output_stride=output_stride)
     x = _decode(f, _residual_decoder, _rectified_sum, output_stride)
     return _head(x, f, pixels, num_classes, epsilon=1e-3)
 
 
 def linknet_nobypass(pixels, x, num_classes, *, encoder="resnet18", output_stride=32):
-    """The authors' Lua `nobypass`: no encoder feature reaches the decoder, only its size."""
+    """The authors' Lua `nobypass`: the decoder gets the sizes of encoder features, no values."""
     f = encode(encoder, x, output_stride=output_stride)
     x = _decode(f, _lua_decoder, lambda x, skip: x, output_stride)
     return _head(x, f, pixels, num_classes, epsilon=1e-3)
@@ -117,9 +117,9 @@ def linknet_nobypass(pixels, x, num_classes, *, encoder="resnet18", output_strid
 def linknet_smp(
     pixels, x, num_classes, *, encoder="resnet34", encoder_depth=5, decoder_use_norm=True
 ):
-    """smp's `Linknet`: five blocks to full resolution, the stem's feature joined, too.
+    """smp's `Linknet`: five blocks up to full resolution, with the stem's feature as a skip.
 
-    `encoder_depth` and `decoder_use_norm` are as of `unet`.
+    `encoder_depth` and `decoder_use_norm` are as in `unet`.
     """
     smp.check_depth(encoder_depth)
     f, last = encode(encoder, x), encoder_depth - 1

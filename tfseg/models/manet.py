@@ -8,11 +8,11 @@ from tfseg.layers.blocks import conv
 from tfseg.layers.resize import ResizeLike
 from tfseg.models import smp
 
-ATTENTION = 64  # channels in which places are compared
+ATTENTION = 64  # channels in which positions are compared
 
 
 def _position_attention(x):
-    """Every place sees every other one, by how alike they are (section III-B)."""
+    """Every position attends to all others by similarity (section III-B)."""
     top, centre, bottom = (
         conv(x, filters, kernel, bias=True, init="he", name=f"decoder.center.{part}_conv")
         for part, filters, kernel in (
@@ -26,7 +26,7 @@ def _position_attention(x):
 
 
 def _fusion(x, skip, filters, name, interpolation, norm):
-    """Channels are weighted by the gates of `x` and of the skip together (section III-C)."""
+    """Weights channels by the sum of the gates of `x` and of the skip (section III-C)."""
     x = smp.conv_bn_relu(x, x.shape[-1], 3, f"{name}.hl_conv.0", norm)
     x = smp.conv_bn_relu(x, skip.shape[-1], 1, f"{name}.hl_conv.1", norm)
     x, narrow = ResizeLike(interpolation)(x, skip), max(1, skip.shape[-1] // 16)
@@ -49,7 +49,7 @@ def manet(
     decoder_interpolation="nearest",
     decoder_use_norm=True,
 ):
-    """Figure 1 of the paper. The options are those of `unet`."""
+    """Figure 1 of the paper. The options are as in `unet`."""
     *channels, last = smp.widths(decoder_channels, encoder_depth)
     style = {"interpolation": decoder_interpolation, "norm": decoder_use_norm}
     smp.check_interpolation(decoder_interpolation)

@@ -23,7 +23,7 @@ def _mean(x):
 
 
 def _pyramid_attention(x, channels, name):
-    """Three halved maps of one channel weight the map; its mean is added (figure 3)."""
+    """Weights the map by three halved one-channel maps and adds its mean (figure 3)."""
     mean = _conv_bn_relu(_mean(x), channels, 1, f"{name}.branch1.1")
     half = _conv_bn_relu(HalvingMaxPool()(x), 1, 7, f"{name}.down1.1")
     quarter = _conv_bn_relu(HalvingMaxPool()(half), 1, 5, f"{name}.down2.1")
@@ -39,7 +39,7 @@ def _pyramid_attention(x, channels, name):
 
 
 def _upsample(x, finer, name):
-    """The coarse map's mean weights the channels of the finer one (global attention, figure 4)."""
+    """Weights the finer map's channels by the coarse map's mean (global attention, figure 4)."""
     weights = _conv_bn(_mean(x), x.shape[-1], 1, f"{name}.conv1.1")
     weights = layers.Activation("sigmoid")(weights)
     finer = _conv_bn_relu(finer, x.shape[-1], 3, f"{name}.conv2")
@@ -59,8 +59,8 @@ def pan(
     """Figure 2 of the paper.
 
     Args:
-        encoder_depth: 3 to 5: the coarsest map is that at stride 8, 16 or 32.
-        decoder_channels: of all maps in the decoder.
+        encoder_depth: 3 to 5; the coarsest map is at stride 8, 16 or 32.
+        decoder_channels: channels of all maps in the decoder.
     """
     smp.check_depth(encoder_depth)
     f = smp.dilated(encoder, x, output_stride, (16, 32))

@@ -1,4 +1,4 @@
-"""PIDNet (Xu et al. 2022, arXiv 2206.02066), mmsegmentation's graph and names."""
+"""PIDNet (Xu et al. 2022, arXiv 2206.02066), with mmsegmentation's graph and names."""
 
 from keras import layers
 
@@ -23,7 +23,7 @@ from tfseg.models.ddrnet import (
 KEYS = (
     (r"^backbone\.", ""),
     (r"^decode_head\.(?=[pd]_)", "aux."),
-    # from here on the authors' spelling
+    # The rest are the authors' names.
     *authors_head(
         "final_layer",
         "decode_head.i_head.conv",
@@ -64,7 +64,7 @@ def _blend(share, x, y):
 
 
 def _guided_by_pixels(p, i, name):
-    """Pag: P takes so much of I at a pixel as the two are alike there (section 4.1)."""
+    """Pag: P takes in I at each pixel in proportion to their similarity (section 4.1)."""
     filters = p.shape[-1] // 2
     ours = conv_module(p, filters, 1, relu=False, name=f"{name}.f_p")
     theirs = conv_module(i, filters, 1, relu=False, name=f"{name}.f_i")
@@ -73,7 +73,7 @@ def _guided_by_pixels(p, i, name):
 
 
 def _guided_by_boundary(p, i, d, filters, light):
-    """Bag: P counts near boundaries and I inside of objects (section 4.3), in two forms."""
+    """Bag: P counts near boundaries, I inside objects (section 4.3); has a light form."""
     share = layers.Activation("sigmoid")(d)
     if not light:
         return preactivated(_blend(share, p, i), filters, 3, name="dfm.conv")
@@ -85,7 +85,7 @@ def _guided_by_boundary(p, i, d, filters, light):
 
 
 def _pappm(x, branch, filters):
-    """Parallel aggregation: DAPPM with all scales under one grouped convolution (section 4.2)."""
+    """Parallel aggregation: DAPPM with one grouped convolution for all scales (section 4.2)."""
     first, *others = scales(x, branch, "spp.scales")
     y = layers.Concatenate()([added(first, y) for y in others])
     y = preactivated(y, 4 * branch, 3, groups=4, name="spp.processes")
@@ -150,5 +150,5 @@ def pidnet_m(pixels, x, num_classes, *, aux=False):
 
 
 def pidnet_l(pixels, x, num_classes, *, aux=False):
-    """PIDNet-L, deeper, too, with DAPPM for its context."""
+    """PIDNet-L: PIDNet-M with deeper branches and with DAPPM."""
     return _pidnet(pixels, x, num_classes, aux, 64, 112, 256, (3, 4), light=False)

@@ -1,4 +1,4 @@
-"""RefineNet, 4-cascaded (Lin et al. 2016, arXiv 1611.06612), DrSleep's port of the authors'."""
+"""RefineNet, 4-cascaded (Lin et al. 2016, arXiv 1611.06612), with the graph of DrSleep's port."""
 
 from keras import layers
 
@@ -12,7 +12,7 @@ def _conv(x, filters, name, bias=False):
 
 
 def _residual_units(x, count, name):
-    """Residual convolution units: two 3×3 convolutions each, before them a ReLU (figure 3b)."""
+    """Residual convolution units: twice a ReLU and a 3×3 convolution (figure 3b)."""
     for i in range(1, count + 1):
         y = _conv(layers.ReLU()(x), x.shape[-1], f"{name}.0.{i}_conv", bias=True)
         y = _conv(layers.ReLU()(y), x.shape[-1], f"{name}.0.{i}_conv_relu_varout_dimred")
@@ -31,7 +31,7 @@ def _chained_pooling(x, name):
 
 
 def refinenet(pixels, x, num_classes, *, encoder="resnet50"):
-    """Figure 2c of the paper: from the coarsest stage on, each refines the next finer one."""
+    """Figure 2c of the paper: each stage, from the coarsest on, refines the next finer one."""
     f = encode(encoder, x)
     coarser = None
     for stage, stride in enumerate((32, 16, 8, 4), 1):

@@ -1,4 +1,4 @@
-"""SegFormer (Xie et al. 2021, arXiv 2105.15203), the names of Hugging Face's files."""
+"""SegFormer (Xie et al. 2021, arXiv 2105.15203), with the names of Hugging Face's files."""
 
 import re
 
@@ -15,7 +15,7 @@ STAGE = re.compile(r"^decoder\.mlp_stage\.(\d+)\.linear\.")
 
 
 def _finest_first(mapping):
-    """smp's projections, counted from the coarsest map, counted from the finest."""
+    """Renumbers smp's projections, which count from the coarsest map, from the finest."""
     last = max((int(m[1]) for key in mapping if (m := STAGE.match(key))), default=0)
 
     def counted(match):
@@ -25,7 +25,7 @@ def _finest_first(mapping):
 
 
 def _without_spare(mapping):
-    """The authors' head has a layer that it never uses."""
+    """Removes a layer that the authors' head never uses."""
     return {k: v for k, v in mapping.items() if not k.startswith("decode_head.conv_seg.")}
 
 
@@ -49,7 +49,7 @@ WIDTH = 256  # elsewhere
 
 
 def _fused(maps, like, width):
-    """Maps, the finest first, projected to `width` channels each, resized to `like` and fused."""
+    """Projects maps, finest first, to `width` channels, resizes them to `like` and fuses them."""
     projected = [
         ResizeLike()(linear(x, width, f"decode_head.linear_c.{i}.proj"), like)
         for i, x in enumerate(maps)
@@ -64,7 +64,7 @@ def _scores(x, num_classes):
 
 
 def segformer(pixels, x, num_classes, *, encoder="mit_b0"):
-    """Figure 2 of the paper: an encoder, and a decoder of linear layers on its four maps."""
+    """Figure 2 of the paper: an encoder and a decoder of linear layers on its four maps."""
     f = encode(encoder, x)
     maps = [skip(f, stride) for stride in (4, 8, 16, 32)]
     x = _fused(maps, f["stride4"], WIDE.get(encoder, WIDTH))
@@ -73,9 +73,9 @@ def segformer(pixels, x, num_classes, *, encoder="mit_b0"):
 
 
 def segformer_smp(pixels, x, num_classes, *, encoder="resnet34", encoder_depth=5):
-    """smp's `Segformer`: as wide on every encoder; what the encoder has at stride 2 joins, too.
+    """smp's `Segformer`: the same width on every encoder, and a map at stride 2 if there is one.
 
-    `encoder_depth`, 3 to 5, is how many of its maps, from the finest on.
+    `encoder_depth`, 3 to 5, is the number of encoder maps, counted from the finest.
     """
     check_depth(encoder_depth)
     f = encode(encoder, x)

@@ -1,4 +1,4 @@
-"""SegNet (Badrinarayanan et al. 2015, arXiv 1511.00561): decoders unpool at the pools' maxima."""
+"""SegNet (Badrinarayanan et al. 2015, arXiv 1511.00561): unpools at the encoder's maxima."""
 
 from keras import layers
 
@@ -7,7 +7,7 @@ from tfseg.layers.local_response import LocalResponseNormalization
 from tfseg.layers.pooling import MaxPoolWithIndices, MaxUnpool
 from tfseg.layers.resize import FitLike
 
-# 3×3 convolutions of each block: VGG16's, then the decoder's, which end in the next block's width.
+# 3×3 convolutions of each block of VGG16, then of the decoder, which ends in the next one's width.
 ENCODER = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 DECODER = ((64,), (128, 64), (256, 256, 128), (512, 512, 256), (512, 512, 512))
 
@@ -17,7 +17,7 @@ def _conv_bn_relu(x, filters, name):
 
 
 def _segnet(x, num_classes, dropout):
-    """The encoder-decoder; `dropout` is called at the places that Bayesian SegNet drops at."""
+    """The encoder-decoder; calls `dropout` where Bayesian SegNet has dropout."""
     pools = []
     for block, widths in enumerate(ENCODER, 1):
         for i, filters in enumerate(widths, 1):
@@ -37,20 +37,20 @@ def _segnet(x, num_classes, dropout):
 
 
 def segnet(pixels, x, num_classes):
-    """The authors' `segnet_train.prototxt`: VGG16, mirrored, joined by max-pool indices alone."""
+    """The authors' `segnet_train.prototxt`: VGG16 and its mirror, joined by max-pool indices."""
     return _segnet(x, num_classes, dropout=lambda x: x)
 
 
 def bayesian_segnet(pixels, x, num_classes):
     """Bayesian SegNet (Kendall et al. 2015, arXiv 1511.02680): dropout in the six inner blocks.
 
-    Sampled with dropout on, it tells how sure it is; with dropout off it is SegNet.
+    Samples with dropout show how certain it is; without dropout it is SegNet.
     """
     return _segnet(x, num_classes, dropout=lambda x: layers.Dropout(0.5)(x))
 
 
 def segnet_basic(pixels, x, num_classes):
-    """The authors' small one: four 7×7 convolutions down, four up, no ReLU in the decoder."""
+    """The authors' small SegNet: four 7×7 convolutions down, four up, no ReLU in the decoder."""
     x = LocalResponseNormalization(name="norm")(x)
     pools = []
     for i in range(1, 5):

@@ -1,4 +1,4 @@
-"""What the decoders of segmentation_models.pytorch (smp, 0.6.0) share: keys, blocks, attention."""
+"""Shared parts of the decoders of segmentation_models.pytorch (smp, 0.6.0)."""
 
 import re
 
@@ -10,35 +10,35 @@ from tfseg.errors import UserError
 from tfseg.layers.blocks import bn_relu, conv
 from tfseg.layers.resize import ResizeLike
 
-KEYS = ((r"^encoder\.(model\.)?", ""), *SPELLINGS)  # "model." is before an encoder of timm's
+KEYS = ((r"^encoder\.(model\.)?", ""), *SPELLINGS)  # "model." precedes an encoder from timm
 
 
 def _of_one_dilation(state):
-    """Refuses timm's ResNets, of which timm dilates other convolutions than smp of its own."""
+    """Refuses timm's ResNets, because timm and smp dilate different convolutions."""
     resnet = any(key.startswith("encoder.model.layer") for key in state)
-    if resnet and not any(".se.fc1." in key for key in state):  # gated ones are timm's alone
+    if resnet and not any(".se.fc1." in key for key in state):  # only timm has gated ones
         raise UserError(
-            "its encoder is timm's ResNet (smp's tu-...), which dilates otherwise than smp's own; "
-            "a network on smp's own loads"
+            "its encoder is a timm ResNet (tu-... in smp), which dilates differently from smp's "
+            "own ResNets; a network on one of those loads"
         )
     return state
 
 
 DILATED_KEYS = (_of_one_dilation, *KEYS)
 
-DECODER = (256, 128, 64, 32, 16)  # channels of U-Net's kind of decoder, from stride 16 to 1
+DECODER = (256, 128, 64, 32, 16)  # channels of U-Net-like decoders, from stride 16 to 1
 DEPTHS = (3, 4, 5)
 ATTENTIONS = (None, "scse")
 INTERPOLATIONS = ("nearest", "bilinear")
 
 
 def without(pattern):
-    """An entry of `KEYS` that leaves out keys: of modules that smp makes and never calls."""
+    """An entry of `KEYS` that drops the keys of modules that smp creates but never calls."""
     return lambda state: {k: v for k, v in state.items() if not re.match(pattern, k)}
 
 
 def without_idle(state):
-    """Leaves out the last block's first attention, which smp makes and never calls."""
+    """Drops the last block's first attention, which smp creates but never calls."""
     blocks = [int(match[1]) for key in state if (match := BLOCK.match(key))]
     last = max(blocks, default=0)
     return without(rf"decoder\.blocks\.(x_0_)?{last}\.attention1\.")(state)
@@ -53,7 +53,7 @@ def check_attention(attention):
 
 
 def style(attention, interpolation, norm):
-    """The options of `block`, looked at."""
+    """Checks the options of `block` and returns them."""
     check_attention(attention)
     check_interpolation(interpolation)
     return {"attention": attention, "interpolation": interpolation, "norm": norm}
@@ -70,7 +70,7 @@ def check_depth(depth):
 
 
 def widths(channels, depth):
-    """Channels of a decoder's `depth` blocks: those given, the first of smp's where None."""
+    """Channels of a decoder's `depth` blocks; None takes smp's defaults."""
     check_depth(depth)
     if channels is None:
         return DECODER[:depth]
@@ -83,7 +83,7 @@ def widths(channels, depth):
 
 
 def width(channels):
-    """Channels of a decoder that has as many throughout; the flag gives them as a tuple."""
+    """Channels of a decoder with constant width; the flag gives a tuple of one."""
     numbers = (channels,) if isinstance(channels, int) else channels
     if len(numbers) != 1 or numbers[0] < 1:
         raise UserError(
@@ -93,8 +93,8 @@ def width(channels):
 
 
 def dilated(encoder, x, output_stride, strides):
-    """The encoder's features; every convolution of a stage that keeps its size is dilated, but for
-    the first in an encoder of timm's.
+    """The encoder's features. Dilates every convolution of a stage that keeps its resolution,
+    except the first in an encoder from timm.
     """
     if output_stride not in strides:
         names = ", ".join(map(str, strides))
@@ -122,14 +122,14 @@ def two_convs(x, filters, names, norm=True):
 
 
 def center(x, encoder, norm=True):
-    """Two convolutions behind an encoder that ends in a pool; otherwise `x`."""
+    """Two convolutions after an encoder that ends in a pool; otherwise `x`."""
     if not ENCODERS[encoder].center:
         return x
     return two_convs(x, x.shape[-1], ("decoder.center.0", "decoder.center.1"), norm)
 
 
 def channel_gate(x, narrow, name):
-    """What two 1×1 convolutions make of the channels' means: 0 to 1 for each channel."""
+    """A gate from 0 to 1 for each channel: two 1×1 convolutions on the channels' means."""
     y = layers.GlobalAveragePooling2D(keepdims=True)(x)
     y = layers.ReLU()(conv(y, narrow, 1, bias=True, init="he", name=f"{name}.1"))
     y = conv(y, x.shape[-1], 1, bias=True, init="torch", name=f"{name}.3")
@@ -137,7 +137,7 @@ def channel_gate(x, narrow, name):
 
 
 def scse(x, name):
-    """Channels and places, each excited by its gate (Roy et al. 2018, arXiv 1803.02579)."""
+    """Channel plus spatial squeeze-and-excitation (Roy et al. 2018, arXiv 1803.02579)."""
     places = conv(x, 1, 1, bias=True, init="torch", name=f"{name}.sSE.0")
     channels = channel_gate(x, max(1, x.shape[-1] // 16), f"{name}.cSE")
     gates = (channels, layers.Activation("sigmoid")(places))
@@ -145,10 +145,10 @@ def scse(x, name):
 
 
 def block(x, skips, filters, name, *, attention=None, interpolation="nearest", norm=True):
-    """Upsampling to the skips' size, these joined, two 3×3 convolutions (U-Net's block).
+    """U-Net's block: upsamples to the skips' size, joins them, applies two 3×3 convolutions.
 
-    With `attention` "scse" what is joined and what comes out are gated; without skips `x` has its
-    size already, and the first gate has nothing to see.
+    `attention` "scse" gates the joined maps and the result. Without skips, `x` has its final size
+    already and only the result is gated.
     """
     if skips:
         x = layers.Concatenate()([ResizeLike(interpolation)(x, skips[0]), *skips])
@@ -158,10 +158,10 @@ def block(x, skips, filters, name, *, attention=None, interpolation="nearest", n
 
 
 def head(x, num_classes, kernel):
-    """The classes' scores at the decoder's size."""
+    """Logits at the decoder's size."""
     return conv(x, num_classes, kernel, bias=True, init="torch", name="segmentation_head.0")
 
 
 def enlarged_head(x, pixels, num_classes, kernel):
-    """The classes' scores, enlarged to the image's size."""
+    """Logits, enlarged to the image's size."""
     return ResizeLike("aligned", dtype="float32")(head(x, num_classes, kernel), pixels)

@@ -1,4 +1,4 @@
-"""The table of networks: how each is built, where it comes from, which encoders it takes."""
+"""The table of networks: builder, source and encoders of each."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,14 +39,14 @@ class Architecture:
 
     Attributes:
         network: (pixels, x, num_classes, *, options) -> logits, or {"logits", "aux"}. `pixels`
-            gives the size, `x` is what the first layer sees.
-        paper: authors, year and arXiv number, or where it comes from.
-        encoders: the names its `encoder` option takes; none where it has its own.
-        keys: how a public checkpoint spells what layers here are called; see `tfseg.weights`.
-        smallest: pixels a side that it needs.
-        output_stride: of its coarsest map, where its options do not say otherwise.
-        samples: looks with dropout that prediction averages unless told otherwise; 0 is one look
-            without.
+            gives the size, `x` is the input of the first layer.
+        paper: authors, year and arXiv number, or another source.
+        encoders: the names its `encoder` option accepts; none if its encoder is fixed.
+        keys: translation of a public checkpoint's keys to layer names; see `tfseg.weights`.
+        smallest: the shortest side that it accepts, in pixels.
+        output_stride: stride of its coarsest map with default options.
+        samples: passes with dropout that prediction averages by default; 0 is one pass without
+            dropout.
     """
 
     network: Callable
@@ -58,11 +58,11 @@ class Architecture:
     samples: int = 0
 
 
-ANY = tuple(name for name, row in ENCODERS.items() if row.channels[1])  # maps of several strides
+ANY = tuple(name for name, row in ENCODERS.items() if row.channels[1])  # several strides
 VIT = tuple(name for name in ENCODERS if name not in ANY)
 HALVING = tuple(name for name, row in ENCODERS.items() if row.channels[0])  # a map at stride 2
 DILATED = tuple(name for name, row in ENCODERS.items() if row.dilates)
-STEM = pspnet.KEYS  # zijundeng's spelling of a ResNet's first layers
+STEM = pspnet.KEYS  # zijundeng's names of a ResNet's first layers
 
 _LINKNET = "Chaurasia and Culurciello 2017, arXiv 1707.03718"
 _FCN = "Long et al. 2015, arXiv 1411.4038"
@@ -89,7 +89,7 @@ MODELS = {
     "bayesian_segnet": Architecture(
         segnet.bayesian_segnet,
         "Kendall et al. 2015, arXiv 1511.02680",
-        samples=8,  # the paper's gain over weights without dropout comes with the first six
+        samples=8,  # in the paper, six are enough to beat weights without dropout
     ),
     "segnet_plain": Architecture(
         learn_segmentation.segnet_plain, _LEARN, smallest=61, output_stride=8

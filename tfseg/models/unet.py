@@ -1,4 +1,4 @@
-"""U-Net (Ronneberger et al. 2015, arXiv 1505.04597): plain, with an encoder, or a slim one."""
+"""U-Net (Ronneberger et al. 2015, arXiv 1505.04597): plain, on an encoder, or slim."""
 
 from keras import layers
 
@@ -14,7 +14,7 @@ SLIM = (128, 96, 64, 48)  # at strides 16, 8, 4 and 2
 
 
 KEYS = (*smp.KEYS, smp.without_idle)
-ON_ENCODER = {  # options that a U-Net without an encoder does not have, and their defaults
+ON_ENCODER = {  # options that need an encoder, and their defaults
     "encoder_depth": 5,
     "decoder_channels": None,
     "decoder_attention": None,
@@ -39,9 +39,9 @@ def unet(
 
     Args:
         encoder_depth: how many times the encoder halves the image's sides, 3 to 5.
-        decoder_channels: of the decoder's blocks, as many; the first of smp's where None.
+        decoder_channels: channels of the `encoder_depth` decoder blocks; None takes smp's.
         decoder_attention: "scse" or None.
-        decoder_interpolation: "nearest" or "bilinear", how the decoder enlarges its maps.
+        decoder_interpolation: how the decoder enlarges its maps: "nearest" or "bilinear".
         decoder_use_norm: batch normalisation in the decoder.
     """
     options = (
@@ -67,7 +67,7 @@ def _plain_unet(x, num_classes):
         x = _double_conv(x, filters, f"down{level}")
         skips.append(x)
         if level < len(WIDTHS):
-            x = layers.MaxPooling2D(2, padding="same")(x)  # a last odd row stays, to be seen
+            x = layers.MaxPooling2D(2, padding="same")(x)  # keeps a last odd row
     for level in range(len(WIDTHS) - 1, 0, -1):
         skip, filters = skips[level - 1], WIDTHS[level - 1]
         x = transposed_conv(x, filters, 2, like=skip, bias=True, name=f"up{level}_transpose")
@@ -76,10 +76,10 @@ def _plain_unet(x, num_classes):
 
 
 def _check_plain(options):
-    """Raises `UserError` for options of smp's decoder where there is no encoder."""
+    """Raises `UserError` for options of smp's decoder without an encoder."""
     for (name, default), value in zip(ON_ENCODER.items(), options, strict=True):
         if value != default:
-            raise UserError(f"--{name}: unet needs an encoder for that; give --encoder, too")
+            raise UserError(f"--{name}: unet needs an encoder for that; give --encoder")
 
 
 def _unet_on_encoder(pixels, x, num_classes, encoder, channels, style):
@@ -88,7 +88,7 @@ def _unet_on_encoder(pixels, x, num_classes, encoder, channels, style):
     for i, filters in enumerate(channels[:-1]):
         stride, name = 1 << (depth - 1 - i), f"decoder.blocks.{i}"
         joined = [skip(f, stride)] if f"stride{stride}" in f else []
-        if not joined:  # at stride 2 alone, of which a Mix Transformer has no map
+        if not joined:  # only at stride 2, where a Mix Transformer has no map
             x = ResizeLike(interpolation)(x, layers.AveragePooling2D(2)(pixels))
             x = smp.scse(x, f"{name}.attention1.attention") if style["attention"] else x
         x = smp.block(x, joined, filters, name, **style)
@@ -98,10 +98,10 @@ def _unet_on_encoder(pixels, x, num_classes, encoder, channels, style):
 
 
 def unet_subpixel(pixels, x, num_classes, *, encoder="efficientnet_lite0"):
-    """A slim U-Net for a light encoder: nothing but the classes' scores at full resolution.
+    """A slim U-Net for a light encoder, with nothing but the logits at full resolution.
 
-    Each level reduces its input and its skip to the same number of channels before it joins them.
-    The last one is at stride 2 and gives four scores a class, the class's four pixels (sub-pixel
+    Each level reduces its input and its skip to the same number of channels, then joins them.
+    The last level, at stride 2, gives four logits a class, which become four pixels (sub-pixel
     convolution, Shi et al. 2016, arXiv 1609.05158, section 3.2).
     """
     f = encode(encoder, x)
@@ -117,6 +117,6 @@ def unet_subpixel(pixels, x, num_classes, *, encoder="efficientnet_lite0"):
         x = layers.Concatenate()([ResizeLike("nearest")(x, joined), joined])
         x = smp.two_convs(x, filters, (f"{name}.conv1", f"{name}.conv2"))
     x = conv(x, 4 * num_classes, 3, bias=True, init="torch", name="classifier")
-    # A VGG's pools drop an odd last row, which is stretched over here; other encoders round up.
+    # A VGG's pools drop an odd last row, so stretch the logits; other encoders round up.
     fit = ResizeLike("nearest") if ENCODERS[encoder].center else FitLike()
     return fit(PixelShuffle(2)(x), pixels)

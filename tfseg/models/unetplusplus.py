@@ -4,7 +4,7 @@ from tfseg.encoders import encode, skip
 from tfseg.layers.resize import ResizeLike
 from tfseg.models import smp
 
-# smp makes a centre behind a VGG and gates before the last block, and calls neither.
+# smp creates a centre after a VGG and gates before the last block, but calls neither.
 KEYS = (*smp.KEYS, smp.without(r"decoder\.center\."), smp.without_idle)
 
 
@@ -22,15 +22,15 @@ def unetplusplus(
 ):
     """Figure 1a of the paper, without deep supervision.
 
-    Node x_i_j is at the stride of skip j, and joins it and all nodes of that stride before it;
-    x_0_j lead to the output and have the decoder's channels, the others those of their skip.
-    The options are those of `unet`.
+    Node x_i_j has the stride of skip j and joins that skip and all earlier nodes of that stride.
+    Nodes x_0_j lead to the output and have the decoder's channels; others have their skip's.
+    The options are as in `unet`.
     """
     channels = smp.widths(decoder_channels, encoder_depth)
     style = smp.style(decoder_attention, decoder_interpolation, decoder_use_norm)
     f, last = encode(encoder, x), encoder_depth - 1
     skips = [skip(f, 1 << level) for level in range(encoder_depth, 0, -1)]
-    nodes = {(i, i - 1): skips[i] for i in range(len(skips) - 1)}  # what each diagonal starts from
+    nodes = {(i, i - 1): skips[i] for i in range(len(skips) - 1)}  # start of each diagonal
     for step in range(last):
         for i in range(last - step):
             j = i + step

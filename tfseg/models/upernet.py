@@ -11,7 +11,7 @@ BINS = (1, 2, 3, 6)
 
 
 def _pyramid_pooling(x, channels, norm):
-    """Means of 1, 4, 9 and 36 regions beside the map itself (section 3.1)."""
+    """The map joined with its means over 1, 4, 9 and 36 regions (section 3.1)."""
     branches = [x]
     for i, bins in enumerate(BINS):
         y = BinAverage(bins)(x)
@@ -30,12 +30,12 @@ def upernet(
     decoder_channels=256,
     decoder_use_norm=True,
 ):
-    """Figure 4 of the paper, its scene head left out; smp normalises each feature first.
+    """Figure 4 of the paper without its scene head. As in smp, each feature is normalised first.
 
     Args:
-        encoder_depth: 3 to 5: the coarsest map is that at stride 8, 16 or 32.
-        decoder_channels: of all maps in the decoder.
-        decoder_use_norm: batch normalisation in the decoder; behind the pyramid it is always.
+        encoder_depth: 3 to 5; the coarsest map is at stride 8, 16 or 32.
+        decoder_channels: channels of all maps in the decoder.
+        decoder_use_norm: batch normalisation in the decoder; the pyramid always has it.
     """
     smp.check_depth(encoder_depth)
     f, channels, norm = encode(encoder, x), smp.width(decoder_channels), decoder_use_norm

@@ -1,5 +1,5 @@
-"""One training run: what is compiled, crops that fit, callbacks, optimizers, fit.
+"""One training run: loss and optimizer, crop sizes, callbacks, trackers, fit.
 
-It may use every room that data has passed before: data, records, networks, prediction and
-evaluation for the last figures. Nothing but the commands uses it.
+It may import everything upstream: data, records, networks, and prediction and evaluation for the
+final figures. Only the commands import it.
 """

@@ -1,4 +1,4 @@
-"""What PIDNet's boundary head learns from (Xu et al. 2022, arXiv 2206.02066, section 4.4)."""
+"""Losses of PIDNet's boundary head (Xu et al. 2022, arXiv 2206.02066, section 4.4)."""
 
 from typing import Any
 
@@ -7,15 +7,15 @@ from keras import ops
 from tfseg.labels import VOID
 from tfseg.losses import WHOLE, Whole
 
-WIDTH = 4  # pixels of the band around a boundary, as mmsegmentation's
-BOUNDARY_WEIGHT = 20.0  # of the boundaries' loss
-SURE = 0.8  # probability from which a pixel counts as a boundary's
+WIDTH = 4  # pixels of the band around a boundary, as in mmsegmentation
+BOUNDARY_WEIGHT = 20.0  # weight of the boundary loss
+SURE = 0.8  # probability above which a pixel counts as boundary
 
 
 def boundaries(labels: Any, ignore: int = VOID) -> Any:
-    """Which pixels of labels (B, H, W) lie within two of another class, as booleans (B, H, W).
+    """Whether each pixel of labels (B, H, W) is within 2 pixels of another class: (B, H, W).
 
-    Where a class meets void is no boundary.
+    An edge between a class and void is no boundary.
     """
     labels = ops.cast(labels, "float32")[..., None]
     valid = labels != ignore
@@ -29,7 +29,7 @@ def boundaries(labels: Any, ignore: int = VOID) -> Any:
 
 
 def boundary_loss(labels: Any, logits: Any, ignore: int = VOID, batch: Whole = WHOLE) -> Any:
-    """Binary cross-entropy of logits (B, H, W, 1), boundaries and the rest weighing the same."""
+    """Binary cross-entropy of logits (B, H, W, 1), boundary and background weighted equally."""
     valid = ops.cast(labels != ignore, "float32")
     truth = ops.cast(boundaries(labels, ignore), "float32")
     logits = ops.squeeze(ops.cast(logits, "float32"), axis=-1)
@@ -41,6 +41,6 @@ def boundary_loss(labels: Any, logits: Any, ignore: int = VOID, batch: Whole = W
 
 
 def near_boundaries(labels: Any, logits: Any, ignore: int = VOID) -> Any:
-    """The labels, with void in place of what the boundary head does not take for a boundary."""
+    """The labels, with void wherever the boundary head sees no boundary."""
     near = ops.sigmoid(logits[..., 0]) > SURE
     return ops.where(near, labels, ops.cast(ignore, labels.dtype))

@@ -1,4 +1,4 @@
-"""What happens between the steps of a run: interrupts, NaN, the checkpoints."""
+"""Callbacks of a run: stopping on signals and NaN, saving checkpoints."""
 
 import math
 import signal
@@ -14,12 +14,12 @@ from tfseg.training.optimizers import averages
 
 
 def steps_done(model):
-    """Steps of the optimizer so far; `int` alone does not take a variable that GPUs mirror."""
+    """Optimizer steps so far. `int` alone fails on a variable mirrored on several GPUs."""
     return int(ops.convert_to_numpy(model.optimizer.iterations))
 
 
 def check_callbacks(given):
-    """Raises `UserError` where one is no callback of Keras'."""
+    """Raises `UserError` if one is not a Keras callback."""
     wanted = "wanted a list of keras.callbacks.Callback"
     if not isinstance(given, list | tuple):
         raise UserError(f"callbacks is {given!r:.80}; {wanted}")
@@ -28,20 +28,21 @@ def check_callbacks(given):
             raise UserError(f"callbacks has {one!r:.80}; {wanted}")
 
 
-class Interrupted(Exception):  # noqa: N818 - no error: someone asked
+class Interrupted(Exception):  # noqa: N818 - a request, not an error
     """Raised between two steps after Ctrl-C or SIGTERM, when weights and step count agree."""
 
 
 class StopBetweenSteps(keras.callbacks.Callback):
-    """Turns the first Ctrl-C or SIGTERM into `Interrupted` after the step at hand.
+    """Turns the first Ctrl-C or SIGTERM into `Interrupted` after the current step.
 
-    That may be a step of training or of validation, so that stopping takes no longer than a step
-    and a checkpoint.
+    It acts after training and validation steps alike, so stopping takes one step and one
+    checkpoint.
 
-    Of several processes that train together all stop after the same step.
+    Processes that train together all stop after the same step.
 
     Attributes:
-        asked: how `KeyboardInterrupt` shall go on from here; None before somebody asks.
+        asked: the exception to raise in the end, `KeyboardInterrupt` or `Terminated`; None until
+            a signal arrives.
     """
 
     def __init__(self, team):
@@ -50,7 +51,7 @@ class StopBetweenSteps(keras.callbacks.Callback):
 
     def __enter__(self):
         kinds = (signal.SIGINT, signal.SIGTERM)
-        here = threading.current_thread() is threading.main_thread()  # others get no signals
+        here = threading.current_thread() is threading.main_thread()  # only it gets signals
         self.previous = {kind: signal.signal(kind, self._ask) for kind in kinds if here}
         return self
 
@@ -66,7 +67,7 @@ class StopBetweenSteps(keras.callbacks.Callback):
         print("\nstopping after this step; a second signal stops at once", file=sys.stderr)
 
     def on_train_batch_end(self, batch, logs=None):
-        # After an epoch's last step comes its validation, which stops before its first.
+        # An epoch's last step is followed by validation, which stops before its first step.
         if batch + 1 < self.params["steps"]:
             self._stop()
 
@@ -83,7 +84,7 @@ class StopBetweenSteps(keras.callbacks.Callback):
 
 
 class StopOnNaN(keras.callbacks.Callback):
-    """Ends a run whose loss is no number any more, before a checkpoint is written over."""
+    """Ends a run whose loss is NaN or infinite, before it overwrites a checkpoint."""
 
     def __init__(self, run):
         super().__init__()
@@ -92,7 +93,7 @@ class StopOnNaN(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         self._check(logs)
 
-    def on_test_end(self, logs=None):  # an epoch's last update shows only in its validation
+    def on_test_end(self, logs=None):  # only validation shows an epoch's last update
         self._check(logs)
 
     def _check(self, logs):
@@ -107,17 +108,16 @@ class StopOnNaN(keras.callbacks.Callback):
 
 
 class KeepBest(keras.callbacks.Callback):
-    """Saves every epoch's state, and the weights with the best validation mIoU on their own.
+    """Saves the state of every epoch, and separately the weights with the best validation mIoU.
 
-    With averaging (`--ema`) the averages stand in for the weights while the network is validated,
-    and are what is kept as the best.
+    With averaging (`--ema`), validation uses the averaged weights, and those are kept as the best.
 
     Args:
         run: the `RunFolder`.
         network: the model without its optimizer.
-        config: its `keep` and `save_every`.
-        state: where the run stands, as `RunFolder.last` gives it.
-        steps: of an epoch.
+        config: the `TrainConfig`.
+        state: the state of the run, from `RunFolder.last`.
+        steps: steps of an epoch.
     """
 
     def __init__(self, run, network, config, state, steps):
@@ -128,7 +128,7 @@ class KeepBest(keras.callbacks.Callback):
         self.began, self.saved, self.kept = time.monotonic(), -math.inf, []
 
     def on_train_batch_end(self, batch, logs=None):
-        # Counted here: under mixed_float16 the optimizer leaves out steps that overflow.
+        # Counted here because under mixed_float16 the optimizer skips steps that overflow.
         self.step += 1
         self.validated = self.step % self.steps != 0
         every = self.config.save_every
@@ -143,7 +143,7 @@ class KeepBest(keras.callbacks.Callback):
 
     def on_test_end(self, logs=None):
         miou = float(logs["miou"])
-        # The first epoch is kept whatever it reached, so that a best one is always there.
+        # Keep the first epoch whatever it reached, so that a best one always exists.
         if miou > self.best_miou or not self.run.best.exists():
             self.best_miou, self.best_epoch = miou, self.epoch
             self.run.save_best(self.network)
@@ -152,23 +152,23 @@ class KeepBest(keras.callbacks.Callback):
 
     @property
     def epoch(self):
-        """Whole epochs so far."""
+        """Completed epochs."""
         return self.step // self.steps
 
     @property
     def exhausted(self):
-        """Whether as many epochs as `--patience` have brought nothing better."""
+        """Whether the last `--patience` epochs brought no improvement."""
         patience = self.config.patience
         return patience is not None and self.validated and self.epoch - self.best_epoch >= patience
 
     def _put_back(self):
-        """Gives the network its own weights again, where the averages stand in for them."""
+        """Restores the network's own weights if the averages have replaced them."""
         for weight, kept in self.kept:
             weight.assign(kept)
         self.kept = []
 
     def on_epoch_end(self, epoch, logs=None):
-        """Saves where the run stands, at most every 20 s: epochs of a second have better to do."""
+        """Saves the state, at most every 20 s so that short epochs do not spend their time here."""
         if self.config.keep != 1 or time.monotonic() - self.saved > 20:
             self.save()
         self.model.stop_training |= self.exhausted
@@ -177,7 +177,7 @@ class KeepBest(keras.callbacks.Callback):
         self.save()
 
     def save(self):
-        """Saves the run as it stands, in the middle of an epoch or of its validation too."""
+        """Saves the current state, even in the middle of an epoch or of its validation."""
         self._put_back()
         state = {
             "step": self.step,

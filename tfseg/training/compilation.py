@@ -1,4 +1,4 @@
-"""A network made ready for `fit`: what it starts from, what learns, its loss and its optimizer."""
+"""Prepares a network for `fit`: starting weights, frozen layers, loss and optimizer."""
 
 import math
 
@@ -18,7 +18,7 @@ from tfseg.training.trainer import Trainer
 
 
 def starting_network(config, num_classes, resuming):
-    """The network with the weights it starts from, and what shall stay as it is made so."""
+    """Builds the network, loads its starting weights and freezes what the config freezes."""
     options = {"aux": True} if config.aux else {}
     if not resuming:
         options["encoder_weights"] = config.encoder_weights
@@ -35,7 +35,7 @@ def starting_network(config, num_classes, resuming):
 
 
 def freeze(network, config, encoder):
-    """Leaves the encoder as it is, or lets it learn where the config does not forbid it."""
+    """Freezes the encoder, or unfreezes it unless the config keeps it frozen."""
     encoder = encoder or config.freeze_encoder
     for layer in network.layers:
         batch_norm = isinstance(layer, keras.layers.BatchNormalization)
@@ -46,10 +46,10 @@ def freeze(network, config, encoder):
 
 
 def compiled(network, config, records, steps):
-    """The network ready for `fit`, and its metric.
+    """Returns the network compiled for `fit`, and its metric.
 
-    A second model around the same layers: `network` itself stays without an optimizer, so that its
-    weights can be saved alone.
+    The compiled model is a second one around the same layers: `network` has no optimizer, so that
+    its weights can be saved alone.
     """
     if config.l2_reg:
         _penalize_kernels(network, config.l2_reg)
@@ -68,10 +68,10 @@ def compiled(network, config, records, steps):
 
 
 def _rate_factors(model, config):
-    """Shares of the learning rate that the trainable variables have, one each."""
+    """The learning-rate factor of each trainable variable."""
     factors = {}
     for name, stride in model.encoder_layers.items():
-        stages = int(math.log2(32 / stride))  # that come after it
+        stages = int(math.log2(32 / stride))  # stages after it
         factor = config.encoder_lr_factor * config.encoder_lr_decay**stages
         factors |= {id(weight): factor for weight in model.get_layer(name).weights}
     return [factors.get(id(weight), 1.0) for weight in model.trainable_variables]
@@ -84,7 +84,7 @@ def _metric(config, records):
 
 
 def _class_weights(config, records):
-    """Weights of the classes (K,); of multilabel data (K, 2), of a class's absence and presence."""
+    """Class weights (K,); for multilabel data (K, 2), the weights of absence and presence."""
     if config.class_weights == "none":
         return None
     counts = class_histogram(records.splits["train"])
@@ -93,7 +93,9 @@ def _class_weights(config, records):
     if config.task != "multilabel":
         return class_weights(pixels, config.class_weights, void=counts.void, present=present)
     if config.class_weights == "median":
-        raise UserError("--class_weights=median beside --task=multilabel; take enet or linknet")
+        raise UserError(
+            "cannot combine --class_weights=median with --task=multilabel; use enet or linknet"
+        )
     there = pixels @ label_sets(labels_of(records.info)).members
     return [
         class_weights((pixels.sum() - one, one), config.class_weights, void=counts.void)
@@ -102,11 +104,11 @@ def _class_weights(config, records):
 
 
 def _loss(config, records):
-    """The loss, compiled by XLA for the training crop: a third of the time on a CPU.
+    """The loss, compiled by XLA for the training crop, which takes a third of the time on a CPU.
 
-    Validation frames may have any size, and compiling for each would take longer than it saves.
-    What is compiled cannot speak to other replicas: on several, the loss runs first for the sums
-    over the whole batch, without a gradient.
+    Validation frames may have any size, and compiling for each size costs more than it saves.
+    Compiled code cannot communicate with other replicas. With several, the uncompiled loss runs
+    first, without a gradient, to find the sums over the whole batch.
     """
     weights = _class_weights(config, records)
 

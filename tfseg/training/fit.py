@@ -1,4 +1,4 @@
-"""One run, top to bottom: records -> batches -> network -> fit -> the best checkpoint's figures."""
+"""A training run: records -> batches -> network -> fit -> figures of the best checkpoint."""
 
 import contextlib
 import dataclasses
@@ -37,11 +37,11 @@ from tfseg.training.tracking import Tracking, tracking_of
 
 
 def train(config, others=()):
-    """Trains as `config` (a `TrainConfig`) says, with `others`, callbacks of Keras, beside ours.
+    """Trains as `config` (a `TrainConfig`) says and returns the run's folder.
 
-    Returns the run's folder.
+    `others` are further Keras callbacks.
     """
-    # Written out, so that a run is read and continued as it was where presets have changed.
+    # Presets are written out in full, so that a run does not change when they do.
     config = config.replace(augment=spell_augment(parse_augment(config.augment)))
     if is_pretrained(config.checkpoint):
         config = from_pretrained(config, str(config.checkpoint))
@@ -69,9 +69,9 @@ def _begin(config, team, others):
 
 
 def resume(config, others=()):
-    """Continues `config.resume` where it stopped, with the flags that were given beside it.
+    """Continues `config.resume` where it stopped, with the flags given along with it.
 
-    A run that was killed before its first checkpoint begins anew.
+    A run killed before its first checkpoint starts from the beginning.
     """
     if not workers.is_chief():
         team = workers.assemble(config.gpu, config.mem_frac)
@@ -103,7 +103,7 @@ def _go_on(config, run, team, others):
 
 @contextlib.contextmanager
 def _kept(run, config, team):
-    """Inside, no other process writes the run, and the chief brings it to its address."""
+    """Locks the run against other processes and uploads it if it is remote."""
     with run.held(), storage.uploading(*((run.path, config.logdir) if team.chief else ())):
         yield
 
@@ -120,14 +120,14 @@ def _open(config):
 
 
 def _run(config, records, run, team, others):
-    """Trains from where the run stands to the end; returns its folder."""
+    """Trains from the run's current state to the end and returns its folder."""
     steps = steps_of_epoch(config, records)
     check_sizes(config, records)
     check_replicas(config, team.replicas)
     if config.mix != "none" and step_frames(config) == 1:
-        raise UserError(f"--mix={config.mix} needs another frame in the batch; give --batch_size=2")
+        raise UserError(f"--mix={config.mix} needs two frames in a batch; give --batch_size=2")
     if config.sampling == "rare" and config.input_weights:
-        raise UserError("--input_weights beside --sampling=rare, which draws by class; drop one")
+        raise UserError("cannot combine --input_weights with --sampling=rare; drop one of them")
     keras.utils.set_random_seed(config.seed)
     labels = labels_of(records.info, config.task)
     path, state = json.loads(team.text(json.dumps([str(run.path), run.last()])))
@@ -137,7 +137,7 @@ def _run(config, records, run, team, others):
         full = starting_network(config, len(labels.classes), resuming=state is not None)
         model, metric = compiled(full, config, records, steps)
         network = logits_alone(full)
-    stack = contextlib.ExitStack()  # before the folder says that there is a run
+    stack = contextlib.ExitStack()  # trackers open before the folder counts as a run
     tracked = (config.tracker, run.path) if team.chief else ((), run.scratch)
     trackers = stack.enter_context(opened(*tracked, dataclasses.asdict(config)))
     if state and team.chief:
@@ -147,7 +147,8 @@ def _run(config, records, run, team, others):
         run.create(config, labels)
     team.share(model.variables + model.optimizer.variables)
     state = state or {"step": 0, "best_miou": -1.0}
-    state = {"best_epoch": state["step"] // steps, "validated": True} | state  # of earlier versions
+    # Earlier versions did not save these two.
+    state = {"best_epoch": state["step"] // steps, "validated": True} | state
     _announce(config, records, run, network, state)
     again = f"train --resume={run.path}"
     try:
@@ -157,9 +158,9 @@ def _run(config, records, run, team, others):
                 _fit(model, network, config, records, run, state, steps, team, (board, *others))
             if team.chief:
                 write_results(config, records, run)
-            team.any(False)  # until the chief is done
+            team.any(False)  # wait until the chief is done
     except UserError:
-        print(flush=True)  # Keras' progress bar has left its line open
+        print(flush=True)  # ends the line of Keras' progress bar
         raise
     except KeyboardInterrupt as stop:
         at = f"at step {run.last()['step']}, saved" if run.last() else "before its first checkpoint"
@@ -183,9 +184,9 @@ def _trainable(network):
 
 
 def _fit(model, network, config, records, run, state, steps, team, watching):
-    """Keras' fit, from `state["step"]` to the last epoch; Ctrl-C between steps keeps the run.
+    """Runs Keras' `fit` from `state["step"]` to the last epoch. Ctrl-C saves the run.
 
-    `watching` are further callbacks, the `Tracking` first.
+    `watching` are further callbacks, starting with the `Tracking`.
     """
     best = callbacks.KeepBest(run, network, config, state, steps)
     stop = callbacks.StopBetweenSteps(team)
@@ -208,34 +209,34 @@ def _fit(model, network, config, records, run, state, steps, team, watching):
             steps_per_epoch=steps - start % steps,
             validation_data=val_batches,
             callbacks=listening,
-            shuffle=False,  # the batches come shuffled
+            shuffle=False,  # the batches are shuffled already
         )
 
     try:
         with stop:
-            if not state["validated"]:  # stopped between an epoch's last step and its figures
+            if not state["validated"]:  # the run stopped between an epoch and its validation
                 _validate(model, val_batches, listening, best.epoch)
             for end in _ends(config, best.step, steps):
                 if not best.exhausted:
                     if config.freeze_epochs:
                         freeze(model, config, best.epoch < config.freeze_epochs)
-                        model.train_function = None  # which was traced for what learnt
+                        model.train_function = None  # traced for the old trainable variables
                     fit(best.step, end)
                 if model.stop_training:
                     break
     except callbacks.Interrupted:
         best.save()
-        team.any(False)  # until it is saved
+        team.any(False)  # wait until it is saved
         raise stop.asked from None
     if best.exhausted and best.epoch < config.epochs:
         print(f"stopped after {best.epoch} epochs: the best is {config.patience} epochs ago")
 
 
 def _ends(config, step, steps):
-    """The epochs at which a new `fit` begins, and the last one.
+    """The epochs at which a call of `fit` ends.
 
-    After the rest of an epoch that was interrupted, which has fewer steps, and after the epochs in
-    which the encoder was left as it was.
+    These are the end of an interrupted epoch, which has fewer steps left, the end of the epochs
+    with a frozen encoder, and the last epoch.
     """
     epoch, done = divmod(step, steps)
     ends = {epoch + 1 if done else epoch, config.freeze_epochs, config.epochs}
@@ -243,7 +244,7 @@ def _ends(config, step, steps):
 
 
 def _validate(model, batches, listening, epoch):
-    """What `fit` does at the end of an epoch."""
+    """Validates as `fit` does at the end of an epoch."""
     board = next(one for one in listening if isinstance(one, Tracking))
     board.set_model(model)
     board.on_train_begin()

@@ -1,4 +1,4 @@
-"""A run as it looks to the processes that train it without keeping it."""
+"""The run as seen by the processes that help to train it but do not save it."""
 
 import tempfile
 from collections.abc import Iterator
@@ -10,9 +10,9 @@ from tfseg.runs import RunFolder
 
 
 class Onlooker(RunFolder):
-    """A run that the chief keeps, perhaps on a machine whose disk nobody else sees.
+    """A run that the chief saves, perhaps on a disk that this machine cannot reach.
 
-    Stands where a `RunFolder` does, and leaves nothing anywhere: `scratch` goes with it.
+    Replaces a `RunFolder` and leaves no files behind: `scratch` is a temporary folder.
     """
 
     def __init__(self) -> None:
@@ -21,7 +21,7 @@ class Onlooker(RunFolder):
         self._state = None
 
     def know(self, path: Path, state: dict[str, Any] | None) -> None:
-        """Takes what the chief says: the run's folder, and where the run stands."""
+        """Takes the run's folder and state from the chief."""
         self.path, self._state = path, state
 
     @contextmanager
@@ -36,13 +36,13 @@ class Onlooker(RunFolder):
         self._state = state
 
     def require_new(self) -> None:
-        """Nothing to ask."""
+        """Does nothing: the chief checks."""
 
     def create(self, config: Any, labels: Any) -> None:
-        """Nothing to write."""
+        """Does nothing: the chief writes."""
 
     def save_config(self, config: Any) -> None:
-        """Nothing to write."""
+        """Does nothing: the chief writes."""
 
     def save_best(self, network: Any) -> None:
-        """Nothing to write."""
+        """Does nothing: the chief writes."""

@@ -1,4 +1,4 @@
-"""The optimizers of a run."""
+"""Optimizers: their table, layer-wise learning rates, averaged weights."""
 
 import keras
 import tensorflow as tf
@@ -7,7 +7,7 @@ from tfseg.schedules import Schedule
 
 
 class FusedAdamW(keras.optimizers.AdamW):
-    """AdamW by TensorFlow's one-pass kernel: the arithmetic of Keras', a third of its time."""
+    """AdamW with TensorFlow's fused kernel: the arithmetic of Keras in a third of the time."""
 
     def update_step(self, gradient, variable, learning_rate):
         index = self._get_variable_index(variable)
@@ -27,7 +27,7 @@ class FusedAdamW(keras.optimizers.AdamW):
 
 
 def _rmsprop(config, **shared):
-    return keras.optimizers.RMSprop(rho=0.99, epsilon=1e-8, **shared)  # Torch's alpha
+    return keras.optimizers.RMSprop(rho=0.99, epsilon=1e-8, **shared)  # rho is PyTorch's alpha
 
 
 def _adam(config, **shared):
@@ -42,29 +42,29 @@ def _sgd(config, **shared):
     return keras.optimizers.SGD(momentum=config.momentum, **shared)
 
 
-# name -> function of a `TrainConfig` and what all optimizers share
+# name -> function of a `TrainConfig` and the arguments that all optimizers share
 OPTIMIZERS = {"rmsprop": _rmsprop, "adam": _adam, "adamw": _adamw, "sgd": _sgd}
 
 
 def make_optimizer(config, steps, factors=()):
-    """The optimizer of a `TrainConfig` whose epochs have `steps` steps.
+    """Builds the optimizer of a `TrainConfig` whose epochs have `steps` steps.
 
-    `factors` are the shares of the rate at which the trainable variables learn; none is all of it.
+    `factors` are the learning-rate factors of the trainable variables; without them all are 1.
     """
     optimizer = _optimizer(config, steps)
     if any(factor != 1 for factor in factors):
         _scale_rates(optimizer, factors)
-    # At its end `fit` would put the averages in the weights' place, and a run goes on from there.
+    # `fit` would end by replacing the weights with their averages, but the run may continue.
     optimizer.finalize_variable_values = lambda variables: None
-    # `Trainer` sums the gradients of all replicas before they are clipped; Keras would do so after.
+    # `Trainer` has summed the gradients of all replicas already; Keras would clip before it sums.
     optimizer._all_reduce_sum_gradients = lambda pairs: pairs
     return optimizer
 
 
 def average_statistics(model):
-    """With averaging, averages the statistics of batch normalisation as it does the weights.
+    """Makes weight averaging include the moving statistics of batch normalisation.
 
-    Averaged weights under the statistics of the raw ones would be another network than either.
+    The statistics of the raw weights do not fit averaged weights.
     """
     optimizer = inner_optimizer(model)
     if not optimizer.use_ema:
@@ -77,7 +77,7 @@ def average_statistics(model):
 
 
 def averages(model):
-    """(variable, average) of all that is averaged; nothing without averaging."""
+    """Pairs (variable, average); empty without averaging."""
     optimizer = inner_optimizer(model)
     if not optimizer.use_ema:
         return []
@@ -86,7 +86,7 @@ def averages(model):
 
 
 def inner_optimizer(model):
-    """The optimizer; under mixed_float16 one that scales the loss is wrapped around it."""
+    """The optimizer inside the loss-scaling wrapper that mixed_float16 adds."""
     return getattr(model.optimizer, "inner_optimizer", model.optimizer)
 
 
@@ -97,7 +97,7 @@ def statistics(model):
 
 
 def _scale_rates(optimizer, factors):
-    """Scales the steps and the weight decay of single variables; Keras has no groups of them."""
+    """Scales learning rate and weight decay by variable, because Keras has no parameter groups."""
     update_step, apply_decay = optimizer.update_step, optimizer._apply_weight_decay
 
     def scaled_step(gradient, variable, learning_rate):

@@ -1,8 +1,8 @@
-"""A batch whose frames lie on several devices, as the losses see it from one of them.
+"""Losses over a batch that is spread over several devices.
 
-A replica computes the value of the whole batch, and the gradient with respect to its own logits;
-what the others hold is a constant to it. So gradients that are summed over the replicas are those
-of one device with the whole batch, whatever the loss is.
+Each replica computes the loss of the whole batch, and its gradient with respect to its own logits;
+it treats the parts of the others as constants. For any loss, the gradients summed over the replicas
+therefore equal those of one device with the whole batch.
 """
 
 from collections.abc import Sequence
@@ -14,24 +14,24 @@ from tfseg.losses import WHOLE, Whole
 
 
 def count() -> int:
-    """How many devices share a batch, on all machines."""
+    """The number of devices that share a batch, over all machines."""
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
 def batch() -> Whole:
-    """The batch that the present replica has a part of."""
+    """The batch that the current replica has a part of."""
     inside = tf.distribute.in_cross_replica_context() or count() == 1
     return WHOLE if inside else Shared()
 
 
 def sums(values: Sequence[Any]) -> list[Any]:
-    """Sums over the replicas of every tensor, in one exchange."""
+    """Sums each tensor over the replicas, in one all-reduce."""
     values = [tf.identity(value) for value in values]  # on this replica's device
     return tf.distribute.get_replica_context().all_reduce("SUM", values)
 
 
 class Shared(Whole):
-    """Sums over all replicas as they are asked for; `totals` keeps them, without gradients."""
+    """Sums over all replicas on request; `totals` keeps the sums without gradients."""
 
     def __init__(self) -> None:
         self.totals: list[tf.Tensor] = []
@@ -41,7 +41,7 @@ class Shared(Whole):
         return _with_gradient(self.totals[-1], value)
 
     def rows(self, value: Any) -> Any:
-        # By sums, too: TensorFlow's gather fails on machines with one device each.
+        # Uses sums because TensorFlow's gather fails on machines with one device each.
         number = tf.distribute.get_replica_context().replica_id_in_sync_group
         rows, columns = tf.unstack(tf.shape(value))
         own = tf.one_hot(number, count(), dtype="float64") * tf.cast(rows, "float64")
@@ -53,7 +53,7 @@ class Shared(Whole):
 
 
 class Known(Whole):
-    """The sums that `Shared` has found, for a function that cannot speak to other replicas."""
+    """Replays the sums of `Shared` in a function that cannot communicate with other replicas."""
 
     def __init__(self, totals: Sequence[Any]) -> None:
         self.totals = iter(totals)
@@ -63,5 +63,5 @@ class Known(Whole):
 
 
 def _with_gradient(total, value):
-    """`total`, with the gradient of `value`, one of its addends."""
+    """`total` with the gradient of `value`, which is one of its terms."""
     return value + tf.stop_gradient(total - value)

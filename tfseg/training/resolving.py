@@ -1,4 +1,4 @@
-"""What a training's flags leave open, settled by its records, its checkpoint and the machine."""
+"""Fills in the flags that depend on the records, the checkpoint or the machine."""
 
 import dataclasses
 import json
@@ -12,13 +12,13 @@ from tfseg.training.sizes import fitting_sizes
 
 
 def from_pretrained(config, name):
-    """The config of a training that starts from a public network: its own, and its weights."""
+    """The config for training from a pretrained network: its architecture and its weights."""
     row = PRETRAINED[name]
     for option in ("model", "encoder", "normalization"):
         given, known = getattr(config, option), getattr(row, option)
         if option in config.given and given != known:
             raise UserError(
-                f"--{option}={given} beside --checkpoint={name}, which has {known}; leave it out"
+                f"--{option}={given} contradicts --checkpoint={name} ({known}); leave it out"
             )
     return config.replace(
         model=row.model,
@@ -30,7 +30,7 @@ def from_pretrained(config, name):
 
 
 def resolved(config, records):
-    """The config with what was left to the data and the machine written out."""
+    """The config with every value filled in that depends on the data or the machine."""
     _check_task(config, records)
     crop, batch = fitting_sizes(config, records)
     return config.replace(
@@ -44,7 +44,7 @@ def resolved(config, records):
 
 
 def agreed(config, team):
-    """The chief's config, in every process of a `Team`, with what is each machine's own."""
+    """The chief's config in every process of a `Team`, except for flags of the machine itself."""
     if team.count == 1:
         return config
     text = team.text(json.dumps(dataclasses.asdict(config), default=str))
@@ -68,7 +68,7 @@ def _check_task(config, records):
 
 
 def _encoder_weights(config):
-    """Of a checkpoint that a run starts from, the encoder is its own."""
+    """The starting weights of the encoder; a checkpoint brings its own."""
     unsaid = config.checkpoint and config.encoder_weights == "auto"
     return (
         "none" if unsaid else starting_weights(config.model, config.encoder, config.encoder_weights)
@@ -76,7 +76,7 @@ def _encoder_weights(config):
 
 
 def _pixel_range(config, records):
-    """That of the records; what is given must be the same."""
+    """The pixel range of the records. A flag must agree with it."""
     wanted, known = config.pixel_range, records.info.pixel_range
     if wanted and wanted != known:
         there = f"--pixel_range={known[0]:g},{known[1]:g}" if known else "none"

@@ -1,4 +1,4 @@
-"""The figures of a run's best checkpoint: `results.json`."""
+"""Writes `results.json`, the figures of a run's best checkpoint."""
 
 from tfseg import atomic
 from tfseg.decision import Decision
@@ -9,7 +9,7 @@ from tfseg.training.sizes import validation_batch
 
 
 def write_results(config, records, run):
-    """Scores the best checkpoint in float32, as `test` will, and writes `results.json`."""
+    """Scores the best checkpoint in float32, as `test` does, and writes `results.json`."""
     network, val = load_run(run), records.splits["val"]
 
     def tally(thresholds=()):

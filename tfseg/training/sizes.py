@@ -1,4 +1,4 @@
-"""The crops and batches of a run: as large as the frames, the network and the memory allow."""
+"""Chooses crop and batch sizes that fit the frames, the network and the memory."""
 
 import math
 import sys
@@ -15,7 +15,7 @@ from tfseg.networks import build_network, precision
 
 @dataclass(frozen=True)
 class Fit:
-    """Crops (H, W) and a batch that fit into memory, beside those that were wanted; bytes."""
+    """Crop (H, W) and batch that fit into memory, and the wanted crop; memory in bytes."""
 
     wanted: tuple[int, int]
     crop: tuple[int, int]
@@ -26,9 +26,9 @@ class Fit:
 
 
 def find_fit(config: TrainConfig, frame: tuple[int, int], num_classes: int) -> Fit | None:
-    """What fits of crops as large as `frame`; None where that is beyond doubt, or no such network.
+    """The largest crop up to `frame` that fits; None if it surely fits or the model is unknown.
 
-    What the config gives stays as it is, whether it fits or not.
+    Sizes given in the config stay unchanged, whether they fit or not.
     """
     wanted = config.crop_size or frame
     if config.model not in MODELS or math.prod(wanted) * config.batch_size <= CERTAIN:
@@ -48,9 +48,9 @@ def find_fit(config: TrainConfig, frame: tuple[int, int], num_classes: int) -> F
 
 
 def fitting_sizes(config, records):
-    """(crop, batch) of a `TrainConfig`; what it does not give shrinks until a step fits.
+    """(crop, batch) of a `TrainConfig`. Sizes that it does not give shrink until a step fits.
 
-    Prints a line where it does. What is given stays, with a warning where it seems too much.
+    Prints a line if they shrink. Given sizes stay, with a warning if they seem too large.
     """
     frame = tuple(map(min, zip(*records.splits["train"].sizes, strict=True)))
     fit = find_fit(config, frame, len(labels_of(records.info, config.task).classes))
@@ -60,7 +60,7 @@ def fitting_sizes(config, records):
         print(
             f"memory: {config.batch_size} crops of {_by(fit.wanted)} take about "
             f"{fit.wanted_bytes / GB:.1f} GB a step and {fit.free / GB:.1f} GB are free; training "
-            f"takes {fit.batch} of {_by(fit.crop)} (--batch_size, --crop_size; --scale shows more "
+            f"uses {fit.batch} of {_by(fit.crop)} (--batch_size, --crop_size; --scale shows more "
             f"of a frame in a crop)"
         )
     if fit.bytes > fit.free:
@@ -73,14 +73,14 @@ def fitting_sizes(config, records):
 
 
 def _cost(config, num_classes):
-    """The cost of a step, from the network at one small size."""
+    """Estimates the memory of a step from the network at one small size."""
     side = math.ceil(max(SIDE, MODELS[config.model].smallest) / MULTIPLE) * MULTIPLE
     with precision(devices.resolve_precision(config.precision)):
         return step_cost(build_network(config, num_classes, input_shape=(side, side, 3)))
 
 
 def check_sizes(config, records):
-    """Raises `UserError` where crops or validation frames are too small for the network."""
+    """Raises `UserError` if crops or validation frames are too small for the network."""
     smallest = MODELS[config.model].smallest if config.model in MODELS else 0
     for height, width in (config.crop_size, *records.splits["val"].sizes):
         if min(height, width) < smallest:
@@ -91,12 +91,12 @@ def check_sizes(config, records):
 
 
 def step_frames(config):
-    """Frames of a step."""
+    """Frames in a step."""
     return config.batch_size * config.accumulate
 
 
 def steps_of_epoch(config, records):
-    """Steps of an epoch. Raises `UserError` where the frames are not enough for one."""
+    """Steps in an epoch. Raises `UserError` if there are too few frames for one step."""
     frames = len(records.splits["train"])
     if steps := frames // step_frames(config):
         return steps
@@ -108,16 +108,16 @@ def steps_of_epoch(config, records):
 
 
 def check_replicas(config, replicas):
-    """Raises `UserError` for a batch that several devices cannot share."""
+    """Raises `UserError` if the devices cannot share the batch equally."""
     if config.batch_size % replicas:
         raise UserError(
-            f"--batch_size={config.batch_size} cannot be shared by {replicas} devices; take "
+            f"--batch_size={config.batch_size} cannot be shared by {replicas} devices; give "
             f"{math.ceil(config.batch_size / replicas) * replicas}"
         )
 
 
 def validation_batch(config, records):
-    """Frames a step of validation: no more pixels than training takes, where that can be."""
+    """Frames in a validation step: at least one, and no more pixels than a training step."""
     largest = max(height * width for height, width in records.splits["val"].sizes)
     pixels = config.batch_size * math.prod(config.crop_size)
     return max(1, min(config.batch_size, pixels // largest))

@@ -1,4 +1,4 @@
-"""TensorBoard events of a run."""
+"""Writes TensorBoard events of a run."""
 
 import json
 from pathlib import Path
@@ -11,9 +11,9 @@ from tfseg.training.watching import Images, Scalars, warn
 
 
 class TensorBoardTracker:
-    """Events in two folders, `train` and `val`, so that TensorBoard lays their curves together.
+    """Writes events to two folders, `train` and `val`, so that TensorBoard overlays their curves.
 
-    Where they cannot be written, as the disk is full, training goes on without them.
+    If writing fails, for example because the disk is full, training continues without them.
     """
 
     title = "TensorBoard"

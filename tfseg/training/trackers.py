@@ -1,7 +1,7 @@
-"""Experiment trackers: where a run's figures, images, settings and best checkpoint are shown.
+"""Experiment trackers show a run's figures, images, settings and best checkpoint.
 
-The tools' own Keras callbacks log what Keras does, two figures and no image; here every tracker
-gets the same figures, by class too. A new one is a class here and its row in TRACKERS.
+The Keras callbacks of these tools log two figures and no image. Here every tracker gets the same
+figures, also by class. To add a tracker, add a class here and a row in TRACKERS.
 """
 
 import json
@@ -20,11 +20,11 @@ from tfseg.errors import UserError
 from tfseg.training.tensorboard import TensorBoardTracker
 from tfseg.training.watching import Images, Scalars, Tracker, reason_of, warn
 
-PROJECT = "tfseg"  # of W&B, and experiment of MLflow, where their variables name no other
+PROJECT = "tfseg"  # default W&B project and MLflow experiment
 
 
 class WandbTracker:
-    """Weights & Biases, as its own variables say: WANDB_PROJECT, WANDB_MODE=offline, ..."""
+    """Logs to Weights & Biases; its variables apply: WANDB_PROJECT, WANDB_MODE=offline, ..."""
 
     title = "W&B"
 
@@ -56,18 +56,18 @@ class WandbTracker:
 
 
 class MlflowTracker:
-    """MLflow, as its own variables say: MLFLOW_TRACKING_URI, MLFLOW_EXPERIMENT_NAME, ..."""
+    """Logs to MLflow; its variables apply: MLFLOW_TRACKING_URI, MLFLOW_EXPERIMENT_NAME, ..."""
 
     title = "MLflow"
 
     def __init__(self, folder: Path, config: dict[str, Any]) -> None:
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # of 7, which take minutes
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # 7 take minutes
         import mlflow
 
         self.where = mlflow.get_tracking_uri()
         self._mlflow, self._client = mlflow, mlflow.MlflowClient()
         self._id = _remembered(folder, "mlflow", lambda: self._create(folder.name, config))
-        self._client.update_run(self._id, "RUNNING")  # also where a run goes on
+        self._client.update_run(self._id, "RUNNING")  # also when a run resumes
 
     def _create(self, name, config):
         wanted = os.environ.get("MLFLOW_EXPERIMENT_NAME", PROJECT)
@@ -83,7 +83,7 @@ class MlflowTracker:
         metric, now = self._mlflow.entities.Metric, int(1000 * time.time())
         flat = _flat(scalars).items()
         metrics = [metric(_plain(name), value, now, epoch) for name, value in flat]
-        for start in range(0, len(metrics), 1000):  # as many as the server takes at once
+        for start in range(0, len(metrics), 1000):  # the server's limit
             self._client.log_batch(self._id, metrics=metrics[start : start + 1000])
         for name, pixels in images.items():
             self._client.log_image(self._id, pixels, key=_plain(name), step=epoch)
@@ -95,7 +95,7 @@ class MlflowTracker:
 
 
 def _remembered(folder, name, make):
-    """The id that a tracker knows the run by, made once, so that a run that goes on is one run."""
+    """The tracker's id of the run, saved so that a resumed run continues under it."""
     path = folder / "trackers.json"
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
@@ -108,7 +108,7 @@ def _remembered(folder, name, make):
 
 
 def _flat(scalars):
-    """{"val/miou": ...} of both splits; what is no number is left out."""
+    """{"val/miou": ...} of both splits, without NaN and infinity."""
     return {
         f"{split}/{name}": float(value)
         for split, figures in scalars.items()
@@ -118,7 +118,7 @@ def _flat(scalars):
 
 
 def _plain(name):
-    """A name of characters that the tools take."""
+    """The name with only characters that the tools accept."""
     return re.sub(r"[^A-Za-z0-9_\-. /]", "-", name)
 
 
@@ -127,14 +127,14 @@ TRACKERS = {"wandb": WandbTracker, "mlflow": MlflowTracker, "tensorboard": Tenso
 
 @contextmanager
 def opened(names: tuple[str, ...], folder: Path, config: dict[str, Any]) -> Iterator[list[Tracker]]:
-    """The trackers of `names` for the run in `folder`; at the end they get its files.
+    """Opens the trackers `names` for the run in `folder`; at the end they get its files.
 
-    Raises `UserError` for one that cannot be reached.
+    Raises `UserError` if a tracker cannot be reached.
     """
     trackers, status = [], "FAILED"
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        for name in TRACKERS:  # TensorBoard last: a server that is refused leaves nothing
+        for name in TRACKERS:  # TensorBoard last, so that a failing server leaves no files
             if name in names:
                 trackers.append(_open(name, folder, config))
         yield trackers
@@ -149,15 +149,15 @@ def opened(names: tuple[str, ...], folder: Path, config: dict[str, Any]) -> Iter
         for tracker in trackers:
             try:
                 tracker.finish(files, status)
-            except Exception as error:  # the training is done, whatever a server says
+            except Exception as error:  # training is done, so this must not fail it
                 warn(tracker.title, tracker.where, error)
 
 
 def _open(name, folder, config):
     try:
         return TRACKERS[name](folder, config)
-    except Exception as error:  # the network's, the server's, the library's own
+    except Exception as error:  # network, server and library errors have no common class
         raise UserError(
-            f"--tracker={name} cannot be reached: {reason_of(error)}; docs/how-to/trackers.md "
-            f"tells how to set it up"
+            f"--tracker={name} cannot be reached: {reason_of(error)}; see docs/how-to/trackers.md "
+            f"for its setup"
         ) from None

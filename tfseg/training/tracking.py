@@ -1,4 +1,4 @@
-"""The callback that gathers a run's figures and images after every epoch, for its trackers."""
+"""The callback that sends a run's figures and images to its trackers after every epoch."""
 
 import time
 
@@ -16,16 +16,17 @@ FIGURES = ("miou", "pixel_accuracy", "class_accuracy", "fw_iou")
 
 
 class Tracking(keras.callbacks.Callback):
-    """Scalars of train and val, the confusion matrix, and images of a few validation frames.
+    """Logs scalars of train and val, the confusion matrix, and images of a few validation frames.
 
-    Stands before `KeepBest` in the list, so that images show the weights that were validated.
-    Where a tracker cannot be written to, training goes on without it.
+    It comes before `KeepBest` in the list, so that images show the weights that were validated.
+    If a tracker fails, training continues without it.
 
     Args:
         trackers: a list of `Tracker`.
-        network: the model without its optimizer, and `metric` the confusion matrix that it fills.
+        network: the model without its optimizer.
+        metric: the confusion matrix that training and validation fill.
         decision: how logits become a mask.
-        frames: (id, image, label) of those that are shown.
+        frames: (id, image, label) of the frames to show.
     """
 
     def __init__(self, trackers, network, metric, decision, labels, frames, batch_size):
@@ -61,7 +62,7 @@ class Tracking(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         scalars = {"val": self._scalars("val", logs["val_loss"])}
-        if "train" in self.figures:  # not where a run was stopped before this validation
+        if "train" in self.figures:  # absent if the run stopped before this validation
             scalars["train"] = self._scalars("train", logs["loss"]) | {
                 "learning_rate": float(self.model.optimizer.learning_rate),
                 "images_per_second": self.images_per_second,
@@ -87,7 +88,7 @@ class Tracking(keras.callbacks.Callback):
 
 
 def tracking_of(config, records, trackers, network, metric):
-    """The `Tracking` of a run."""
+    """Builds the `Tracking` of a run."""
     labels, frames = labels_of(records.info, config.task), records.splits["val"]
     shown = _shown_frames(frames, config.pictures)
     if config.task == "multilabel":

@@ -1,4 +1,4 @@
-"""The step of a training, the same on one device and on several."""
+"""The training step, the same on one device and on several."""
 
 from typing import Any
 
@@ -12,17 +12,17 @@ from tfseg.training.optimizers import statistics
 
 
 class Trainer(keras.Model):
-    """A network that learns from the losses of all its outputs; figures see the logits alone.
+    """A network that learns from the losses of all its outputs; metrics use only the logits.
 
-    Outputs are logits, or {"logits", "aux", ...}: the auxiliary heads (Zhao et al. 2016, arXiv
-    1612.01105, section 3.3), whose names begin with "aux", are logits, too. "boundary" are those
-    of a boundary head; the logits' loss near the boundaries that it finds counts once more.
+    Outputs are logits, or {"logits", "aux", ...}. Names that begin with "aux" are logits of
+    auxiliary heads (Zhao et al. 2016, arXiv 1612.01105, section 3.3). "boundary" holds the logits
+    of a boundary head; near the boundaries that it finds, the main loss counts twice.
 
-    On several devices each has a part of the batch. The loss is that of the whole batch, and the
-    gradients are summed before anything is done with them, so that a step is the same on any
-    number of devices; Keras' own step clips before it sums, and takes a scalar loss once a device.
+    On several devices, each has a part of the batch. The loss covers the whole batch, and gradients
+    are summed before anything else, so that a step is the same on any number of devices. Keras
+    clips gradients before it sums them, and counts a scalar loss once per device.
 
-    With `pieces` above 1 a batch goes through the network in so many pieces, one after the other.
+    With `pieces` above 1, a batch goes through the network in that many consecutive pieces.
     """
 
     aux_weight = 0.0
@@ -57,12 +57,12 @@ class Trainer(keras.Model):
         return super().compute_metrics(x, y, logits, sample_weight)
 
     def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
-        """Nothing: all is built. Keras' own feeds its layers what lies on several machines."""
+        """Does nothing: all is built. Keras would fail on data that lies on several machines."""
 
     def _make_function(self, step_function: Any) -> Any:
-        """As Keras', which reduces figures in a way that several machines cannot.
+        """As in Keras, but without its reduction of metrics, which fails on several machines.
 
-        Between steps the figures shown are those of one machine's part; the loss is the whole's.
+        During an epoch the metrics shown cover one machine's part, the loss the whole batch.
         """
         strategy = self.distribute_strategy
         if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
@@ -96,16 +96,16 @@ class Trainer(keras.Model):
         with tf.GradientTape() as tape:
             outputs = self(images, training=True)
             loss = self.compute_loss(y=labels, y_pred=outputs)
-            penalty = sum(self.losses)  # every replica has all of it
+            penalty = sum(self.losses)  # every replica computes the whole penalty
             scaled = self.optimizer.scale_loss(loss + penalty / replicas.count())
         return outputs, loss + penalty, tape.gradient(scaled, self.trainable_variables)
 
     def _in_pieces(self, images, labels):
-        """As `_at_once`, with no more than a piece's activations in memory.
+        """As `_at_once`, but with the activations of only one piece in memory.
 
-        No mean of the pieces' gradients is that of the batch: void pixels lie unevenly, and most
-        losses are no means. So the outputs of all pieces come first; from these the loss and its
-        gradient with respect to them, which then goes back through the network piece by piece.
+        Averaging the pieces' gradients would be wrong: void pixels are spread unevenly, and most
+        losses are not means. Instead, compute the outputs of all pieces first, then the loss and
+        its gradient with respect to them, and propagate that back piece by piece.
         """
         pieces = tf.split(images, self.pieces)
         outputs = self._forward(pieces)
@@ -127,7 +127,7 @@ class Trainer(keras.Model):
         return outputs, loss + penalty, gradients
 
     def _forward(self, pieces):
-        """The outputs of all pieces, leaving statistics and random seeds as they were."""
+        """The outputs of all pieces. Statistics and random seeds stay unchanged."""
         outputs = []
         with keras.StatelessScope():
             for piece in pieces:
@@ -135,10 +135,10 @@ class Trainer(keras.Model):
         return keras.tree.map_structure(lambda *parts: tf.concat(parts, 0), *outputs)
 
     def _learn(self, gradients):
-        """Changes the weights by what the replicas have found together."""
+        """Applies the gradients, summed over the replicas."""
         pairs = zip(gradients, self.trainable_variables, strict=True)
         pairs = [(gradient, variable) for gradient, variable in pairs if gradient is not None]
-        if not pairs:  # all is frozen
+        if not pairs:  # everything is frozen
             return
         gradients, variables = zip(*pairs, strict=True)
         if replicas.count() > 1:
@@ -147,7 +147,7 @@ class Trainer(keras.Model):
         self.optimizer.apply(gradients, variables)
 
     def _agree_on_statistics(self):
-        """Gives all replicas the mean of their statistics of batch normalisation."""
+        """Averages the moving statistics of batch normalisation over the replicas."""
         moving = statistics(self)
         for variable, total in zip(moving, replicas.sums(moving), strict=True):
             variable.assign(total / replicas.count())
@@ -163,6 +163,6 @@ _ZERO = tf.UnconnectedGradients.ZERO
 
 
 def _after(others, tensor):
-    """`tensor`, once `others` are there: one piece at a time."""
+    """`tensor`, evaluated after `others`: one piece at a time."""
     with tf.control_dependencies(others):
         return tf.identity(tensor)

@@ -1,4 +1,4 @@
-"""What an experiment tracker is: it is told a run's figures and images after every epoch."""
+"""The interface of experiment trackers, which get a run's figures and images every epoch."""
 
 import sys
 from pathlib import Path
@@ -13,32 +13,32 @@ Images = dict[str, np.ndarray]
 
 
 class Tracker(Protocol):
-    """What shows a run. It is made of the run's folder and its flags as a dict.
+    """Shows a run. Its constructor takes the run's folder and its flags as a dict.
 
     Attributes:
-        title: what it is called in messages.
-        where: what it writes to, in messages.
+        title: its name in messages.
+        where: its destination in messages.
     """
 
     title: str
     where: str
 
     def write(self, epoch: int, scalars: dict[str, Scalars], images: Images) -> None:
-        """The figures of "train" and "val" after an epoch; RGB images uint8 (H, W, 3) by name."""
+        """Writes figures of "train" and "val" and RGB images, name -> uint8 (H, W, 3)."""
 
     def finish(self, files: list[Path], status: str) -> None:
         """Keeps the run's files, the best checkpoint first; "FINISHED", "FAILED" or "KILLED"."""
 
 
 def warn(title: str, where: str, error: Exception) -> None:
-    """Says that a training goes on without a tracker."""
+    """Warns that training continues without a tracker."""
     reason = full_disk(error) or reason_of(error)
     print(
-        f"\nwarning: cannot write to {where}: {reason}; training goes on without {title}",
+        f"\nwarning: cannot write to {where}: {reason}; training continues without {title}",
         file=sys.stderr,
     )
 
 
 def reason_of(error: BaseException) -> str:
-    """The first line of an error, or its kind."""
+    """The first line of an error, or its class if it has no text."""
     return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

@@ -1,7 +1,7 @@
-"""Processes on several machines that train one network together, over `tf.distribute`.
+"""Processes on several machines that train one network together, through `tf.distribute`.
 
-Who they are is told by TF_CONFIG, as Kubeflow's TFJob and others set it, or by Slurm. All take the
-same steps; the first, the chief, keeps the run, and the others go by its config and its weights.
+TF_CONFIG, as set by Kubeflow's TFJob and others, or Slurm's variables list the workers. All take
+the same steps. The first, the chief, saves the run; the others use its config and weights.
 """
 
 import functools
@@ -20,8 +20,8 @@ from tfseg import devices
 from tfseg.data.pipeline import Part
 from tfseg.errors import UserError
 
-HEALTH = 10  # seconds between two looks at the other workers; TensorFlow's default is 30
-PORT = 8888  # the first one on a node, under Slurm
+HEALTH = 10  # seconds between health checks of the other workers; TensorFlow's default is 30
+PORT = 8888  # first port on a node, under Slurm
 _EXAMPLE = (
     '{"cluster": {"worker": ["10.0.0.1:9000", "10.0.0.2:9000"]}, '
     '"task": {"type": "worker", "index": 0}}'
@@ -30,7 +30,7 @@ _EXAMPLE = (
 
 @dataclass(frozen=True)
 class Team:
-    """The processes of a training, one of `count`; alone, `strategy` spreads over its devices."""
+    """This process among the `count` that train together; alone, `strategy` covers its devices."""
 
     strategy: tf.distribute.Strategy | None
     rank: int = 0
@@ -42,14 +42,14 @@ class Team:
 
     @property
     def replicas(self) -> int:
-        """Devices of all processes."""
+        """The number of devices over all processes."""
         return self.strategy.num_replicas_in_sync if self.strategy else 1
 
     def scope(self) -> Any:
         return self.strategy.scope() if self.strategy else nullcontext()
 
     def any(self, flag: bool) -> bool:
-        """Whether any process says so. All must ask, and wait for each other here."""
+        """Whether the flag is set in any process. All must call it; they wait for each other."""
         if self.count == 1:
             return flag
         return bool(self._sum(np.float32([flag]))[0] > 0)
@@ -64,7 +64,7 @@ class Team:
         return bytes(self._sum(padded).astype(np.uint8)).decode()
 
     def share(self, variables: list[Any]) -> None:
-        """Gives the variables the values that they have in the chief's process."""
+        """Sets the variables to their values in the chief."""
         for kind in sorted({variable.dtype for variable in variables} if self.count > 1 else ()):
             alike = [variable for variable in variables if variable.dtype == kind]
             arrays = [ops.convert_to_numpy(variable) for variable in alike]
@@ -77,21 +77,21 @@ class Team:
 
     @property
     def part(self) -> Part:
-        """This process's part of a batch; alone it takes the whole, which Keras splits."""
+        """This process's part of a batch; alone, it takes the whole batch and Keras splits it."""
         devices = self.replicas // self.count if self.count > 1 else 1
         return Part(self.rank, self.count, devices)
 
     def distributed(self, dataset: tf.data.Dataset) -> Any:
-        """What `fit` takes, of the batches of this process's part."""
+        """The batches of this process in the form that `fit` takes."""
         if self.count == 1:
             return dataset
         return self.strategy.distribute_datasets_from_function(lambda context: dataset)
 
     @contextmanager
     def together(self, again: str = "train") -> Iterator[None]:
-        """Turns TensorFlow's error where another process has ended into a `UserError`.
+        """Turns TensorFlow's error after another process has ended into a `UserError`.
 
-        `again` is how all shall be started again.
+        `again` is the command that restarts all workers.
         """
         try:
             yield
@@ -100,18 +100,18 @@ class Team:
                 raise
             reason = str(error.message).strip().splitlines()[0][:120]
             raise UserError(
-                f"another worker has ended or cannot be reached ({reason}); see what it said "
-                f"last, then start all workers again: {again}"
+                f"another worker has ended or cannot be reached ({reason}); see its last "
+                f"messages, then start all workers again: {again}"
             ) from None
 
     def _sum(self, array):
-        """The sum over the processes of an array (N,)."""
+        """Sums an array (N,) over the processes."""
         found = self._total(tf.constant(array))
         return self.strategy.experimental_local_results(found)[0].numpy()
 
     @functools.cached_property
     def _total(self):
-        first = self.part.devices * self.rank  # of this process's devices
+        first = self.part.devices * self.rank  # first device of this process
 
         def replica(value):
             context = tf.distribute.get_replica_context()
@@ -134,13 +134,13 @@ _LOST = (
 
 
 def is_chief() -> bool:
-    """Whether this process keeps the run, before anything has been started."""
+    """Whether this process saves the run; usable before anything has started."""
     found = place()
     return found is None or found[1] == 0
 
 
 def assemble(gpus: tuple[int, ...], mem_frac: float | None) -> Team:
-    """The team of this process, on the GPUs of `devices.select`; waits until all are there."""
+    """The team of this process, on the GPUs of `devices.select`; waits for all workers."""
     found = place()
     if found is None:
         return Team(devices.select(gpus, mem_frac))
@@ -157,7 +157,7 @@ def assemble(gpus: tuple[int, ...], mem_frac: float | None) -> Team:
 
 
 def place() -> tuple[list[str], int, Any] | None:
-    """(addresses of all workers, own number, how to make the resolver); None where alone."""
+    """(addresses of all workers, own rank, factory of the resolver); None if alone."""
     if os.environ.get("TF_CONFIG"):
         return _of_tf_config(os.environ["TF_CONFIG"])
     if int(os.environ.get("SLURM_STEP_NUM_TASKS", 1)) > 1:
@@ -167,7 +167,7 @@ def place() -> tuple[list[str], int, Any] | None:
 
 def _of_tf_config(text):
     def wrong(reason):
-        return UserError(f"TF_CONFIG {reason}; as {_EXAMPLE}, or unset it to train alone")
+        return UserError(f"TF_CONFIG {reason}; wanted e.g. {_EXAMPLE}; unset it to train alone")
 
     try:
         config = json.loads(text)
@@ -177,7 +177,7 @@ def _of_tf_config(text):
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise wrong(f"cannot be read ({error!r})") from None
     if odd := sorted((set(jobs) | {kind}) - {"chief", "worker"}):
-        raise wrong(f"has {', '.join(map(repr, odd))}; there are chief and worker")
+        raise wrong(f"has {', '.join(map(repr, odd))}; wanted chief and worker")
     addresses = [address for job in ("chief", "worker") for address in jobs.get(job, ())]
     if not 0 <= index < len(jobs.get(kind, ())):
         raise wrong(f"has no task {index} of {kind}")
@@ -190,15 +190,15 @@ def _of_tf_config(text):
 
 
 def _of_slurm():
-    """Of a step of Slurm's `srun` with several tasks."""
+    """`place` in a Slurm step with several tasks (`srun`)."""
     resolvers = tf.distribute.cluster_resolver
     try:
-        # The GPUs are --gpu's: these numbers say only that each task is one worker.
+        # --gpu selects the GPUs; these numbers only make each task one worker.
         slurm = resolvers.SlurmClusterResolver(gpus_per_node=2**10, gpus_per_task=1)
         rank = int(os.environ["SLURM_PROCID"])
     except (RuntimeError, ValueError) as error:
-        raise UserError(f"Slurm's variables do not tell who the workers are: {error}") from None
-    # Its own spec sorts node10 before node2, and tasks are numbered in the order of the nodes.
+        raise UserError(f"Slurm's variables do not name the workers: {error}") from None
+    # Slurm numbers tasks in the order of the nodes, but the resolver sorts node10 before node2.
     nodes = slurm._task_configuration.items()
     addresses = [f"{node}:{PORT + task}" for node, tasks in nodes for task in range(tasks)]
     spec = tf.train.ClusterSpec({"worker": addresses})
