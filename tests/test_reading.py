@@ -116,7 +116,7 @@ def test_data_sets_that_disagree_are_refused(two, records):
     convert(other, None, two, size=(32, 32))
     with pytest.raises(UserError, match="have different classes"):
         open_records(f"{two}/a,{two}/c")
-    with pytest.raises(UserError, match="dataset=a beside several"):
+    with pytest.raises(UserError, match="dataset=a does not work with several"):
         open_records(f"{two}/a,{two}/b", "a")
     with pytest.raises(UserError, match="names 3 weights for 2"):
         open_records(f"{two}/a,{two}/b", weights=(1, 2, 3))
