@@ -71,7 +71,7 @@ def spoil_name(wall):
 
 def spoil_split(wall):
     (wall / "images" / "test").mkdir()
-    return "masks/test is missing beside .*images/test"
+    return "images/test has no .*masks/test"
 
 
 def spoil_folders(wall):

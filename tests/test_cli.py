@@ -56,7 +56,7 @@ def test_help_lists_the_commands(capsys):
         (["convert", "--dataset=camvid", "--source=/nowhere"], "--source=/nowhere is not a folder"),
         (
             ["convert", "--dataset=streets", "--mapping=elab"],
-            "--mapping is no option of --dataset=streets",
+            "--mapping is not an option of --dataset=streets",
         ),
         (["convert", "--dataset=folder", "--source=/nowhere"], "needs --source=FOLDER with one of"),
         (["convert", "--dataset=streets", "--download"], "must be downloaded by hand"),

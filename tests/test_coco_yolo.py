@@ -133,7 +133,7 @@ def test_coco_json_refuses_files(tmp_path):
     parts = (
         "train.json lists gone.jpg, which is not in the folder; add the image",
         "image turned.jpg: height and width are 40 and 48, but ",
-        "train_2.json is a second file for train; keep one a split in ",
+        "train_2.json is a second file for train; keep one per split in ",
     )
     check_faults("coco_json", tmp_path, parts)
     coco(tmp_path / "val.json", [], [], CATEGORIES[:1])
@@ -223,11 +223,11 @@ YAML_REFUSED = [
     (DATA.replace("nc: 2", "nc: 3"), "data.yaml: nc is 3, but names has 2; correct one"),
     (DATA.replace("{names}", "{1: a, 2: b}"), "names are not numbered 0 to 1; correct them"),
     (DATA.replace("{names}", "dog"), "data.yaml: names is not a list of classes; correct it"),
-    (DATA.replace("path: .", "path: /gone"), "data.yaml: path /gone is no folder; remove that"),
+    (DATA.replace("path: .", "path: /gone"), "data.yaml: path /gone is not a folder; remove that"),
     (DATA.replace("images/train", "photos"), "train is photos, and "),
     (DATA.replace("{names}", "[a, a]"), "two classes are called 'a'; rename one in YOLO"),
     (DATA.replace("{names}", "[a"), "data.yaml is damaged or not YAML: "),
-    (DATA, "1 images have no label file and are background, as "),
+    (DATA, "1 images have no label file and are background, e.g. "),
 ]
 
 

@@ -89,12 +89,12 @@ OPTIONS = [
     ("camvid", {"classes": 13}, r"classes=13: choose one of 11, 12, 32"),
     ("camvid", {"mapping": "e-lab"}, r"mapping=e-lab: choose one of segnet, elab"),
     ("camvid", {"classes": 32, "mapping": "elab"}, r"mapping=elab is for 11 or 12 classes"),
-    ("camvid", {"sbd": True}, r"sbd is no option of dataset=camvid; its own: classes"),
+    ("camvid", {"sbd": True}, r"sbd is not an option of dataset=camvid; its options: classes"),
     ("cityscapes", {"labels": "corse"}, r"labels=corse: choose one of fine, coarse"),
     ("cityscapes", {"classes": 30}, r"classes=30: choose one of 19, 20"),
     ("vkitti", {"val_scene": "3"}, r"val_scene=3: choose one of 1, 2, 6, 18, 20"),
     ("coco", {"classes": 80}, r"classes=80: choose one of 171, 133"),
-    ("gta5", {"classes": 19}, r"classes is no option of dataset=gta5; its own: none"),
+    ("gta5", {"classes": 19}, r"classes is not an option of dataset=gta5; its options: none"),
 ]
 
 
@@ -117,7 +117,7 @@ def test_the_small_camvid_has_no_other_classes(tmp_path):
     raw = Raw(tmp_path)
     camvid_segnet(raw)
     for options in ({"classes": 32}, {"mapping": "elab"}):
-        with pytest.raises(UserError, match="SegNet edition, whose labels know SegNet's eleven"):
+        with pytest.raises(UserError, match="SegNet edition, whose labels have only SegNet's 11"):
             get_dataset("camvid", **options).list_frames(tmp_path)
 
 
@@ -158,7 +158,7 @@ DAMAGES = [
         damage_panoptic,
         r"panoptic_val2017.json: category 184 is 'shrub', not 'tree-m",
     ),
-    (vkitti_1, damage_colors, r"rgb_encoding.txt: 'Lorry' is no category or colour of Virtual KI"),
+    (vkitti_1, damage_colors, r"rgb_encoding.txt: 'Lorry' is not a category or colour of Virtual"),
     (voc2012_sbd, damage_mat, r"2008_000002.mat is damaged or not a label of SBD"),
     (gta5, damage_split, r"split.mat is not GTA5's split.mat: .*; remove it"),
     (vkitti_1, lambda f: next(f.rglob("*encoding.txt")).unlink(), r"encoding.txt is missing"),

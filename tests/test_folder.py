@@ -163,7 +163,7 @@ def test_what_does_not_fit_the_table_is_named(tmp_path):
     table = "name\nsoil\nplant\nsky\n"
     folder = draw(tmp_path / "x", "split folders", as_colors, table=table)
     with pytest.raises(
-        UserError, match=r"the masks hold colours, and the table gives none for soil"
+        UserError, match=r"the masks hold colours, but the table gives none for soil"
     ):
         converted(folder, tmp_path)
     folder = draw(tmp_path / "y", "split folders", table=table)

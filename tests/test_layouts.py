@@ -97,7 +97,7 @@ def test_cities_and_sequences_stay_in_the_names(tmp_path, image, mask):
 
 def test_two_folders_of_masks_are_asked_about(tmp_path):
     folder = draw(tmp_path / "x", ["images/a.png", "masks/a.png", "labels/a.png"])
-    wanted = r'the masks may lie in .*labels and .*masks; .*"labels" or mask_folder = "masks" in'
+    wanted = r'the masks may be in .*labels and .*masks; .*"labels" or mask_folder = "masks" in'
     with pytest.raises(UserError, match=wanted):
         frames(folder)
     (folder / "dataset.toml").write_text('mask_folder = "masks"\n')
@@ -108,7 +108,9 @@ def test_two_folders_of_masks_are_asked_about(tmp_path):
 
 def test_folders_of_other_names_are_given_by_settings(tmp_path):
     folder = draw(tmp_path / "x", ["fotos/a.png", "truth/a.png"])
-    with pytest.raises(UserError, match=r"there are fotos \(1 .png, as a.png\), truth .*missing:"):
+    with pytest.raises(
+        UserError, match=r"there are fotos \(1 .png, e.g. a.png\), truth .*missing:"
+    ):
         frames(folder)
     (folder / "dataset.toml").write_text('mask_folder = "truth"\nimage_folder = "fotos"\n')
     assert frames(folder) == {"train": [("a", "fotos/a.png", "truth/a.png")]}
@@ -146,7 +148,7 @@ def test_what_is_left_out_is_said(tmp_path, capsys):
             ["images/train/a.png", "masks/train/a.png", "images/val/b.png"],
             r"the masks of .*images/val are missing",
         ),
-        (["masks/a.png"], r"masks has masks and no folder of images beside it"),
+        (["masks/a.png"], r"masks has masks, but no folder of images matches it"),
         (["images/a.png", "images/a.jpg", "masks/a.png"], r"have the same stem; keep one of them"),
     ],
 )
@@ -160,7 +162,7 @@ def test_unpaired_files_are_named(tmp_path, names, wanted):
     [
         (
             ["pics/a.jpg", "gts/a.png"],
-            r"holds no records .*there are gts \(1 .png, as a.png\), p",
+            r"holds no records .*there are gts \(1 .png, e.g. a.png\), p",
         ),
         (
             ["images/a.jpg"],

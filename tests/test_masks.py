@@ -94,7 +94,7 @@ def clear(mode):
         (RAW.astype(np.int32) - 1, "a.tif", r"holds values from -1; class indices start at 0"),
         (Image.fromarray(RAW), "a.jpg", r"is a JPEG, which smears label values"),
         (Image.fromarray(COLORS[RAW]), "a.webp", r"is a lossy WebP, which smears label values"),
-        (Image.fromarray(COLORS[RAW]).convert("CMYK"), "a.tif", r"is CMYK, no mask: save it as"),
+        (Image.fromarray(COLORS[RAW]).convert("CMYK"), "a.tif", r"is CMYK, not a mask: save it"),
     ],
 )
 def test_what_is_no_mask_is_named(tmp_path, mask, name, wanted):

@@ -148,7 +148,7 @@ def test_the_command_line_converts_it(tmp_path):
     labelme(folder, ("cat+dog", CAT))
     with pytest.raises(UserError, match=r"a class cannot be called 'cat\+dog'; rename it"):
         get_dataset("labelme", folder, task="multilabel")
-    with pytest.raises(UserError, match="task is no option of dataset=cvat"):
+    with pytest.raises(UserError, match="task is not an option of dataset=cvat"):
         get_dataset("cvat", folder, task="multilabel")
 
 

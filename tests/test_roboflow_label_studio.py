@@ -51,10 +51,10 @@ def test_roboflow_refuses_tables(tmp_path, table, message):
 def test_roboflow_refuses_folders(tmp_path):
     roboflow(tmp_path, "train", "a")
     roboflow(tmp_path, "boats", "b")
-    with pytest.raises(UserError, match="boats is no split; rename it train, valid or test"):
+    with pytest.raises(UserError, match="boats is not a split; rename it train, valid or test"):
         get_dataset("roboflow", tmp_path).list_frames(tmp_path)
     roboflow(tmp_path, "valid", "c", table=TABLE.replace("cat", "cow"))
-    with pytest.raises(UserError, match="have other classes; export them together"):
+    with pytest.raises(UserError, match="have different classes; export them together"):
         get_dataset("roboflow", tmp_path)
     write(tmp_path / "multi" / "train" / "_classes.csv", "filename, dog\n")
     assert recognise(tmp_path / "multi") == []
@@ -135,7 +135,7 @@ def test_label_studio(tmp_path, capsys):
     second[5:9, 5:10] = 2
     assert recognise(folder) == ["label_studio"]
     frames = get_dataset("label_studio", folder).list_frames(folder)["train"]
-    assert "1 tasks have no annotation and are left out" in capsys.readouterr().out
+    assert "1 tasks have no annotation and are skipped" in capsys.readouterr().out
     assert [frame.id for frame in frames] == ["images/a", "images/b", "images/c"]
     for frame, label in zip(frames, (first, second, filled()), strict=True):
         np.testing.assert_array_equal(frame.label(), label)
@@ -156,11 +156,11 @@ BOX = (1, 2, 3, 4)
 STUDIO_REFUSED = [
     (
         [region("rectanglelabels", ["dog"])],
-        "region Dx_aB3dIKW is rectanglelabels, which is not read",
+        "region Dx_aB3dIKW is rectanglelabels, which is not supported",
     ),
     (
         [region("keypointlabels", ["dog"])],
-        "is keypointlabels, which is not read; draw it as polygon",
+        "is keypointlabels, which is not supported; use a polygon",
     ),
     (
         [polygon("dog", *BOX, image_rotation=90)],
@@ -169,8 +169,8 @@ STUDIO_REFUSED = [
     ([polygon("dog", *BOX, original_width=None)], "lacks original_width and original_height"),
     ([polygon("dog", *BOX, original_width=47)], "original_height and original_width are 40 and 47"),
     ([region("polygonlabels", ["a", "b"], points=[])], "has 2 labels; give it one"),
-    ([region("polygonlabels", ["a"], points=[[1, 2]])], "wants 3 or more points of two numbers"),
-    ([stroke("a", [0, 0, 0, 8])], "its rle is no brush of 40x48 pixels (height x width): it ends"),
+    ([region("polygonlabels", ["a"], points=[[1, 2]])], "needs 3 or more points of two numbers"),
+    ([stroke("a", [0, 0, 0, 8])], "its rle is not a brush of 40x48 pixels (height x width)"),
     ([stroke("a", brush(np.ones((2, 2))))], "(height x width): it holds 16 values of 8 bits"),
     ([stroke("a", brush(LABEL)[:-9])], "it ends too early; export it again"),
     ([stroke("a", None)], "is a brush without rle; export it again"),
@@ -202,9 +202,9 @@ def test_label_studio_refuses_tasks(tmp_path):
     ]
     write(tmp_path / "tasks.json", tasks)
     parts = (
-        "task 2: gone.png lies nowhere below the folder; put the image there",
+        "task 2: gone.png is not in the folder; put the image there",
         "task 3: twice.png may be ",
-        "task 4 has 2 annotations; keep the one that is meant",
+        "task 4 has 2 annotations; keep one of them",
         "task 5 names no image in its data; name it data.image",
         "task 6: another task has ",
     )

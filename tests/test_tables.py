@@ -64,7 +64,7 @@ def test_what_is_found_instead_is_named(tmp_path, text, wanted):
 
 def test_values_that_collide_are_named(tmp_path):
     folder = with_masks(tmp_path / "x", RAW, table="name,value\na,1\nb,\nc,2\n")
-    with pytest.raises(UserError, match=r"value 1 is b and, by its place .*give every class its"):
+    with pytest.raises(UserError, match=r"value 1 is b and, by position .*give every class its"):
         get_dataset("folder", folder).list_frames(folder)
 
 
@@ -125,4 +125,4 @@ def test_a_draft_replaces_nothing(tmp_path, capsys):
     nothing = draw(tmp_path / "empty", ["notes/a.png"], table=None)
     with pytest.raises(SystemExit):
         cli.main(["inspect", f"--input={nothing}", f"--draft={nothing / 'classes.csv'}"])
-    assert "there are notes (1 .png, as a.png)" in capsys.readouterr().err
+    assert "there are notes (1 .png, e.g. a.png)" in capsys.readouterr().err

@@ -111,14 +111,14 @@ REFUSED = [
     ("coco_json", draw_coco, ((2, 2, 2, 900, 9, 9),), "annotation 1 has the point 2,900, outside"),
     (
         "coco_json", draw_coco, ((2, 2, 9, 2, 9, 9), ("car", "tree"), "20"),
-        "a.json: one of its images has height '20', which is no int; export it again",
+        "a.json: one of its images has height '20', not of type int; export it again",
     ),
     ("cvat", draw_cvat, (np.zeros(SIZE, np.uint8),), "a.png is L, not in the colours of labelmap"),
     ("yolo", draw_yolo, ("0 .1 .1 1.2 .1 .9 .9",), "line 1: points are not between 0 and 1"),
     ("yolo", draw_yolo, ("0.5 .1 .1 .9 .1 .9 .9",), "line 1: wanted class x y x y ..., only"),
     (
         "roboflow", draw_roboflow, (np.zeros(SIZE, np.uint8), "0, car\n1, car\n"),
-        "_classes.csv has two values of one class; rename one in Roboflow",
+        "_classes.csv has two values for one class; rename one in Roboflow",
     ),
     (
         "label_studio", draw_label_studio, ([[1, 1], [900, 1], [900, 90]],),
@@ -147,7 +147,7 @@ def test_it_is_refused(tmp_path, name, draw, wrong, message):
 )
 def test_coco_ids_are_numbers(tmp_path, wrong):
     draw_coco(tmp_path, **wrong)
-    with pytest.raises(UserError, match=r"a\.json: one of its annotations has .* which is no int"):
+    with pytest.raises(UserError, match=r"a\.json: one of its annotations has .* not of type int"):
         get_dataset("coco_json", tmp_path)
 
 
