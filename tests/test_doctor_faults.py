@@ -139,7 +139,7 @@ FAULTS = {  # fault: (what makes it, whether it spoils training, its finding)
     "a class missing from val": (
         without_stone("val"),
         False,
-        r"val has no pixel of stone: they have no IoU and do not count in the mean",
+        r"val has no pixel of stone: they have no IoU and are left out of the mean",
     ),
     "a rare class": (few_pixels, False, r"train has few pixels of stone \(0.017%\)"),
     "frames of two sizes": (
@@ -201,7 +201,7 @@ def test_label_ids_given_as_train_ids(tmp_path, capsys):
     spoilt, findings = diagnose(capsys, (spec(NINETEEN), draw(tmp_path / "x", label_ids)))
     assert spoilt
     (line,) = (line for line in findings if "labelIds" in line)
-    assert "Cityscapes' labelIds but trainIds, 0 to 18, are wanted" in line
+    assert "Cityscapes' labelIds, not trainIds 0 to 18" in line
     assert "train_labels/0.png; take the files *_labelTrainIds.png" in line
     assert len(findings) == 1
 
@@ -241,4 +241,4 @@ def test_masks_of_colours(tmp_path, capsys):
     assert "the first: colour 1,2,3 in" in findings[0]
     spoilt, findings = diagnose(capsys, (spec(coding=table), draw(tmp_path / "y")))
     assert spoilt
-    assert "the masks are gray, but colours are wanted" in findings[0]
+    assert "the masks are gray, but the table has colours" in findings[0]
