@@ -87,7 +87,7 @@ def test_iiou_is_left_out_where_a_frame_has_no_instances():
     results = tally.results()
     assert "iiou" not in results
     assert "category_iou" in results
-    assert "iIoU: left out, the records hold no instances" in table(results)
+    assert "iIoU: not computed, the records hold no instances" in table(results)
 
 
 def test_perfect_predictions_give_one():

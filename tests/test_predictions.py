@@ -137,7 +137,7 @@ def test_one_mask_serves_one_frame(records, masks, tmp_path, capsys):
     capsys.readouterr()
     with pytest.raises(SystemExit):
         main(["test", f"--predictions={folder.parent}", f"--input={tmp_path}"])
-    assert "would be of a/" in capsys.readouterr().err.splitlines()[-1]
+    assert "fits both a/" in capsys.readouterr().err.splitlines()[-1]
 
 
 @pytest.fixture(scope="module")
