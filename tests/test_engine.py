@@ -212,7 +212,7 @@ def test_a_scale_or_size_that_is_large_enough_will_do():
 
 
 def test_tile_and_size_exclude_each_other():
-    with pytest.raises(UserError, match="size=64x32 beside tile=16; give one of them"):
+    with pytest.raises(UserError, match="give size=64x32 or tile=16, not both"):
         Engine(network(), size=(64, 32), tile=16)
 
 

@@ -152,7 +152,7 @@ REFUSED = {
         r"is damaged or not an image: its format is not supported .*; replace",
     ),
     "a folder": (lambda path: path.mkdir(), r"is a folder, not an image; replace the file"),
-    "a pipe": (os.mkfifo, r"is no regular file; replace the file"),
+    "a pipe": (os.mkfifo, r"is not a regular file; replace the file"),
     "cut PNG": (
         written(saved(RGB, "PNG")[:300]),
         r"is damaged or not an image: .*; replace the file",
