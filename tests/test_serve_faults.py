@@ -56,7 +56,7 @@ def test_half_sent_headers_are_answered_408_and_closed(narrow):
     answer = told(narrow, b"GET /healthz HTTP/1.1\r\nHost: local")
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert json.loads(answer.partition(b"\r\n\r\n")[2]) == {
-        "error": "the request's headers came in too slowly"
+        "error": "the request's headers arrived too slowly"
     }
     assert told(narrow, b"") == b""  # nothing sent, nothing said
     second = told(narrow, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET /heal")

@@ -58,7 +58,7 @@ def test_a_runtime_whose_file_is_missing(versions, tmp_path, capsys):
     with pytest.raises(SystemExit) as error:
         main(["serve", f"--export={tmp_path / 'linknet'}", "--runtime=openvino", "--gpu=-1"])
     assert error.value.code == 2
-    assert "no model.xml in it; export OpenVINO beside" in capsys.readouterr().err
+    assert "no model.xml in it; export OpenVINO next to" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("damage", ["half", "others"])

@@ -14,7 +14,7 @@ IMAGES = (1, 2, 4, 8, 16, 32, 64)
 
 
 class Metrics:
-    """Counts of one server."""
+    """The metrics of one server."""
 
     def __init__(self):
         self._registry = CollectorRegistry()
@@ -42,7 +42,7 @@ class Metrics:
         self._network.observe(seconds)
 
     def watch(self, waiting, current):
-        """Functions that give the queue's length and the `Version` that answers."""
+        """Sets functions that return the queue's length and the current `Version`."""
         self._waiting.set_function(waiting)
         self._version.set_function(lambda: current().number)
         self._current = current
