@@ -205,7 +205,7 @@ def test_a_line_that_breaks_and_is_slow_carries_all(line):
 
 def test_names_that_no_file_can_have_are_refused(line):
     line.system.call_s3("put_object", Bucket="data", Key="bad/../../escape", Body=b"x")
-    with pytest.raises(UserError, match=r"s3://data/bad holds .* which no local file can be"):
+    with pytest.raises(UserError, match=r"s3://data/bad holds .* an impossible local file name"):
         storage.fetch("s3://data/bad")
 
 

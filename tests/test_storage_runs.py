@@ -137,7 +137,7 @@ def test_a_run_that_could_not_be_uploaded_goes_on_from_what_is_here(line, monkey
 
     with monkeypatch.context() as patch:
         patch.setattr(remote, "write", breaks)
-        with pytest.raises(UserError, match="cannot be reached; what it lacks is kept"):  # noqa: SIM117
+        with pytest.raises(UserError, match="cannot be reached; missing files are kept"):  # noqa: SIM117
             with storage.uploading(run):
                 checkpoint(run, 2)
     assert state(line) == 1
