@@ -1,4 +1,4 @@
-"""How the text of a flag is read. Each raises `ValueError`, which says what is wanted."""
+"""Parsers of flags. Each raises `ValueError` with a text on what is wanted."""
 
 import math
 import re
@@ -65,7 +65,7 @@ def folders(text):
 
 
 def path(text):
-    """Text like "~/photos" or "s3://bucket/photos" -> its path; of an address, its mirror's."""
+    """Text like "~/photos" or "s3://bucket/photos" -> its path; for an address, its mirror's."""
     return place_of(text)
 
 
