@@ -107,7 +107,7 @@ COCO_REFUSED = [
     ((0, 2, [[1, 2, 3, 4]]), "annotation 1: a polygon is a list of x, y, x, y, ... of 3 or more"),
     ((0, 5, [ring(1, 2, 3, 4)]), "annotation 1 has category 5, which is not listed"),
     ((3, 2, [ring(1, 2, 3, 4)]), "annotation 1 is of image 13, which is not listed"),
-    ((0, 2, {"size": [W, H], "counts": [W * H]}), "RLE has size [48, 40], its image [40, 48]"),
+    ((0, 2, {"size": [W, H], "counts": [W * H]}), "RLE has size [48, 40], but its image [40, 48]"),
     (
         (0, 2, {"size": [H, W], "counts": [5, 5]}),
         "the counts of its RLE are not 1920 pixels",
