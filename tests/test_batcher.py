@@ -1,4 +1,4 @@
-"""The queue before the network: what runs together, whose answer is whose, and when it is full."""
+"""The queue before the network: batching, routing of answers, and limits."""
 
 import threading
 from queue import Full
@@ -11,7 +11,7 @@ from tfseg.serving.batcher import Batcher, Job
 
 
 class Doubling:
-    """In place of a loaded version: doubles its images, once `go` is set."""
+    """Stands in for a loaded version: doubles its images, once `go` is set."""
 
     single = False
 

@@ -1,4 +1,4 @@
-"""The command line: help, flags, and what a user can get wrong before any work starts."""
+"""The command line: help, flags, and mistakes that are refused before any work starts."""
 
 import pytest
 from helpers.refusals import refused

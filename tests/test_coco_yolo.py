@@ -1,4 +1,4 @@
-"""Exports in COCO's JSON and YOLO's text files, drawn in their layout, to the last pixel."""
+"""Exports in COCO's JSON and YOLO's text files, in their exact layout, compared by pixel."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ H, W = SIZE
 
 
 def ring(top, bottom, left, right):
-    """A box of pixels, both ends inside, as pycocotools fills it."""
+    """A polygon that pycocotools fills as a box of pixels, ends inclusive."""
     return [left, top, right + 1, top, right + 1, bottom + 1, left, bottom + 1]
 
 
@@ -43,7 +43,7 @@ def coco(path, names, annotations, categories=CATEGORIES):
             "image_id": 10 + image,
             "category_id": category,
             "segmentation": segmentation,
-            "area": 1,  # which tools get wrong
+            "area": 1,  # tools write it wrong
             "bbox": [0, 0, 1, 1],
             "iscrowd": int(isinstance(segmentation, dict)),
         }
@@ -54,7 +54,7 @@ def coco(path, names, annotations, categories=CATEGORIES):
 
 
 def export(folder):
-    """Polygons and both run-length codings; a small cat comes before the dog it lies over."""
+    """Writes polygons and both run-length codings; a small cat precedes the dog that it covers."""
     images = {
         "train": photo(folder / "images" / "train" / "a.jpg"),
         "val": photo(folder / "images" / "val" / "a.jpg", 1),
@@ -168,7 +168,7 @@ def yolo(folder, names="[dog, cat]", data=DATA):
 
 
 def line(index, top, bottom, left, right):
-    """A box of pixels, both ends inside, as OpenCV fills it."""
+    """A line that OpenCV fills as a box of pixels, ends inclusive."""
     corners = ((left, top), (right, top), (right, bottom), (left, bottom))
     return " ".join([str(index), *(f"{(x + 0.5) / W} {(y + 0.5) / H}" for x, y in corners)])
 

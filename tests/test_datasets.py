@@ -1,4 +1,4 @@
-"""Every data set of the field, drawn in its exact layout and encoding, to the last pixel."""
+"""Every known data set, drawn in its exact layout and encoding, compared by pixel."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def test_every_pixel(tmp_path, draw):
     records = open_records(convert(spec, raw.folder, tmp_path / "out", workers=1))
     assert (records.info.name, len(records.info.classes)) == (name, classes)
     assert len(set(records.info.classes)) == classes
-    assert set(records.splits) - {"val"} == set(raw.wanted) - {"val"}  # where val is held out
+    assert set(records.splits) - {"val"} == set(raw.wanted) - {"val"}  # val may be held out
     for split, frames in raw.wanted.items():
         if "val" not in raw.wanted:
             continue
@@ -51,14 +51,14 @@ def test_every_pixel(tmp_path, draw):
 def test_a_raw_folder_is_recognised(tmp_path, draw):
     raw = Raw(tmp_path)
     draw(raw)
-    # CamVid in folders with a table is a folder like anyone's.
+    # CamVid in folders with a table looks like a user's own folder.
     wanted = "folder" if draw is camvid_train_labels else EVERY[draw][0]
     assert recognise(tmp_path) == [wanted]
     if not EVERY[draw][1] and wanted != "folder":
         assert open_records(tmp_path).info.name == EVERY[draw][2]
 
 
-# Those that are told by their folder alone have tests of their own.
+# Data sets described only by their folder have their own tests.
 TOOLS = {"class_masks", "labelme", "cvat", "coco_json", "yolo", "roboflow", "label_studio"}
 
 

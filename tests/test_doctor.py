@@ -1,4 +1,4 @@
-"""The doctor: the same facts raw and as records, copies, the page, the exit code."""
+"""The doctor: equal facts for raw data and records, copies, the page, the exit code."""
 
 import re
 
@@ -66,7 +66,7 @@ def test_damaged_records_are_findings(tmp_path, capsys):
 
 
 def test_records_with_values_of_no_class(tmp_path, capsys):
-    """As another program may have written them: a table shorter than the labels."""
+    """As another program may write them: a table with fewer classes than the labels."""
     short = spec(CLASSES[:3], coding=indices(4))
     folder = convert(short, draw(tmp_path / "x"), tmp_path / "records")
     spoilt, findings = diagnose(capsys, open_records(folder))
@@ -104,7 +104,7 @@ def test_pictures_and_the_page(tmp_path, capsys):
     assert f"wrote {sheet}" in out
     assert f"wrote {page}" in out
     with Image.open(sheet) as picture:
-        assert picture.size[0] == 4 * 2 * SIZE[1]  # 4 training frames beside their labels
+        assert picture.size[0] == 4 * 2 * SIZE[1]  # 4 training frames with their labels
         assert picture.size[1] > SIZE[0]
     text = page.read_text()
     found = surveyed(RawInput(odd, folder, Issues().add))["train"]

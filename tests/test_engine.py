@@ -1,4 +1,4 @@
-"""How a network looks at images: every way beside the same thing done by hand."""
+"""Test-time augmentation, tiles and sizes, compared with the same computed by hand."""
 
 import subprocess
 import sys
@@ -17,23 +17,23 @@ from tfseg.evaluation.score import score
 from tfseg.prediction.engine import Engine
 from tfseg.prediction.tiles import blended
 
-HALF = 2e-3  # what half precision leaves of probabilities
+HALF = 2e-3  # error of probabilities in half precision
 
 
 def softmax(model, image):
-    """Probabilities of one image by the network alone."""
+    """Probabilities of one image directly from the network."""
     logits = np.asarray(model(np.float32(image)[None], training=False))[0].astype(np.float64)
     powers = np.exp(logits - logits.max(-1, keepdims=True))
     return powers / powers.sum(-1, keepdims=True)
 
 
 def resized(array, height, width):
-    """OpenCV's bilinear resize, which is TensorFlow's; it takes four channels at a time."""
+    """OpenCV's bilinear resize, equal to TensorFlow's; it takes four channels at a time."""
     return cv2.resize(np.float32(array), (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 def by_hand(model, image, sizes=(None,), flip=False):
-    """The mean of softmaxes at several sizes, each resized to the image's own."""
+    """The mean of softmaxes at several sizes, each resized to the image's size."""
     shape, looks = image.shape[:2], []
     for size in sizes:
         seen = resized(image, *(size or shape))
@@ -118,7 +118,7 @@ def test_blocks_cover_a_picture_once_and_weights_add_up_to_one():
             total[rows, columns] = block[..., 1]
         assert (seen == 1).all()
         np.testing.assert_allclose(total, 1, atol=HALF)
-        for rows, columns in windows:  # every one of a single size, so that one graph serves all
+        for rows, columns in windows:  # all of one size, so that one graph serves all
             assert rows.stop - rows.start == min(tile, height)
             assert columns.stop - columns.start == min(tile, width)
             assert rows.stop <= height
@@ -154,7 +154,7 @@ def test_batch_tile_and_order_change_no_figure(records):
 
 
 def test_bars_turned_off_change_no_figure(records, monkeypatch):
-    """Frames are counted by themselves: a bar that is off counts nothing."""
+    """Frames are counted separately: a disabled bar does not count."""
     split = tfseg.open_records(records).splits["val"]
 
     class Starts:
@@ -241,7 +241,7 @@ for side in sides:
 
 @pytest.mark.slow
 def test_memory_of_tiles_does_not_grow_with_the_classes_of_every_pixel():
-    """Beyond image and mask, little more than what two rows of tiles share (peak, MiB)."""
+    """Besides image and mask, it needs little more than the overlap of two rows (peak, MiB)."""
     classes, tile, sides = 19, 512, (2000, 6000)
     command = [sys.executable, "-c", MEASURE, *map(str, (classes, tile, *sides))]
     answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""The flags of `predict` and `test` that say how a network looks at pictures."""
+"""The test-time flags of `predict` and `test`."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Every figure of evaluation beside its slow definition."""
+"""All metrics of evaluation, compared with slow definitions."""
 
 import json
 
@@ -76,7 +76,7 @@ def pairs_without_void(pairs):
 
 
 def slow_boundary_iou(pairs, classes):
-    """By class, mask by mask, as the paper has it."""
+    """Boundary IoU by class, computed mask by mask as in the paper."""
     both, either = np.zeros((2, classes))
     for pair in pairs_without_void(pairs):
         reach = max(1, round(0.02 * np.hypot(*pair[0].shape)))
@@ -89,7 +89,7 @@ def slow_boundary_iou(pairs, classes):
 
 
 def outline(labels, c):
-    """Places (N, 2) of the class's pixels that touch another label inside the picture."""
+    """Positions (N, 2) of the class's pixels that touch another label inside the image."""
     mask = labels == c
     return np.argwhere(mask & ~windows(mask, 1, True).all(-1))
 
@@ -111,7 +111,7 @@ def slow_bf(pairs, classes, share=0.0075):
 
 
 def large(count=2):
-    """Frames on which the rim is 5 pixels wide and outlines may lie 2 pixels apart."""
+    """Frames with a rim of 5 pixels and a tolerance of 2 pixels for outlines."""
     rng = np.random.default_rng(5)
     for _ in range(count):
         truth = blobs(rng, (160, 230), [0, 1, 2, VOID], 25)

@@ -1,4 +1,4 @@
-"""Exports of labelme and CVAT, drawn in their layout, to the last pixel."""
+"""Exports of labelme and CVAT, in their exact layout, compared by pixel."""
 
 import base64
 
@@ -49,7 +49,7 @@ def test_labelme_every_shape(tmp_path):
     labelme(
         folder / "a.json",
         shape("dog", BOX),
-        shape("cat", [[30, 20], [10, 8]], "rectangle"),  # over the dog, from its lower right
+        shape("cat", [[30, 20], [10, 8]], "rectangle"),  # over the dog, lower right first
         shape("__ignore__", [[40, 30], [44, 34]], "rectangle"),
     )
     labelme(folder / "val" / "b.json", shape("cat", [[20, 20], [20, 25]], "circle"))
@@ -63,7 +63,7 @@ def test_labelme_every_shape(tmp_path):
                 (first, filled((3, 12, 4, 20, 2), (8, 20, 10, 30, 1), (30, 34, 40, 44, VOID)))
             ],
             "val": [
-                # Pillow's ellipse goes a little beyond the radius at the corners of its pixels.
+                # Pillow's ellipse slightly exceeds the radius at the corners of its pixels.
                 (second, np.uint8(np.hypot(rows - 20, columns - 20) < 5.5)),
             ],
         },
@@ -152,7 +152,7 @@ LABEL = filled((3, 12, 4, 20, 1), (8, 20, 10, 30, 2))
 
 
 def cvat(folder, lists):
-    """An export with a mask of colours a frame; {list: names}."""
+    """Writes an export with a colour mask per frame; `lists` is {list: names}."""
     images = {}
     write(folder / "labelmap.txt", LABELMAP)
     for listed, names in lists.items():

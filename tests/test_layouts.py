@@ -1,4 +1,4 @@
-"""Which images and masks of a user's folder pair up, and what is said of those that do not."""
+"""Pairs of images and masks in a user's folder, and messages about unpaired files."""
 
 import pytest
 from helpers.folders import draw
@@ -10,7 +10,7 @@ from tfseg.records.reader import open_records
 
 
 def frames(folder, report=refuse):
-    """{split: [(id, image, mask)]} of a drawn folder, paths from it."""
+    """{split: [(id, image, mask)]} of a folder, with relative paths."""
     listed = get_dataset("folder", folder).list_frames(folder, report)
     return {
         split: [
@@ -20,7 +20,7 @@ def frames(folder, report=refuse):
     }
 
 
-SPLIT_PAIRS = {  # layout: (image, mask), {} is the split's name
+SPLIT_PAIRS = {  # layout: (image, mask); {} is the split's name
     "images, annotations": ("images/{}/a.png", "annotations/{}/a.png"),
     "images, labels": ("images/{}/a.png", "labels/{}/a.png"),
     "inside the split": ("{}/images/a.jpg", "{}/masks/a.png"),
@@ -183,10 +183,10 @@ def test_a_folder_that_is_not_understood_is_described(tmp_path, names, wanted):
     with pytest.raises(UserError, match=wanted) as refused:
         open_records(folder)
     assert "\n" not in str(refused.value)
-    assert f"output={folder}" not in str(refused.value)  # which would write into it
+    assert f"output={folder}" not in str(refused.value)  # it would write into the folder
 
 
 def test_the_names_of_another_data_set_are_the_users_beside_a_table(tmp_path):
-    names = ["images/00001.png", "labels/00001.png"]  # as GTA5 has them
+    names = ["images/00001.png", "labels/00001.png"]  # GTA5's names
     assert recognise(draw(tmp_path / "x", names)) == ["folder"]
     assert recognise(draw(tmp_path / "y", names, table=None)) == ["gta5"]

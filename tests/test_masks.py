@@ -1,4 +1,4 @@
-"""How masks are coded: every depth and mode, the decision on all of them, soft edges."""
+"""Coding of masks: every depth and mode, indices or colours, soft edges."""
 
 import cv2
 import numpy as np
@@ -106,7 +106,7 @@ def test_what_is_no_mask_is_named(tmp_path, mask, name, wanted):
 
 @pytest.mark.parametrize("positives", [1, 30])
 def test_few_masks_decide(tmp_path, positives):
-    """One of many masks tells what 255 is; 16 of them would have missed it."""
+    """Only one of many masks decides what 255 means; a sample of 16 would miss it."""
     spots = [SPOT if i == 7 or i < positives - 1 else 0 * SPOT for i in range(120)]
     found = labels(with_masks(tmp_path / "x", *spots))
     np.testing.assert_array_equal(found[7].index, SPOT // 255)

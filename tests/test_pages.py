@@ -1,4 +1,4 @@
-"""The pages' templates: text is escaped, nothing is fetched, and an installation has them all."""
+"""The pages' templates: escaped text, no external resources, complete installation."""
 
 import re
 import tomllib

@@ -1,4 +1,4 @@
-"""`predict` and `tfseg.load`: masks of files and folders, and what is refused."""
+"""`predict` and `tfseg.load`: masks of files and folders, and refusals."""
 
 import shutil
 
@@ -87,7 +87,7 @@ def test_uncertainty_alone(run, photo, tmp_path):
 
 
 def test_threads_mix_nothing_up(run, segmenter, tmp_path):
-    """More images than threads run ahead, of several sizes."""
+    """More images than the threads read ahead, of several sizes."""
     folder, rng = tmp_path / "in", np.random.default_rng(1)
     folder.mkdir()
     pictures = {}
@@ -165,12 +165,12 @@ def test_mistakes_end_in_one_line_and_leave_nothing(flags, message, run, photo, 
         video(tmp_path / "a.avi")
     before = listed(tmp_path)
     flags = [word.replace("DIR", str(tmp_path)) for word in flags]
-    with pytest.raises(SystemExit) as stopped:  # the last --output counts
+    with pytest.raises(SystemExit) as stopped:  # the last --output wins
         predict(run, "nothing", tmp_path / "out", *flags)
     assert stopped.value.code == 2
     errors = capfd.readouterr().err.splitlines()
     assert errors[-1].startswith("error: ")
     assert message in errors[-1]
-    assert "VIDEOIO" not in "".join(errors)  # what OpenCV has to say of cameras
+    assert "VIDEOIO" not in "".join(errors)  # OpenCV's own message about cameras
     left = listed(tmp_path)
     assert left == before or (left == sorted([*before, "out"]) and not listed(tmp_path / "out"))

@@ -1,4 +1,4 @@
-"""Exports of Roboflow and Label Studio, drawn in their layout, to the last pixel."""
+"""Exports of Roboflow and Label Studio, in their exact layout, compared by pixel."""
 
 import numpy as np
 import pytest
@@ -61,14 +61,14 @@ def test_roboflow_refuses_folders(tmp_path):
 
 
 def brush(inside):
-    """Label Studio's coding of a mask, in blocks of one repeated value or of several."""
+    """Label Studio's coding of a mask, in blocks of one repeated value or several values."""
     rgba = np.repeat(np.uint8(inside)[..., None] * 255, 4, -1).ravel()
     lengths = (3, 4, 8, 16)  # bits of a block's length
     bits = f"{rgba.size:032b}{7:05b}" + "".join(f"{n - 1:04b}" for n in lengths)
     runs = np.split(rgba, np.flatnonzero(np.diff(rgba)) + 1)
     for place, run in enumerate(runs):
         size = next(i for i, n in enumerate(lengths) if len(run) <= 1 << n)
-        repeats = place % 3 > 0  # of each kind some
+        repeats = place % 3 > 0  # some of each kind
         bits += f"{int(repeats)}{size:02b}{len(run) - 1:0{lengths[size]}b}"
         bits += f"{run[0]:08b}" * (1 if repeats else len(run))
     bits += "0" * (-len(bits) % 8)
@@ -89,7 +89,7 @@ def region(kind, labels, size=SIZE, **value):
 
 
 def polygon(label, top, bottom, left, right, **more):
-    """A box of pixels, both ends inside, as pycocotools fills it; points in percent."""
+    """A polygon in percent that pycocotools fills as a box of pixels, ends inclusive."""
     corners = ((left, top), (right + 1, top), (right + 1, bottom + 1), (left, bottom + 1))
     points = [[100 * x / W, 100 * y / H] for x, y in corners]
     return region("polygonlabels", [label], points=points, closed=True) | more
@@ -148,7 +148,7 @@ def test_label_studio_is_converted(tmp_path):
         photo(folder / f"{name}.png")
     tasks = [task(i, f"/data/upload/1/{name}.png", shape) for i, name in enumerate("ab")]
     write(folder / "tasks.json", tasks)
-    frames = [(None, filled((2, 20, 2, 30, 1)))]  # of the two one is held out
+    frames = [(None, filled((2, 20, 2, 30, 1)))]  # the other one is held out
     check(folder, "label_studio", ("background", "dog"), {"train": frames, "val": frames})
 
 

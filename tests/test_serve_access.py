@@ -1,4 +1,4 @@
-"""Who may ask the server: tokens from files and the environment, and names it goes by."""
+"""Access to the server: tokens from files and the environment, and host names."""
 
 import os
 import socket

@@ -1,4 +1,4 @@
-"""The runtimes that a server can label with: equal masks, the fastest, what is missing."""
+"""The server's runtimes: equal masks, the fastest, missing ones."""
 
 import shutil
 
@@ -18,7 +18,7 @@ from tfseg.serving.versions import Version, Versions
 
 @pytest.fixture(scope="module")
 def versions(run, tmp_path_factory):
-    """Version 1 has every format, version 2 the SavedModel alone."""
+    """Version 1 has every format, version 2 only the SavedModel."""
     for row in FORMATS.values():
         pytest.importorskip(row.runtime, reason="the runtimes need the extra `export`")
     folder = tmp_path_factory.mktemp("runtimes") / "linknet"

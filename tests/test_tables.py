@@ -1,4 +1,4 @@
-"""Tables of classes as spreadsheets and people write them, and the draft of one."""
+"""Tables of classes as spreadsheets and people write them, and drafts."""
 
 import csv
 
@@ -69,7 +69,7 @@ def test_values_that_collide_are_named(tmp_path):
 
 
 def drafted(tmp_path, *masks):
-    """(the rows of the draft, labels by it) of a folder without a table."""
+    """(rows of the draft, labels read with it) of a folder without a table."""
     folder = with_masks(tmp_path / "garden", *masks, table=None)
     path, page = folder / "classes.csv", tmp_path / "page.html"
     cli.main(["inspect", f"--input={folder}", f"--draft={path}", f"--html={page}"])

@@ -1,4 +1,4 @@
-"""Exports of annotation tools: the tools' own pixels, and what would be silently wrong."""
+"""Exports of annotation tools: the tools' own pixels, and faults that could stay silent."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ SIZE = (20, 30)
 TRIANGLE = [[2, 2], [20, 2], [20, 15]]
 TABLE = "# label:color_rgb:parts:actions\nbackground:0,0,0::\ncar:250,50,83::\n"
 
-# labelme 6.3.1, `shapes_to_label` of the polygon and the circle below.
+# Output of labelme 6.3.1's `shapes_to_label` for the polygon and the circle below.
 LABELME = """
 01000000000000
 00122210000000
@@ -161,7 +161,7 @@ def test_coco_images_have_ids_of_their_own(tmp_path):
 
 
 def seen(folder, name):
-    """(classes, the values of the one label) of a folder."""
+    """(classes, values of the only label) of a folder."""
     spec = get_dataset(name, folder)
     (frame,) = spec.list_frames(folder)["train"]
     return spec.classes, set(np.unique(read_label(frame).index).tolist())

@@ -1,4 +1,4 @@
-"""`test --tune`: ways to look at images, compared on val."""
+"""`test --tune`: test-time options compared on val."""
 
 import json
 
