@@ -31,12 +31,12 @@ WORSE = 1.1  # factor; smaller differences are noise
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
-    arguments.add_argument("--json", type=Path, help="file to write the figures to")
-    arguments.add_argument("--compare", type=Path, help="file that --json wrote before")
+    arguments.add_argument("--json", type=Path, help="file to write the results to")
+    arguments.add_argument("--compare", type=Path, help="earlier file of --json")
     options = arguments.parse_args()
     for name in options.names:
         if name not in NAMES:
-            arguments.error(f"{name!r} is no benchmark; choose from {', '.join(NAMES)}")
+            arguments.error(f"{name!r} is not a benchmark; choose from {', '.join(NAMES)}")
     old = json.loads(options.compare.read_text()) if options.compare else None
     here = machine()
     print("; ".join(f"{name}: {value}" for name, value in here.items() if name != "packages"))

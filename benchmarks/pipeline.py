@@ -41,7 +41,7 @@ def torch_rows(source, augment):
     try:
         import torch
     except ImportError:
-        print("torch is not installed: its rows are left out")
+        print("torch is not installed: its rows are skipped")
         return {}
 
     def loader(to_float):

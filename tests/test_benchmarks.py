@@ -38,4 +38,4 @@ def test_a_benchmark_in_a_process_of_its_own(tmp_path):
     assert conversion["figures"]["1 processes"] > 0
     again = subprocess.run([*command, "nothing"], cwd=ROOT, capture_output=True, text=True)
     assert again.returncode == 2
-    assert "'nothing' is no benchmark" in again.stderr
+    assert "'nothing' is not a benchmark" in again.stderr

@@ -35,7 +35,7 @@ BAD = {
     ),
     "a value outside": (
         lambda raw: write_label(raw, np.full((144, 192), 77, np.uint8)),
-        r"street-000.png: label value 77 is no class; allow_unknown",
+        r"street-000.png: label value 77 is not a class; allow_unknown",
     ),
     "another size": (
         lambda raw: write_label(raw, np.zeros((100, 192), np.uint8)),

@@ -151,7 +151,7 @@ FAULTS = {  # fault: (function that makes it, whether it is a problem, its findi
         copied,
         True,
         r"1 of 3 frames of val are in train too, or nearly \(the nearest: .*val/copy.jpg and "
-        r".*train/3.png, \d.\d gray levels apart\): figures on val would be too good",
+        r".*train/3.png, \d.\d gray levels apart\): metrics on val would be too high",
     ),
 }
 

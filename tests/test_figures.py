@@ -197,7 +197,7 @@ def test_results_are_plain_json():
 
 def test_truth_beyond_the_classes_is_refused():
     frame = np.array([[0, 1, 9]], np.uint8)
-    with pytest.raises(UserError, match="label 9 among the truth; wanted 0 to 2 or 255"):
+    with pytest.raises(UserError, match="label 9 is invalid; wanted 0 to 2 or 255"):
         Tally(NAMES).add(frame, frame)
 
 

@@ -167,7 +167,7 @@ def test_what_does_not_fit_the_table_is_named(tmp_path):
     ):
         converted(folder, tmp_path)
     folder = draw(tmp_path / "y", "split folders", table=table)
-    with pytest.raises(UserError, match=r"a.png: label value 3 is no class"):
+    with pytest.raises(UserError, match=r"a.png: label value 3 is not a class"):
         converted(folder, tmp_path)
     (folder / "labels" / "train" / "b.png").unlink()
     with pytest.raises(UserError, match=r"images/train/b.png has no partner in .*labels/train"):

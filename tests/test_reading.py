@@ -177,7 +177,7 @@ def test_damaged_files_of_a_raw_folder_are_skipped(raw_camvid, capsys):
     records = open_records(raw_camvid)
     assert len(without_corrupt(records.splits["train"])) == 2
     assert len(without_corrupt(records.splits["val"])) == 1
-    assert "label value 77 is no class" in capsys.readouterr().out
+    assert "label value 77 is not a class" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("format", ["tfrecord", "lmdb"])

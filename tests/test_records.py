@@ -257,7 +257,7 @@ def test_input_val_has_its_own_sizes_and_must_agree(tmp_path):
     records = open_records(train, input_val=tmp_path / "b" / "streets_lmdb")
     assert records.splits["train"].sizes == [(32, 32)]
     assert records.splits["val"].sizes == [(48, 48)]
-    with pytest.raises(UserError, match="has another encoding than"):
+    with pytest.raises(UserError, match="differ in encoding; convert"):
         open_records(train, input_val=tmp_path / "raw" / "streets_lmdb" / "val")
 
 

@@ -145,7 +145,7 @@ def test_a_run_that_was_not_tested_cannot_be_compared(run, tested, tmp_path, cap
     (tmp_path / "odd" / "test-val.json").write_text("[1]")
     argv = ["test", f"--run={tested[0]}", "--gpu=-1", f"--compare={tmp_path / 'odd'}"]
     assert "odd has no test-val.json" in refused(capsys, *argv, f"--html={tmp_path / 'r.html'}")
-    assert "that is a folder" in refused(capsys, *argv, f"--html={tmp_path}")
+    assert "not a folder" in refused(capsys, *argv, f"--html={tmp_path}")
     argv = ["test", f"--run={tested[0]}", "--gpu=-1", f"--compare={tmp_path / 'new'}"]
     error = refused(capsys, *argv, f"--html={tmp_path / 'report.html'}")
     assert "new has no test-val.json; test --run=" in error

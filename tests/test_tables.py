@@ -116,7 +116,7 @@ def test_a_draft_of_a_palette_and_of_black_and_white(tmp_path):
 def test_a_draft_replaces_nothing(tmp_path, capsys):
     folder = with_masks(tmp_path / "x", RAW)
     for path, wanted in (
-        (folder / "classes.csv", "is there already; choose another file, or remove it"),
+        (folder / "classes.csv", "exists; choose another file, or remove it"),
         (folder / "other.csv", "--draft is for a folder without a table, and"),
     ):
         with pytest.raises(SystemExit):

@@ -67,7 +67,7 @@ def pair_counts(truth: np.ndarray, prediction: np.ndarray, classes: int) -> np.n
     counts = np.bincount(pair, lengths, minlength=(classes + 1) * 256)
     if counts.size > (classes + 1) * 256:
         value = (counts.size - 1) // 256 - 1
-        raise UserError(f"label {value} among the truth; wanted 0 to {classes - 1} or {VOID}, void")
+        raise UserError(f"label {value} is invalid; wanted 0 to {classes - 1} or {VOID}, void")
     return counts.reshape(-1, 256).astype(np.int64)
 
 

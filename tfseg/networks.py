@@ -82,7 +82,7 @@ def find_network(config: NetworkConfig, labels: Labels | None = None) -> Network
     if config.checkpoint is None:
         raise UserError(
             f"--model={config.model} needs --checkpoint=FILE with its weights; "
-            f"`models --pretrained` lists networks that have theirs"
+            f"`models --pretrained` lists networks with weights"
         )
     if labels is None and config.dataset:
         labels = labels_of(get_dataset(config.dataset), config.task)

@@ -44,7 +44,7 @@ def value_range(text):
     except ValueError:
         low = high = math.nan
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise ValueError("two numbers like 0,4095, that of black and a larger one of white")
+        raise ValueError("two numbers like 0,4095, for black and a larger one for white")
     return low, high
 
 
@@ -72,7 +72,7 @@ def path(text):
 def page_file(text):
     """Text like "report.html" -> its path; refuses a folder."""
     if path(text).is_dir():
-        raise ValueError("a file like report.html, and that is a folder")
+        raise ValueError("a file like report.html, not a folder")
     return path(text)
 
 

@@ -53,7 +53,7 @@ def _missing(source, settings):
         if role not in roles and not (role == "images" and bare):
             named = sorted({path.name for path in unknown if path != source})[:2]
             key = f"{role.removesuffix('s')}_folder"
-            hint = f" (rename one, or say {key} in dataset.toml)" if named else ""
+            hint = f" (rename one, or set {key} in dataset.toml)" if named else ""
             missing.append(f"a folder of {role}{hint}")
     if table_of(source) is None:
         missing.append(

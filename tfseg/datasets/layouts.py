@@ -218,7 +218,7 @@ def _without_masks(split, images, report):
         if images.files:
             report(
                 f"the masks of {images.path} are missing: no folder of masks has a {split}; add "
-                f"it, or take {images.path} away"
+                f"it, or remove {images.path}"
             )
         else:
             report(f"{images.path} holds no images ({', '.join(sorted(PICTURES))})")

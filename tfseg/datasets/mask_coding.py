@@ -112,9 +112,9 @@ class Evidence:
 
 def _ask(source, why):
     return UserError(
-        f"the masks of {source} may hold class indices or colours of the table: {why}; say "
-        f'masks = "indices" or masks = "colors" in dataset.toml, or what each number means in a '
-        f"column `value` of the table"
+        f"the masks of {source} may hold class indices or colours of the table: {why}; set "
+        f'masks = "indices" or masks = "colors" in dataset.toml, or give each number in a column '
+        f"`value` of the table"
     )
 
 

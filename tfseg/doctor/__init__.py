@@ -63,7 +63,7 @@ def verify(config):
     storage.fetch(config.input)  # fetches every shard now
     records = open_records(config.input, config.dataset, skip_damaged=True)  # to list all damage
     changed = changed_shards(records)
-    print("\n".join(changed) or f"{records.path}: every shard is what was written")
+    print("\n".join(changed) or f"{records.path}: no shard has changed")
     return [Finding(True, line) for line in changed]
 
 

@@ -40,9 +40,9 @@ def entries(source: Path, path: Path) -> tuple[list[Entry], list[Finding]]:
         UserError: if `path` or a table exists, or there are no masks to read.
     """
     if path.exists():
-        raise UserError(f"--draft={path} is there already; choose another file, or remove it")
+        raise UserError(f"--draft={path} exists; choose another file, or remove it")
     if not source.is_dir():
-        raise UserError(f"--input={source} is no folder; --draft is for a folder of raw data")
+        raise UserError(f"--input={source} is not a folder; --draft is for a folder of raw data")
     if (table := table_of(source)) is not None:
         raise UserError(f"--draft is for a folder without a table, and {source} has {table.name}")
     issues = Issues()

@@ -265,7 +265,7 @@ def leaks(data, surveys):
                 SPOILS,
                 f"{len(pairs)} of {found.frames} frames of {split} are in train too, or nearly "
                 f"(the nearest: {data.where(split, index)} and {data.where('train', twin)}, "
-                f"{distance:.1f} gray levels apart): figures on {split} would be too good; "
+                f"{distance:.1f} gray levels apart): metrics on {split} would be too high; "
                 f"remove them from one of the two",
             )
 

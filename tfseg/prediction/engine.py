@@ -55,7 +55,7 @@ class Engine:
         self.tile, self.overlap, self.size, self.crf = tile, overlap, size, crf
         self.decision = decision or Decision()
         if crf and self.decision.is_multilabel:
-            raise UserError("--crf: a multilabel network's classes exclude no others; leave it out")
+            raise UserError("--crf does not work with a multilabel network; leave it out")
         self._plain = (tuple(scales), flip, size, mc_samples) == ((1.0,), False, None, 0)
         self._labels = tf.function(self._most_likely, reduce_retracing=True)
         self._mean = tf.function(self._mean_of_looks, reduce_retracing=True)

@@ -17,7 +17,7 @@ def find_images(given: Path, output: Path) -> list[tuple[Path, Path]]:
     text = str(given)
     parts = [text] if given.exists() else [part.strip() for part in text.split(",") if part.strip()]
     if not parts:
-        raise UserError(f"--input={text} names nothing; give files, folders or patterns as a,b")
+        raise UserError(f"--input={text} names nothing; give files, folders or patterns, e.g. a,b")
     found: dict[Path, Path] = {}
     for part in parts:
         for path, place in _of_part(Path(part).expanduser(), output.resolve(), len(parts) > 1):

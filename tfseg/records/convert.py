@@ -79,7 +79,7 @@ def convert(
     frames = with_range(_chosen(spec.list_frames(source), splits, limit), pixel_range)
     lmdb_format = format == "lmdb"
     if lmdb_format and shards:
-        raise UserError(f"--shards={shards} is for --format=tfrecord; LMDB has one file a split")
+        raise UserError(f"--shards={shards} is for --format=tfrecord; LMDB has one file per split")
     name = f"{spec.name}_lmdb" if lmdb_format else Path(spec.name, tfrecord_store.VERSION)
     final = Path(output) / name
     # Remote records without their mark file were never complete.

@@ -95,8 +95,8 @@ def _read_labels(frame, shape, allow_unknown):
     label = read_label(frame)
     if label.unknown and isinstance(frame.coding, Values) and not allow_unknown:
         raise UserError(
-            f"{frame.label}: label {label.example} is no class; --allow_unknown makes such pixels "
-            f"void"
+            f"{frame.label}: label {label.example} is not a class; --allow_unknown makes such "
+            f"pixels void"
         )
     instance = _read_instance(frame.instance) if frame.instance else None
     for path, array in ((frame.label, label.index), (frame.instance, instance)):
@@ -162,5 +162,5 @@ def read_raw_label(place, coding):
 def _read_instance(path):
     values = open_image(path).stored()
     if values.ndim != 2 or values.dtype.kind == "f" or values.max(initial=0) > 65535:
-        raise UserError(f"{path} is no single-channel 16-bit image of instances")
+        raise UserError(f"{path} is not a single-channel 16-bit image of instances")
     return values.astype(np.uint16)

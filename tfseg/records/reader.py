@@ -65,7 +65,7 @@ def open_records(
         opened = [open_records(part, *options) for part in several]
         return concat(opened, weights)
     if weights:
-        raise UserError("--input_weights is for several data sets, as --input=a,b")
+        raise UserError("--input_weights is for several data sets, e.g. --input=a,b")
     path = storage.fetch(path, shards=False)
     spec = _find_raw(path, dataset)
     choice, path = (spec.name, path) if spec else _choose(path, dataset)
@@ -147,7 +147,7 @@ def _open_lmdb(choice, path, folders, val_fraction, lenient):
         for key in ("classes", "colors", "encoding"):
             if metadata[other][key] != metadata[first][key]:
                 raise UserError(
-                    f"{folders[other]} has another {key} than {folders[first]}; convert both alike"
+                    f"{folders[other]} and {folders[first]} differ in {key}; convert both alike"
                 )
     lost = sorted(metadata[first]["sizes"].keys() - folders.keys())
     if lost and not lmdb_store.is_environment(path):
