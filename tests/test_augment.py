@@ -194,7 +194,7 @@ def test_no_augmentation_is_the_crop_alone():
     np.testing.assert_array_equal(label, ramp(30, 40)[1])
 
 
-def test_pick_changes_the_look_in_a_few_of_its_ways(monkeypatch):
+def test_pick_limits_the_changes_of_a_frame(monkeypatch):
     """It picks other changes for other frames; geometry is not affected."""
     calls = []
 

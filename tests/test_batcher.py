@@ -47,7 +47,7 @@ def test_images_of_a_size_run_together_and_answers_find_their_requests():
     assert version.batches == [(1, 1), (4, 2, 2), (1, 2, 2), (2, 3, 3)]
 
 
-def test_a_failing_picture_spares_its_neighbours_and_the_queue_is_bounded():
+def test_a_failing_image_does_not_fail_others_and_the_queue_is_bounded():
     version = Doubling()
     batcher = Batcher(max_images=8, max_pixels=10, max_waiting=80, gather=0)
     batcher.submit(job(version, 0, 1))

@@ -90,7 +90,7 @@ def test_coco_json(tmp_path, unlabelled):
     check(folder, "coco_json", classes, wanted, unlabelled=unlabelled)
 
 
-def test_coco_json_beside_the_images(tmp_path):
+def test_coco_json_next_to_the_images(tmp_path):
     folder = tmp_path / "raw"
     categories = [*CATEGORIES, {"id": 9, "name": "background"}]
     wanted = {}

@@ -86,7 +86,7 @@ def test_runs_are_called_by_what_differs():
     assert called({}) == ["a"]
 
 
-def test_the_picture_shows_every_run(run, tmp_path, capsys):
+def test_the_plot_shows_every_run(run, tmp_path, capsys):
     other = make_run(tmp_path / "other", (0.2, float("nan"), 0.4), optimizer="sgd")
     output = tmp_path / "new" / "curves.png"
     main(["plot", f"--run={run},{other}", f"--output={output}"])

@@ -75,7 +75,7 @@ def test_records_with_values_of_no_class(tmp_path, capsys):
     assert "train.tfrecord-00000-of-00001, example 0 of train (byte 12)" in findings[0]
 
 
-def test_twins_are_told_from_neighbours():
+def test_twins_are_distinguished_from_neighbours():
     def small(pixels):
         return thumbnail(pixels).reshape(-1)
 
@@ -93,7 +93,7 @@ def test_twins_are_told_from_neighbours():
     np.testing.assert_allclose(distance, every.min(axis=1), atol=1e-3)
 
 
-def test_pictures_and_the_page(tmp_path, capsys):
+def test_samples_and_the_page(tmp_path, capsys):
     names = ("soil <b>", "plant & co", "stone", "sky")
     odd = DatasetSpec("garden", "A garden", names, COLORS, spec().frames)
     folder = draw(tmp_path / "<i>x & y")
@@ -125,7 +125,7 @@ def test_real_frames_of_two_videos_are_no_copies(capsys):
     assert not spoilt, findings
 
 
-def test_the_exit_code_tells_what_would_spoil_training(tmp_path, capsys):
+def test_the_exit_code_shows_whether_there_are_problems(tmp_path, capsys):
     folder = draw(tmp_path / "garden")
     lines = (f"{name},{r},{g},{b}" for name, (r, g, b) in zip(CLASSES, COLORS, strict=True))
     (folder / "classes.csv").write_text("\n".join(["name,r,g,b", *lines]))

@@ -56,7 +56,7 @@ def by_hand(model, image, sizes=(None,), flip=False):
     ],
     ids=["plain", "flip", "scales", "scale and flip", "size", "all"],
 )
-def test_looks_are_what_they_are_by_hand(looks, sizes):
+def test_test_time_augmentation_equals_that_by_hand(looks, sizes):
     model, image = network(3), picture(41, 54)
     engine = Engine(model, **looks)
     wanted = by_hand(model, image, sizes, looks.get("flip", False))
@@ -80,7 +80,7 @@ def test_mask_comes_from_logits_where_probabilities_round_to_one():
 
 @pytest.mark.parametrize("overlap", [0, 0.25, 0.6])
 @pytest.mark.parametrize("tile", [5, 16, 40])
-def test_tiles_change_nothing_where_the_network_looks_at_pixels(tile, overlap):
+def test_tiles_change_nothing_for_a_pixelwise_network(tile, overlap):
     model = network()
     whole_engine, engine = Engine(model), Engine(model, tile=tile, overlap=overlap)
     for shape in ((40, 53), (16, 7), (33, 32)):
@@ -94,7 +94,7 @@ def test_tiles_change_nothing_where_the_network_looks_at_pixels(tile, overlap):
         assert mask.max() < CLASSES
 
 
-def test_a_tile_as_large_as_the_picture_is_the_whole():
+def test_a_tile_as_large_as_the_image_is_the_whole():
     model, image = network(5), picture(30, 47)
     whole = Engine(model, flip=True)
     for tile in (47, 500):
@@ -102,7 +102,7 @@ def test_a_tile_as_large_as_the_picture_is_the_whole():
         np.testing.assert_array_equal(tiled.probabilities(image), whole.probabilities(image))
 
 
-def test_blocks_cover_a_picture_once_and_weights_add_up_to_one():
+def test_blocks_cover_an_image_once_and_weights_add_up_to_one():
     rng = np.random.default_rng(1)
     for _ in range(60):
         height, width, tile = (int(n) for n in rng.integers(1, 50, 3))

@@ -132,7 +132,7 @@ def test_boundaries_agree_with_their_definitions(pairs):
 
 
 @pytest.mark.parametrize("share", [0.02, 0.035])
-def test_bf_of_pictures_so_large_that_many_pixels_are_in_reach(share, monkeypatch):
+def test_bf_of_images_so_large_that_many_pixels_are_in_reach(share, monkeypatch):
     monkeypatch.setattr(boundary, "TOLERANCE", share)
     rng = np.random.default_rng(7)
     pairs = [(truth, blobs(rng, truth.shape, [0, 1, 2], 40)) for truth, _ in large()]
@@ -206,12 +206,12 @@ def test_table_has_a_column_for_every_figure_that_was_counted():
     assert lines[0].split() == ["class", "IoU", "iIoU", "Boundary", "IoU", "BF"]
     assert lines[1].split()[0] == "road"
     assert lines[1].split()[2] == "–"
-    assert not any("left out" in line for line in lines)
+    assert not any("not computed" in line for line in lines)
     lines = table(tallied(frames()).results()).splitlines()
     assert lines[0].split() == ["class", "IoU", "Boundary", "IoU", "BF"]
     assert lines[-1] == "iIoU: not computed, the records hold no instances"
 
 
-def test_elab_calls_them_otherwise():
+def test_elab_uses_other_names():
     results = tallied(frames()).results()
     assert elab_names(results) == {"IoU": results["class_accuracy"], "iIoU": results["miou"]}

@@ -186,7 +186,7 @@ def test_a_folder_that_is_not_understood_is_described(tmp_path, names, wanted):
     assert f"output={folder}" not in str(refused.value)  # it would write into the folder
 
 
-def test_the_names_of_another_data_set_are_the_users_beside_a_table(tmp_path):
+def test_a_table_marks_a_users_folder_despite_names_of_another_data_set(tmp_path):
     names = ["images/00001.png", "labels/00001.png"]  # GTA5's names
     assert recognise(draw(tmp_path / "x", names)) == ["folder"]
     assert recognise(draw(tmp_path / "y", names, table=None)) == ["gta5"]

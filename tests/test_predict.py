@@ -102,7 +102,7 @@ def test_threads_mix_nothing_up(run, segmenter, tmp_path):
             np.testing.assert_array_equal(mask, segmenter.predict(pixels), err_msg=name)
 
 
-def test_a_damaged_picture_ends_it_and_leaves_whole_files(run, tmp_path, capsys):
+def test_a_damaged_image_ends_it_and_leaves_complete_files(run, tmp_path, capsys):
     folder = tmp_path / "in"
     folder.mkdir()
     for name in "abc":
@@ -117,7 +117,7 @@ def test_a_damaged_picture_ends_it_and_leaves_whole_files(run, tmp_path, capsys)
     assert Image.open(tmp_path / "out" / "a_overlay.png").size == (50, 40)
 
 
-def test_no_picture_and_no_answer_is_overwritten(run, photo, tmp_path, capsys):
+def test_no_image_and_no_output_is_overwritten(run, photo, tmp_path, capsys):
     path, _ = photo
     shutil.copy(path, path.with_name("photo_overlay.png"))
     for output, message in ((path.parent, "would overwrite"), (tmp_path / "o", "both become")):

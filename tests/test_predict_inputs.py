@@ -80,7 +80,7 @@ def test_masks_of_an_earlier_call_are_no_images(photos):
         ("a.jpg,PHOTOS/none", "input=none|none does not exist"),
     ],
 )
-def test_inputs_that_are_none(given, message, photos, tmp_path):
+def test_invalid_inputs(given, message, photos, tmp_path):
     with pytest.raises(UserError, match=message):
         find_images(photos / given.replace("PHOTOS", str(photos)), tmp_path / "out")
 

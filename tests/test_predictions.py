@@ -183,7 +183,7 @@ def test_label_ids_as_cityscapes_server_takes_them(cityscapes, tmp_path, capsys)
     assert again["iou"] == figures["iou"]
 
 
-def test_a_frame_of_several_files_is_said_to_have_none(cityscapes, tmp_path, capsys):
+def test_a_frame_that_fits_several_files_has_none(cityscapes, tmp_path, capsys):
     records, predicted = cityscapes
     for name, ids in predicted.items():
         for end in ("color", "labelIds"):

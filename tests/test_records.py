@@ -242,7 +242,7 @@ def test_records_converted_again_are_read_anew(tmp_path):
         assert pixels(train, 1)[1].shape == (16, 16)
 
 
-def test_input_val_beside_a_data_set_with_splits_is_refused(records):
+def test_input_val_with_a_data_set_that_has_splits_is_refused(records):
     with pytest.raises(UserError, match="input_val=x is for a bare LMDB environment"):
         open_records(records, input_val="x")
 

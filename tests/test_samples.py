@@ -76,7 +76,7 @@ def test_samples_differ_and_masks_without_dropout_do_not():
     np.testing.assert_array_equal(Engine(model).probabilities(image), plain)
 
 
-def test_bayesian_segnet_is_sampled_unless_told_otherwise():
+def test_bayesian_segnet_is_sampled_by_default():
     model = tfseg.build("bayesian_segnet", 2)
     assert Engine(model).samples == 8
     assert Engine(model, mc_samples=0).samples == 0

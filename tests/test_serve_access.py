@@ -77,7 +77,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_token_files_that_hold_none(tmp_path, case):
+def test_token_files_without_a_token(tmp_path, case):
     content, line = WRONG[case]
     (tmp_path / "token").write_bytes(content)
     with pytest.raises(UserError, match=line):

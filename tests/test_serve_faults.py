@@ -170,7 +170,7 @@ def test_half_a_letter_in_json_is_400(server, place):
 
 
 @pytest.mark.parametrize("charset", ["undefined", "idna", "punycode"])
-def test_a_form_in_a_charset_that_is_none_is_400(server, charset):
+def test_a_form_in_an_unknown_charset_is_400(server, charset):
     body, headers = form(file_of(picture()), name="image\xff")
     headers["Content_Type"] += f"; charset={charset}"
     assert error_of(server.ask("POST", "/segment", body, **headers))[0] == 400
@@ -192,7 +192,7 @@ def test_head_is_get_without_the_body(server):
     assert server.ask("HEAD", "/segment")[0] == 405
 
 
-def test_what_is_no_http_is_told_so(server):
+def test_invalid_http_is_answered(server):
     answer = told(server, b"hello\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert json.loads(answer.partition(b"\r\n\r\n")[2]) == {

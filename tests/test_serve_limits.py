@@ -66,7 +66,7 @@ BAD_REQUESTS = {
 
 
 @pytest.mark.parametrize("name", BAD_REQUESTS)
-def test_a_request_that_is_none_is_refused_in_one_line(server, name):
+def test_an_invalid_request_is_refused_in_one_line(server, name):
     request = BAD_REQUESTS[name]
     body = request if isinstance(request, bytes) else json.dumps(request).encode()
     status, line = error_of(server.ask("POST", f"{SERVING}:predict", body))
@@ -86,11 +86,11 @@ BAD_FILES = {
 
 
 @pytest.mark.parametrize("name", BAD_FILES)
-def test_a_file_that_is_no_picture_is_refused(server, name):
+def test_a_file_that_is_not_an_image_is_refused(server, name):
     assert error_of(server.ask("POST", "/segment", BAD_FILES[name]))[0] == 400
 
 
-def test_forms_without_a_picture_are_refused(server):
+def test_forms_without_an_image_are_refused(server):
     body, headers = form(file_of(picture()), name="other")
     assert error_of(server.ask("POST", "/segment", body, **headers))[0] == 400
     assert error_of(server.ask("POST", "/segment", b"--b\r\nxx", **headers))[0] == 400
@@ -108,7 +108,7 @@ def test_pixels_are_counted_before_anything_is_decoded(server):
     assert error_of(server.ask("POST", f"{SERVING}:predict", request))[0] == 413
 
 
-def test_addresses_that_are_none(server):
+def test_invalid_addresses(server):
     assert error_of(server.ask("GET", "/other"))[0] == 404
     assert error_of(server.ask("POST", "/v1/models/other:predict", b"{}"))[0] == 404
     assert error_of(server.ask("POST", f"{SERVING}/versions/77:predict", b"{}"))[0] == 404

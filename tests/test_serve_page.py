@@ -156,7 +156,7 @@ def test_nothing_is_wider_than_the_screen(page, width):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_a_token_is_typed_and_a_large_picture_is_shrunk(strict_page):
+def test_a_token_is_typed_and_a_large_image_is_shrunk(strict_page):
     page = strict_page
     page.get_by_role("alert").wait_for()
     for token, words in (("other", "That token is not the server's."), ("secret", None)):

@@ -67,7 +67,7 @@ def test_a_convolution_in_groups_gives_pytorchs_numbers(kind):
 
 
 @pytest.mark.parametrize("kind", CONVOLUTIONS)
-def test_a_misfit_is_told_in_pytorchs_shapes(kind):
+def test_a_misfit_is_reported_in_pytorchs_shapes(kind):
     layer, channels, shape, _ = CONVOLUTIONS[kind]
     model = network(layer(), channels)
     conv = model.get_layer("conv")

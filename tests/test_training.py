@@ -207,7 +207,7 @@ def ask(url, seconds=60):
         time.sleep(0.5)
 
 
-def test_tensorboard_shows_scalars_and_pictures(tensorboard):
+def test_tensorboard_shows_scalars_and_images(tensorboard):
     import cv2
 
     def has(tags):

@@ -167,7 +167,7 @@ def test_an_auxiliary_head_is_left_out_where_there_is_none():
     assert not load_state_dict(model, state_of("fcn_resnet50"))
 
 
-def test_the_authors_of_ddrnet_spell_it_otherwise():
+def test_ddrnet_loads_with_its_authors_keys():
     """It also loads the biases of their stem, which mmsegmentation lacks."""
     model, state = tfseg.build("ddrnet23_slim", 11, aux=True), state_of("ddrnet23_slim")
     load_state_dict(model, state)
