@@ -73,7 +73,7 @@ def test_the_encoder_stays(records, public, start, tmp_path, flags):
 
 
 def test_stages_of_the_encoder_learn_the_slower_the_earlier(records, public, start, tmp_path):
-    """With decay 0, only the last stage and the decoder learn."""
+    """With `encoder_lr_decay=0`, only the last stage and the decoder learn."""
     network = trained(records, tmp_path / "run", checkpoint=public, encoder_lr_decay=0.0)
     strides = network.encoder_layers
     learnt = changed(start, network, lambda layer: layer.name in strides)

@@ -32,7 +32,7 @@ def file_checksum(path: Path) -> str:
 
 
 def sealed(values: dict[str, Any]) -> dict[str, Any]:
-    """Adds a checksum of the values to values for JSON."""
+    """The values for JSON, with their checksum added."""
     return {**values, SEAL: _digest(values)}
 
 

@@ -1,4 +1,4 @@
-"""The two JSON files that make a folder of shards a TFDS data directory."""
+"""The two JSON files that make a folder of shards a TFDS data directory, as TFDS writes them."""
 
 import json
 

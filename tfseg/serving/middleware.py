@@ -55,7 +55,7 @@ class Middleware:
             async with asyncio.timeout(self.timeout):
                 await self.app(scope, exchange.receive, exchange.send)
         except TimeoutError:
-            if exchange.status:  # the client reads its answer too slowly; uvicorn closes it
+            if exchange.status:  # the client reads too slowly; the connection is closed
                 return None
             return refusal(504, "Deadline exceeded") if exchange.whole else refusal(408, "Too slow")
         finally:
