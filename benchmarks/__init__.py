@@ -1,1 +1,1 @@
-"""What is fast, measured beside other frameworks: `python -m benchmarks`; README.md lists all."""
+"""Speed compared with other frameworks: `python -m benchmarks`; docs/benchmarks.md lists all."""

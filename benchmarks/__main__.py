@@ -1,10 +1,10 @@
-"""All benchmarks that compare contenders, one after the other: tables of ratios, and a JSON.
+"""Runs all benchmarks that compare contenders; prints tables of ratios and writes a JSON file.
 
     python -m benchmarks [NAME ...] [--json=FILE] [--compare=OLD.json]
 
-Run it on an idle machine. Figures of two machines cannot be compared; ratios of contenders that
-took turns on one machine can, so `--compare` looks at ratios alone. It ends with exit code 1 where
-one is worse than before by more than a tenth.
+Run it on an idle machine. Times of two machines cannot be compared, but ratios of contenders that
+took turns on one machine can, so `--compare` only compares ratios. It ends with exit code 1 if one
+is worse than before by more than a tenth.
 """
 
 import argparse
@@ -25,18 +25,18 @@ NAMES = ("train_step", "pipeline", "inference", "serve", "evaluate", "convert", 
 PACKAGES = ("tensorflow", "keras", "numpy", "opencv-python-headless", "openvino", "onnxruntime",
             "ai-edge-litert", "torch")  # fmt: skip
 INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "amx_int8")
-WORSE = 1.1  # times; what differs by less is noise
+WORSE = 1.1  # factor; smaller differences are noise
 
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
-    arguments.add_argument("--json", type=Path, help="file to write the figures to")
-    arguments.add_argument("--compare", type=Path, help="file that --json wrote before")
+    arguments.add_argument("--json", type=Path, help="file to write the results to")
+    arguments.add_argument("--compare", type=Path, help="earlier file of --json")
     options = arguments.parse_args()
     for name in options.names:
         if name not in NAMES:
-            arguments.error(f"{name!r} is no benchmark; choose from {', '.join(NAMES)}")
+            arguments.error(f"{name!r} is not a benchmark; choose from {', '.join(NAMES)}")
     old = json.loads(options.compare.read_text()) if options.compare else None
     here = machine()
     print("; ".join(f"{name}: {value}" for name, value in here.items() if name != "packages"))
@@ -49,7 +49,7 @@ def main():
 
 
 def machine():
-    """What figures depend on: processor, its instructions, cores, load, versions."""
+    """Facts that affect the results: processor, its instructions, cores, load, versions."""
     info = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
     facts = dict(map(str.strip, line.split(":", 1)) for line in info.splitlines() if ":" in line)
     flags = facts.get("flags", "").split()
@@ -70,7 +70,7 @@ def _version(package):
 
 
 def run(name):
-    """The results of one benchmark, which has a process of its own and prints as it goes."""
+    """The results of one benchmark, which runs in its own process and prints as it goes."""
     with tempfile.NamedTemporaryFile("r") as file:
         command = [sys.executable, "-m", f"benchmarks.{name}"]
         done = subprocess.run(command, env={**os.environ, FILE: file.name})
@@ -80,7 +80,7 @@ def run(name):
 
 
 def compare(old, new):
-    """Prints how every ratio changed; the exit code."""
+    """Prints how every ratio changed; returns the exit code."""
     before, worse = {result["case"]: ratios(result) for result in old}, 0
     print("\n| case | contender | ratio before | now | |\n|---|---|--:|--:|---|")
     for result in new:
@@ -97,7 +97,7 @@ def compare(old, new):
 
 
 def ratios(result):
-    """{contender: figure / the base's figure}."""
+    """{contender: its result / the base's result}."""
     base = result["figures"][result["base"]]
     return {contender: figure / base for contender, figure in result["figures"].items()}
 

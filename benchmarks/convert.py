@@ -1,10 +1,10 @@
-"""Colour labels to class indices, and whole conversions in one process and in several.
+"""Speed of colour labels to class indices, and of conversions with one and several processes.
 
     python -m benchmarks.convert [--source=DIR] [--rounds=5]
 
-`--source` is CamVid in the SegNet edition; without one, drawn streets. The labels are painted in
-CamVid's 32 colours and enlarged to 720×960. Every row gives the same class indices; all run on one
-core, take turns, and show their median.
+`--source` is CamVid in the SegNet edition; the default is generated streets. The labels are painted
+in CamVid's 32 colours and enlarged to 720×960. All rows return the same class indices, run on one
+core and take turns; the table shows medians.
 """
 
 import functools
@@ -81,7 +81,7 @@ def report_lookup(speeds):
 
 
 def report_conversion(spec, source):
-    """Resizes and encodes the data set, so that every pixel is touched."""
+    """Times conversions that resize and encode, so that they process every pixel."""
     frames, speeds = sum(map(len, spec.list_frames(source).values())), {}
     for workers in sorted({1, 2, os.cpu_count()}):
         with tempfile.TemporaryDirectory() as folder:

@@ -1,11 +1,11 @@
-"""The fully connected CRF beside pydensecrf: the time of a frame, set-up and all, and the figures.
+"""The fully connected CRF compared with pydensecrf: time per frame with set-up, and metrics.
 
     python -m benchmarks.crf [--source=DIR] [--rounds=5] [--iterations=5]
 
-`--source` is CamVid in the SegNet edition; without one, drawn streets, enlarged to 480×360. The
-probabilities are the labels', blurred as a network's of stride 8 would be, with noise. Both start
-from an image and probabilities (H, W, K), end with probabilities (H, W, K), take turns, and show
-their median. Needs `pip install pydensecrf2` (and a compiler).
+`--source` is CamVid in the SegNet edition; the default is generated streets, enlarged to 480×360.
+The probabilities are the labels, blurred as from a network of stride 8, with noise. Both start from
+an image and probabilities (H, W, K), return probabilities (H, W, K), and take turns; the table
+shows medians. Needs `pip install pydensecrf2` (and a compiler).
 """
 
 import functools
@@ -46,7 +46,7 @@ def images_and_labels(spec, source):
 
 
 def probabilities(label, classes):
-    """What a network of stride 8 might say, (H, W, K) float32."""
+    """Probabilities as from a network of stride 8, float32 (H, W, K)."""
     noise = np.random.default_rng(classes)
     sure = np.eye(classes, dtype=np.float32)[label % classes]
     small = (SIZE[1] // 8, SIZE[0] // 8)
@@ -76,9 +76,9 @@ def pydensecrf(crf, image, probabilities):
 
 
 def measure(crf, frames, classes, rounds):
-    """Milliseconds of both, the largest difference and the share of equal labels."""
+    """(milliseconds of both, largest difference, share of equal labels)."""
     pairs = [(image, probabilities(label, classes)) for image, label in frames]
-    crf(*pairs[0])  # TensorFlow wakes up
+    crf(*pairs[0])  # warms TensorFlow up
     turns, differences, equal = Turns(), [], []
     contenders = {"tfseg": crf, "pydensecrf": functools.partial(pydensecrf, crf)}
     for image, given in pairs * rounds:

@@ -1,9 +1,9 @@
-"""What each way to train changes on CamVid's val; a Markdown table.
+"""Effect of each training option on CamVid's val; a Markdown table.
 
     python -m benchmarks.effects --input=RECORDS [--epochs=6] [--only=NAME,...] [--FLAG=VALUE ...]
 
-Every row is a training of its own, equal to the first but for the flags it names. The second row
-changes only the seed: differences as small as its are noise. Any other flag of `train`, such as
+Every row is one training, equal to the first except for its flags. The second row only changes the
+seed: differences as small as its are noise. Any other flag of `train`, such as
 --crop_size=240x320, goes to every training.
 """
 
@@ -37,7 +37,7 @@ ROWS = {
     "`--mix=mixup`": ("--mix=mixup",),
     "`--augment=strong`": ("--augment=strong",),
 }
-RARE = ("Pole", "SignSymbol", "Pedestrian", "Bicyclist")  # 4 of the 100 pixels that are labelled
+RARE = ("Pole", "SignSymbol", "Pedestrian", "Bicyclist")  # 4 % of the labelled pixels
 
 
 def main():
@@ -62,7 +62,7 @@ def _named(title, wanted):
 
 
 def trained(flags):
-    """What the run's `results.json` says."""
+    """Trains with some flags; returns the run's `results.json`."""
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         command = [sys.executable, "train.py", "train", f"--savedir={run}", *flags]

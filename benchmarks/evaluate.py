@@ -1,12 +1,12 @@
-"""The confusion matrix beside other libraries', and what every figure of evaluation costs.
+"""The confusion matrix compared with other libraries, and the time of every metric of evaluation.
 
     python -m benchmarks.evaluate [--source=DIR] [--rounds=5]
 
-`--source` is CamVid in the SegNet edition; without one, drawn streets. Predictions are the truth of
-the next frame of the video: outlines lie beside each other as a network's do. "noise" puts a random
-class into half of their pixels, the worst case. Every row counts the same matrix; all run on one
-thread, take turns, and show their median. Rows appear for scikit-learn, torchmetrics and
-cityscapesscripts where they are installed.
+`--source` is CamVid in the SegNet edition; the default is generated streets. Predictions are the
+truth of the next video frame, so outlines are close to each other, as with a network. "noise" sets
+half of their pixels to a random class, the worst case. All rows count the same matrix, run on one
+thread and take turns; the table shows medians. It includes scikit-learn, torchmetrics and
+cityscapesscripts if they are installed.
 """
 
 import importlib
@@ -115,14 +115,14 @@ def torchmetrics(classes):
 
 
 def cityscapesscripts(classes):
-    """Its evaluator of a pair of files, which are handed to it decoded; without instances."""
+    """Cityscapes' evaluator of a pair of files, given decoded images, without instances."""
     name = "cityscapesscripts.evaluation.evalPixelLevelSemanticLabeling"
     official = importlib.import_module(name)
     official.Image = SimpleNamespace(open=lambda picture: picture)
     official.args.evalInstLevelScore = False
 
     def matrix(truth, prediction):
-        # Void is its id 0; it knows 34 ids, which must do for the classes.
+        # Its id 0 is void; its 34 ids stand for the classes.
         pair = (Image.fromarray(labels + np.uint8(1)) for labels in (prediction, truth))
         counts = official.generateMatrix(official.args)
         official.evaluatePair(*pair, counts, None, {}, official.args)
@@ -148,7 +148,7 @@ def report_matrix(name, speeds):
 
 
 def report_frame(classes, cases, rounds):
-    """Milliseconds a frame of every part."""
+    """Prints milliseconds per frame of every part."""
     for case, pairs in cases.items():
         figures = measure_parts(classes, pairs, rounds)
         show(f"figures of a frame, {case}, one thread", "ms", figures, MATRIX, digits=2)

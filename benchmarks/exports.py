@@ -1,10 +1,10 @@
-"""Whether every runtime answers as Keras does: network × format, a Markdown table.
+"""Compares the outputs of every runtime with Keras: network × format, a Markdown table.
 
     python -m benchmarks.exports [NAME ...]
 
-Each network is drawn at random, folded and exported, and looks at one image of 96×128 pixels
-(DeconvNet: 224×224). A cell has the largest difference of a logit as a share of the largest logit,
-and the share of pixels whose class is another where there are any.
+Each network gets random weights, is folded and exported, and predicts an image of 96×128 pixels
+(DeconvNet: 224×224). A cell has the largest difference of a logit relative to the largest logit,
+and the share of pixels with another class, if any.
 """
 
 import sys
@@ -25,7 +25,7 @@ CLASSES = 11
 
 
 def random_network(name, seed=0, **options):
-    """A network none of whose weights is at its start: zeros would hide what goes wrong."""
+    """A network with no weight at its initial value: zeros would hide errors."""
     keras.utils.set_random_seed(seed)
     rng = np.random.default_rng(seed)
     network = tfseg.build(name, CLASSES, **options)
@@ -48,7 +48,7 @@ def picture(height, width, seed=0):
 
 
 def difference(results, logits):
-    """(largest difference of a logit, relative to the largest; share of other classes)."""
+    """(largest difference of a logit relative to the largest, share of other classes)."""
     apart = np.abs(results["logits"] - logits).max() / np.abs(logits).max()
     return apart, np.mean(results["mask"] != logits.argmax(-1))
 
@@ -59,7 +59,7 @@ def cell(network, name, images, logits):
         try:
             FORMATS[name].write(network, folder, ExportConfig(outputs=("mask", "logits")), [])
             apart, other = difference(open_export(folder / FORMATS[name].file)(images), logits)
-        except Exception as error:  # what a runtime cannot do belongs in the table
+        except Exception as error:  # the table shows what a runtime cannot do
             return " ".join(f"{type(error).__name__}: {error}".split())[:150]
     return f"{apart:.0e}" + (f", {other:.2%} other" if other else "")
 

@@ -1,4 +1,4 @@
-"""The frames that benchmarks work on: CamVid where it is, drawn streets where not."""
+"""The frames of benchmarks: CamVid if given, else generated streets."""
 
 import argparse
 from pathlib import Path
@@ -7,7 +7,7 @@ from tfseg.datasets import get_dataset
 
 
 def arguments(doc):
-    """A parser of what these benchmarks are told; `doc` is the module's."""
+    """The argument parser of these benchmarks; `doc` is the module's docstring."""
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument("--source", type=Path, default=Path("../shared/camvid"))
     parser.add_argument("--rounds", type=int, default=5)
@@ -15,11 +15,11 @@ def arguments(doc):
 
 
 def find_frames(source):
-    """(data set, its raw folder or None where it is drawn)."""
+    """(data set, its raw folder or None if it is generated)."""
     here = source.is_dir()
     return get_dataset("camvid" if here else "streets"), source if here else None
 
 
 def spread(frames, count):
-    """`count` frames from all over a list, or all of them where they are fewer."""
+    """`count` evenly spaced frames of a list, or all of them if there are fewer."""
     return frames[:: max(1, len(frames) // count)][:count]

@@ -1,12 +1,11 @@
-"""How fast exported networks are in every runtime, in one run: `python -m benchmarks.inference`.
+"""Speed of exported networks in every runtime: `python -m benchmarks.inference`.
 
-LinkNet and ENet, one image at a time. Ours take uint8 pixels and answer with classes: casting,
-normalising and argmax are in the time. What stands beside them takes float32 pixels and answers
-with logits ("plain": `model.export`, with the batch normalisation that Keras has), but for PyTorch,
-which does as ours do.
-Every contender runs in its own process, because thread pools would fight in one; they take turns
-over several rounds, and what is printed is each one's median and its ratio to plain. PyTorch is
-left out where it is not installed, and it has no ENet here.
+LinkNet and ENet, one image at a time. Our exports take uint8 pixels and return classes, so the time
+includes casting, normalising and argmax. PyTorch does the same. "plain" takes float32 pixels and
+returns logits (`model.export` with Keras' batch normalisation).
+Every contender runs in its own process, because thread pools would compete in one. They take turns
+over several rounds; the table shows medians and ratios to plain. PyTorch is skipped if it is not
+installed, and has no ENet here.
 """
 
 import importlib.util
@@ -19,7 +18,7 @@ from benchmarks.timing import answer_turns, start_process, take_process_turns
 
 NETWORKS, SIZES, CLASSES = ("linknet", "enet"), ((360, 480), (512, 1024)), 11
 ROUNDS, RUNS, WARM_UP = 9, 4, 4
-PAUSE = 0.5  # seconds until the threads of the one before have stopped spinning
+PAUSE = 0.5  # seconds until the previous contender's threads have stopped spinning
 
 
 def exported(folder, size):
@@ -50,7 +49,7 @@ def openvino(file, size, precision, dtype):
 
 
 def torch_linknet(size, bfloat16):
-    """Channels last, for heights and widths that 32 divides: the image is padded."""
+    """LinkNet in PyTorch, channels last; pads the image to a multiple of 32."""
     import torch
 
     from benchmarks.torch_linknet import LinkNet
@@ -90,7 +89,7 @@ CONTENDERS = {
 
 
 def write_exports(name, size, folder):
-    """All that the contenders run."""
+    """Writes all exports that the contenders run."""
     import tfseg
     from benchmarks.exports import random_network
     from tfseg.config import ExportConfig
@@ -114,7 +113,7 @@ def write_exports(name, size, folder):
 
 
 def with_keras_norm(network):
-    """The same network with Keras' own batch normalisation in place of the fused one."""
+    """The same network with Keras' batch normalisation instead of the fused one."""
     import keras
 
     from tfseg.layers.batch_norm import BatchNormalization
@@ -137,7 +136,7 @@ def serve(name, folder, size):
 
 
 def measure(network, size):
-    """Contender -> median milliseconds an image, of those that started."""
+    """{contender: median milliseconds per image} of those that started."""
     with tempfile.TemporaryDirectory() as folder:
         write_exports(network, size, Path(folder))
         has_torch = network == "linknet" and importlib.util.find_spec("torch")

@@ -1,9 +1,9 @@
-"""What each way to look at images brings, and what it costs; a Markdown table.
+"""Accuracy and time of test-time augmentation and the CRF; a Markdown table.
 
     python -m benchmarks.looks --run=RUN [--input=RECORDS] [--split=val] [--every=1]
 
-Every frame of the split is labelled in every way in turn; the time is the median frame's, pixels in
-and classes out, batch 1, float32.
+Every frame of the split is predicted with each option in turn; the time is the median over frames,
+pixels in, classes out, batch 1, float32.
 """
 
 import argparse

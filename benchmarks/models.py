@@ -1,9 +1,9 @@
-"""What each network costs: parameters, GFLOPs, and the time of one image; a Markdown table.
+"""Parameters, GFLOPs and latency of each network; a Markdown table.
 
     python -m benchmarks.models [NAME ...]
 
-Latency is the median of three runs after one, batch 1, float32, pixels in and class indices out, as
-`predict` does it.
+Latency is the median of three runs after a warm-up, batch 1, float32, pixels in and class indices
+out, as in `predict`.
 """
 
 import sys
@@ -19,11 +19,11 @@ from tfseg.models import MODELS
 from tfseg.prediction.engine import Engine
 
 CLASSES = 19
-SIZES = ((360, 480), (360, 640), (720, 1280))  # the last two are the LinkNet paper's
+SIZES = ((360, 480), (360, 640), (720, 1280))  # the last two are from the LinkNet paper
 
 
 def latency(name, size):
-    """Seconds an image of `size`."""
+    """Seconds per image of `size`."""
     engine = Engine(tfseg.build(name, CLASSES), mc_samples=0)
     image = np.zeros((1, *size, 3), "uint8")
     engine.label(image)

@@ -1,11 +1,11 @@
-"""Images a second of the training pipeline, beside a PyTorch DataLoader with OpenCV.
+"""Images per second of the training pipeline, compared with a PyTorch DataLoader with OpenCV.
 
     python -m benchmarks.pipeline [--source=DIR] [--augment=light] [--rounds=5] [--seconds=2]
 
-`--source` is CamVid in the SegNet edition; without one, drawn frames of its size. Every row makes
-the same batches: 8 random frames scaled by 0.6 to 1.8, cropped to 360×480, changed as `--augment`
-(light by default) says by the same OpenCV calls (`tfseg.data.augment`), with two workers. The rows
-take turns, and each shows its median over the rounds.
+`--source` is CamVid in the SegNet edition; the default is generated frames of its size. All rows
+make the same batches: 8 random frames scaled by 0.6 to 1.8, cropped to 360×480, augmented according
+to `--augment` (light by default) by the same OpenCV calls (`tfseg.data.augment`), with two workers.
+The rows take turns; the table shows medians over the rounds.
 """
 
 import tempfile
@@ -37,11 +37,11 @@ def main():
 
 
 def torch_rows(source, augment):
-    """Endless batches by title; none where torch is not installed."""
+    """{title: endless batches}; empty if torch is not installed."""
     try:
         import torch
     except ImportError:
-        print("torch is not installed: its rows are left out")
+        print("torch is not installed: its rows are skipped")
         return {}
 
     def loader(to_float):
@@ -67,7 +67,7 @@ def torch_rows(source, augment):
 
 
 class Frames:
-    """PNG pairs as a map-style PyTorch data set."""
+    """A map-style PyTorch data set of PNG pairs."""
 
     def __init__(self, source, augment, to_float):
         self.images = sorted((source / "train").iterdir())
@@ -93,7 +93,7 @@ def one_thread(worker):
 
 
 def tfseg_rows(source, augment, folder):
-    """Endless batches by title, from records of every kind."""
+    """{title: endless batches} from records of every kind."""
     from tfseg.data.pipeline import training_batches
     from tfseg.datasets import get_dataset
     from tfseg.records.convert import convert
@@ -132,11 +132,11 @@ def tfseg_rows(source, augment, folder):
 
 
 def measure(rows, rounds, seconds):
-    """Images a second of every row: {title: median}."""
+    """Images per second of every row: {title: median}."""
     turns = Turns()
     for _ in range(rounds):
         for title, batches in rows.items():
-            for _ in range(10):  # what waited since the last round, in every buffer
+            for _ in range(10):  # empties the buffers, which were filled since the last round
                 next(batches)
             count, start = 0, time.perf_counter()
             while time.perf_counter() - start < seconds:
@@ -152,7 +152,7 @@ def report(speeds, source):
 
 
 def draw(folder, count=128):
-    """A raw folder in CamVid's layout: sample street scenes, enlarged, with a camera's noise."""
+    """Writes a raw folder in CamVid's layout: generated streets, enlarged, with noise."""
     from tfseg.datasets.streets import spec
     from tfseg.labels import VOID
 

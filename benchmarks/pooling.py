@@ -1,8 +1,8 @@
-"""Max-pooling with indices and unpooling, beside TensorFlow's argmax kernel and a scatter.
+"""Max pooling with indices and unpooling, compared with TensorFlow's argmax kernel and a scatter.
 
     python -m benchmarks.pooling
 
-Milliseconds of both together, median of interleaved runs, and the ratio; the results are equal.
+Prints milliseconds of both together, medians of interleaved runs, and the ratio; results are equal.
 """
 
 import math

@@ -1,9 +1,9 @@
-"""Real-time networks at 512×1024 in OpenVINO: a Markdown table.
+"""Speed of real-time networks at 512×1024 in OpenVINO; a Markdown table.
 
     python -m benchmarks.realtime [NAME ...]
 
-An image at a time, uint8 pixels in and class indices out, 19 classes, float32. All networks take
-turns, seven of them after one; their medians are printed, and how many times LinkNet's that is.
+One image at a time, uint8 pixels in and class indices out, 19 classes, float32. All networks take
+seven turns after a warm-up; the table shows medians and ratios to LinkNet.
 """
 
 import sys
@@ -44,7 +44,7 @@ def main(names):
     networks = {name: exported(name) for name in tqdm(names or NAMES, unit="network")}
     contenders = {name: run for name, (*_, run) in networks.items()}
     images = np.random.default_rng(0).integers(0, 256, (1, *SIZE, 3), "uint8")
-    Turns().take(contenders, images)  # the first call prepares
+    Turns().take(contenders, images)  # warm-up
     turns = Turns()
     for _ in tqdm(range(ROUNDS), unit="round"):
         turns.take(contenders, images)

@@ -1,12 +1,12 @@
-"""Images a second of an epoch from a local disk and from a server with S3's protocol, beside it.
+"""Images per second of an epoch from a local disk and from a local server with S3's protocol.
 
     python -m benchmarks.remote [--source=DIR] [--rounds=3]
 
-`--source` is CamVid in the SegNet edition; without one, 128 drawn frames of its size. The server is
-moto's, in a process of its own on this machine: it shows what the way through S3's protocol costs,
-not what a network does. Every turn opens the records and takes one epoch of batches as training
-does; the rows take turns, and each shows its median. "cold" begins with an empty cache, "cached"
-has all shards there, "by ranges" may keep no shard. Needs the extras `s3` and `test`.
+`--source` is CamVid in the SegNet edition; the default is 128 generated frames of its size. The
+server is moto in its own process on this machine, so it shows the cost of S3's protocol, not of a
+network. Every turn opens the records and reads one epoch of batches as in training; the rows take
+turns, and the table shows medians. "cold" starts with an empty cache, "cached" with all shards in
+it, "by ranges" has no room for a shard. Needs the extras `s3` and `test`.
 """
 
 import os
@@ -41,7 +41,7 @@ def main():
 
 
 def start_server():
-    """moto's server with an empty bucket; this process talks to it from now on."""
+    """Starts moto's server with an empty bucket and directs this process to it."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     os.environ |= {
@@ -67,7 +67,7 @@ def start_server():
 
 
 def measure(source, folder, rounds):
-    """Images a second by row: {title: median}."""
+    """Images per second of every row: {title: median}."""
     from tfseg.addresses import place_of
     from tfseg.datasets import get_dataset
     from tfseg.records.convert import convert
@@ -76,7 +76,7 @@ def measure(source, folder, rounds):
     local = convert(get_dataset("camvid"), source, folder / "local", shards=SHARDS)
     convert(get_dataset("camvid"), source, place_of(ADDRESS), shards=SHARDS)
     turns = Turns()
-    epoch(local)  # what TensorFlow does once
+    epoch(local)  # warm-up of TensorFlow
     for turn in range(rounds):
         rows = {
             "local disk": (local, "unused", "50"),
@@ -91,7 +91,7 @@ def measure(source, folder, rounds):
 
 
 def epoch(records):
-    """Seconds a frame of opening records and taking an epoch of training batches."""
+    """Seconds per frame to open records and read an epoch of training batches."""
     from tfseg.data.pipeline import training_batches
     from tfseg.records.reader import open_records
 

@@ -1,15 +1,15 @@
-"""How every benchmark shows what it measured, and keeps it for `python -m benchmarks`."""
+"""Prints the results of a benchmark, and stores them for `python -m benchmarks`."""
 
 import json
 import os
 
-FILE = "TFSEG_BENCHMARK_FILE"  # the variable with the file that results are added to
+FILE = "TFSEG_BENCHMARK_FILE"  # environment variable with the file for results
 
 
 def show(case, unit, figures, base, digits=1):
-    """Prints {contender: figure} as a Markdown table with ratios to the contender `base`.
+    """Prints {contender: result} as a Markdown table with ratios to the contender `base`.
 
-    Ratios are figure / base's figure: of times (the unit "ms") less is better, of rates more.
+    Ratios are result / base's result: for times (unit "ms") less is better, for rates more.
     """
     keep(case, unit, figures, base)
     print(f"\n| {case} | {unit} | ratio |\n|---|--:|--:|")
@@ -18,7 +18,7 @@ def show(case, unit, figures, base, digits=1):
 
 
 def keep(case, unit, figures, base):
-    """Adds the figures to the file of `python -m benchmarks`, if that is what runs."""
+    """Adds the results to the file of `python -m benchmarks`, if that is running."""
     if file := os.environ.get(FILE):
         values = {"case": case, "unit": unit, "base": base, "figures": figures}
         with open(file, "a") as lines:

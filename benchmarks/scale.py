@@ -1,9 +1,9 @@
-"""How seconds and memory grow with the number of frames; a Markdown table.
+"""Time and memory as the number of frames grows; a Markdown table.
 
     python -m benchmarks.scale [--frames=100,1000,10000]
 
-Frames of 32×32 pixels, so that what counts is what every frame costs beside its pixels. Each stage
-has a process of its own, whose start and imports are left out of the seconds and are in the memory.
+Frames have 32×32 pixels, to show the cost per frame apart from its pixels. Each stage has its own
+process; start and imports count for memory, but not for time.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from tqdm import tqdm
 from benchmarks.timing import timed
 
 SIDE = 32  # pixels
-DISTINCT = 100  # drawn frames; the others are copies of them
+DISTINCT = 100  # generated frames; the others are copies
 
 
 def main():
@@ -39,7 +39,7 @@ def main():
 
 
 def draw(folder, count):
-    """A raw folder of the kind `folder`, all of its frames in `train` but for one."""
+    """Writes a raw folder of the kind `folder` with all frames but one in `train`."""
     import cv2
 
     rng = np.random.default_rng(0)
@@ -86,7 +86,7 @@ def open_(raw, records):
 
 
 def first_batch(raw, records):
-    """Shuffled, of a run that goes on after 1,000 steps."""
+    """Reads the first shuffled batch of a run that resumes after 1,000 steps."""
     from tfseg.data.pipeline import training_batches
     from tfseg.records.reader import open_records
 

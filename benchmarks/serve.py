@@ -1,12 +1,12 @@
-"""The server under load: requests a second, waiting times, memory, a change of version.
+"""The server under load: requests per second, latency, memory, a change of version.
 
     python -m benchmarks.serve [--export=exports/linknet] [--image=FILE] [--requests=300]
 
-Without --export, LinkNet with random weights; without --image, noise of 360×480 pixels as a PNG.
-Every runtime's server stands beside the network alone, which labels the decoded image again and
-again in a process of its own. The server runs in a process of its own too, on a copy of the newest
-version, and answers on 127.0.0.1 alone; the clients are threads of this one, each with one
-connection, each asking again as soon as it is answered. They share the machine's cores with it.
+The default export is LinkNet with random weights, the default image a PNG of noise, 360×480 pixels.
+For every runtime, the server is compared with the network alone, which predicts the decoded image
+repeatedly in its own process. The server also runs in its own process, on a copy of the newest
+version, and listens only on 127.0.0.1. The clients are threads of this process with one connection
+each, and send the next request as soon as they get an answer. They share the cores with the server.
 """
 
 import argparse
@@ -32,9 +32,9 @@ from benchmarks.timing import answer_turns, start_process, take_process_turns
 from tfseg.serving.runtimes import RUNTIMES
 
 CLIENTS = (1, 8, 32)
-RUNS = 30  # of the network alone
+RUNS = 30  # runs of the network alone
 MEMORY_REQUESTS = 2000
-LONGEST = 300  # seconds that a part may take
+LONGEST = 300  # most seconds of a part
 
 
 def main():
@@ -62,7 +62,7 @@ def main():
 
 
 def copy_version(export, folder):
-    """The newest version of an export, or LinkNet with random weights in every format."""
+    """Copies the newest version of an export, or writes LinkNet with random weights."""
     if export:
         numbers = [int(path.name) for path in export.iterdir() if path.name.isdecimal()]
         shutil.copytree(export / str(max(numbers)), folder)
@@ -71,7 +71,7 @@ def copy_version(export, folder):
 
 
 def write_linknet(folder):
-    """LinkNet in every format."""
+    """Writes LinkNet in every format."""
     import tfseg
     from benchmarks.exports import random_network
 
@@ -84,7 +84,7 @@ def write_linknet(folder):
 
 
 def network_alone(folder, runtime, image):
-    """Images a second of a runtime that labels the same decoded image again and again."""
+    """Images per second of a runtime that predicts the same decoded image repeatedly."""
     process = start_process("serve", "alone", str(folder), runtime, str(image))
     if process is None:
         raise SystemExit(f"{runtime} did not start")
@@ -93,7 +93,7 @@ def network_alone(folder, runtime, image):
 
 
 def answer_alone(folder, runtime, image):
-    """The process of that."""
+    """The process of `network_alone`."""
     from tfseg.serving.versions import Version
 
     version, pixels = Version(Path(folder), runtime), np.asarray(Image.open(image))[None, ..., :3]
@@ -108,7 +108,7 @@ def noise():
 
 
 def encoded(image):
-    """(path, body) of a request in TensorFlow Serving's words."""
+    """(path, body) of a request to TensorFlow Serving's API."""
     instances = [{"b64": base64.b64encode(image).decode()}]
     body = json.dumps({"signature_name": "encoded_rest", "instances": instances}).encode()
     return "/v1/models/linknet:predict", body
@@ -116,7 +116,7 @@ def encoded(image):
 
 @contextmanager
 def server(versions, runtime):
-    """A server over a folder of versions; its port."""
+    """Starts a server for a folder of versions; yields its port."""
     command = [sys.executable, "train.py", "serve", f"--export={versions}", "--port=0"]
     command += [f"--runtime={runtime}", "--gpu=-1"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -132,7 +132,7 @@ def server(versions, runtime):
 
 
 def load(port, request, clients, count):
-    """[(status, seconds, version)] of `count` requests by so many clients at once, and seconds."""
+    """([(status, seconds, version)] of `count` requests by concurrent clients, total seconds)."""
     path, body = request
     left, lock = iter(range(count)), threading.Lock()
     end = time.monotonic() + LONGEST
@@ -167,7 +167,7 @@ def lost(answers):
 
 
 def figure(port, name):
-    """One of the figures that the server counts."""
+    """The value of one of the server's metrics."""
     connection = http.client.HTTPConnection("127.0.0.1", port)
     connection.request("GET", "/metrics")
     lines = connection.getresponse().read().decode().splitlines()
@@ -176,8 +176,8 @@ def figure(port, name):
 
 
 def report_speed(title, port, request, count, alone=None):
-    """Requests a second beside the network `alone`, and how long clients wait."""
-    load(port, request, 1, 10)  # warm
+    """Prints requests per second, compared with the network `alone`, and latencies."""
+    load(port, request, 1, 10)  # warm-up
     speeds, lines = {} if alone is None else {"the network alone": alone}, []
     for clients in CLIENTS:
         names = ("tfseg_batch_images_sum", "tfseg_batch_images_count")
@@ -203,7 +203,7 @@ def report_memory(port, request):
 
 
 def report_change(port, request, versions):
-    """Three new versions under the load of eight clients."""
+    """Publishes three new versions under the load of eight clients."""
     whole = threading.Event()
 
     def copy():

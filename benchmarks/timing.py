@@ -1,7 +1,7 @@
-"""How every benchmark takes time: contenders take turns, and each one's median counts.
+"""Timing of benchmarks: contenders take turns, and the median of each counts.
 
-Turns spread what disturbs a machine over all contenders alike, and a median leaves out what
-disturbed one. Contenders whose thread pools would fight each have a process.
+Turns spread disturbances of the machine over all contenders, and medians ignore those of a single
+run. Contenders with competing thread pools run in separate processes.
 """
 
 import os
@@ -12,7 +12,7 @@ import time
 
 
 class Turns:
-    """Seconds that contenders took, turn by turn.
+    """The seconds of contenders, turn by turn.
 
     Example:
         >>> turns = Turns()
@@ -25,7 +25,7 @@ class Turns:
         self._seconds = {}
 
     def take(self, contenders, *arguments):
-        """Runs each of {title: function} once on the arguments; {title: what it returned}."""
+        """Runs each of {title: function} once; returns {title: result}."""
         results = {}
         for title, run in contenders.items():
             seconds, results[title] = timed(run, *arguments)
@@ -33,7 +33,7 @@ class Turns:
         return results
 
     def add(self, title, seconds):
-        """Notes a turn that was timed elsewhere."""
+        """Adds a turn that was timed elsewhere."""
         self._seconds.setdefault(title, []).append(seconds)
 
     def medians(self, figure=float):
@@ -51,7 +51,7 @@ def timed(run, *arguments):
 
 
 def start_process(module, *arguments):
-    """A contender's process, once it says that it is ready; None where it did not start.
+    """Starts a contender's process and waits until it is ready; None if it did not start.
 
     `python -m benchmarks.MODULE ARGUMENTS` must end in `answer_turns`.
     """
@@ -63,15 +63,15 @@ def start_process(module, *arguments):
         text=True,
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"},
     )
-    # A runtime may say something about itself first.
+    # A runtime may print lines of its own first.
     ready = any(line.strip() == "ready" for line in iter(process.stdout.readline, ""))
     return process if ready else None
 
 
 def answer_turns(run, runs, warm_up, untimed=0):
-    """The contender's side: at every line it reads, times `runs` runs and prints seconds a run.
+    """The contender's side: for every line it reads, it prints the seconds per run of `runs` runs.
 
-    `untimed` runs come before those, to bring its own data back into the caches.
+    `untimed` runs come first, to bring its data back into the caches.
     """
     for _ in range(warm_up):
         run()
@@ -84,7 +84,7 @@ def answer_turns(run, runs, warm_up, untimed=0):
 
 
 def take_process_turns(processes, rounds, pause=0.0):
-    """Turns of {title: process}, `pause` seconds apart; ends the processes."""
+    """The `Turns` of {title: process}, `pause` seconds apart; ends the processes."""
     turns = Turns()
     for _ in range(rounds):
         for title, process in processes.items():

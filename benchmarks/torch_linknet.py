@@ -1,4 +1,4 @@
-"""LinkNet (ResNet-18) in PyTorch, the yardstick of `benchmarks.train_step`."""
+"""LinkNet (ResNet-18) in PyTorch, for comparison in `benchmarks.train_step`."""
 
 import itertools
 
@@ -49,7 +49,7 @@ class Decoder(nn.Module):
 
 
 class LinkNet(nn.Module):
-    """For heights and widths that 32 divides."""
+    """LinkNet for heights and widths that are multiples of 32."""
 
     def __init__(self, num_classes):
         super().__init__()

@@ -1,9 +1,9 @@
-"""Training speed of LinkNet beside PyTorch's, in one run: `python -m benchmarks.train_step`.
+"""Training speed of LinkNet compared with PyTorch: `python -m benchmarks.train_step`.
 
 A step is forward, loss, backward and AdamW on 4 frames of 352×480 in memory. Every contender runs
-in its own process, because the frameworks' thread pools would fight in one; they take turns over
-several rounds, and what is printed is each one's median over the rounds and its ratio to PyTorch's
-best of the same precision. Where torch is not installed, its rows are left out.
+in its own process, because thread pools would compete in one. They take turns over several rounds;
+the table shows medians over the rounds and ratios to PyTorch's best of the same precision. If torch
+is not installed, its rows are skipped.
 """
 
 import importlib.util
@@ -26,7 +26,7 @@ def frames():
 
 
 def tfseg_step(precision):
-    """One step of what `train` runs, mIoU metric left out, as a function."""
+    """A function that runs one step of `train`, without the mIoU metric."""
     import keras
     import tensorflow as tf
 
@@ -46,7 +46,7 @@ def tfseg_step(precision):
 
 
 def torch_step(precision, compiled):
-    """The same step in PyTorch, channels last."""
+    """A function that runs the same step in PyTorch, channels last."""
     import torch
 
     from benchmarks.torch_linknet import LinkNet
@@ -60,7 +60,7 @@ def torch_step(precision, compiled):
     deviation = torch.tensor([58.395, 57.12, 57.375]).view(1, 3, 1, 1)
 
     def step():
-        pixels = (images.permute(0, 3, 1, 2).float() - mean) / deviation  # stays channels last
+        pixels = (images.permute(0, 3, 1, 2).float() - mean) / deviation  # keeps channels last
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == "mixed_bfloat16"):
             loss = torch.nn.functional.cross_entropy(forward(pixels), labels.long())
         optimizer.zero_grad()
@@ -84,7 +84,7 @@ def serve(name, precision):
 
 
 def measure(precision):
-    """{contender: median images a second}."""
+    """{contender: median images per second}."""
     names = ["tfseg"]
     if importlib.util.find_spec("torch"):
         names += ["torch", "torch.compile"]

@@ -1,12 +1,12 @@
-"""Small data for the tests: a few drawn streets, raw and as records."""
+"""Small data for the tests: a few generated streets, raw and as records."""
 
 import json
 import os
 import shutil
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # the same figures on every machine
-os.environ["HF_HUB_OFFLINE"] = "1"  # nothing is fetched: what `auto` finds is the same, too
+os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # the same results on every machine
+os.environ["HF_HUB_OFFLINE"] = "1"  # nothing is fetched, so `auto` always finds the same
 os.environ["HF_HUB_CACHE"] = os.devnull
 
 import cv2
@@ -29,7 +29,7 @@ def records(tmp_path_factory):
 
 @pytest.fixture
 def raw_camvid(tmp_path):
-    """A raw folder in the layout of CamVid's SegNet edition, 3 + 2 drawn frames."""
+    """A raw folder in the layout of CamVid's SegNet edition, 3 + 2 generated frames."""
     folder = tmp_path / "raw"
     spec = few_streets(3, 2)
     for split, frames in spec.list_frames(None).items():
@@ -55,7 +55,7 @@ def run(records, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def tested(run, tmp_path_factory):
-    """A copy of the run, tested with a page: (run, figures, page)."""
+    """A copy of the run, tested with a report: (run, results, page)."""
     from tfseg.cli import main
 
     folder = tmp_path_factory.mktemp("tested") / "mine"
@@ -67,7 +67,7 @@ def tested(run, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def server(run, tmp_path_factory):
-    """A server over that run's export, in its own process."""
+    """A server for that run's export, in its own process."""
     pytest.importorskip("uvicorn", reason="serving needs the extra `serve`")
     from helpers.serving import Server
 
@@ -83,7 +83,7 @@ def server(run, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def bucket():
-    """The line to a server with S3's protocol, in whose bucket `data` tests share nothing."""
+    """The line to a server with S3's protocol; tests share nothing in its bucket `data`."""
     pytest.importorskip("s3fs", reason="needs the extra `s3`")
     pytest.importorskip("moto", reason="needs moto[server]")
     from helpers.bucket import served
@@ -94,7 +94,7 @@ def bucket():
 
 @pytest.fixture
 def line(bucket, tmp_path, monkeypatch):
-    """The line to a server whose bucket `data` is empty, and an empty cache here."""
+    """The line to a server with an empty bucket `data`, and an empty local cache."""
     from tfseg.storage import remote
 
     monkeypatch.setenv("TFSEG_CACHE", str(tmp_path / "cache"))

@@ -1,4 +1,4 @@
-"""Encoders of keras.applications: Keras' numbers from Keras' weights, files, exports."""
+"""Encoders of keras.applications: the same outputs as Keras, weight files, exports."""
 
 import keras
 import numpy as np
@@ -30,13 +30,13 @@ def _forget():
 
 
 def application(name, shape=None):
-    """Keras' own network, and what it wants RGB pixels in 0..255 to be made into."""
+    """(Keras' network, its preprocessing of RGB pixels in 0..255)."""
     there = KERAS[name].weights.name
     model = getattr(keras.applications, there)(
         include_top=False, weights=None, input_shape=(*(shape or (None, None)), 3)
     )
     shake(model)
-    if name.startswith("efficientnet_b"):  # its mean and deviation are in the file of weights
+    if name.startswith("efficientnet_b"):  # its mean and deviation are in the weights
         mean, deviation = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
         return model, lambda x: (x / 255 - mean) / deviation * 255
     scaled = name in ("mobilenet_v2", "xception") or name.startswith("resnet")
@@ -44,7 +44,7 @@ def application(name, shape=None):
 
 
 def shake(model):
-    """Batch normalisation that is not the identity."""
+    """Makes batch normalisation differ from the identity."""
     random = np.random.default_rng(0)
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
@@ -59,13 +59,13 @@ def pictures(height, width):
 
 @pytest.mark.parametrize("name", APPLICATIONS)
 def test_parity(name, tmp_path):
-    """From pixels on, with weights from a file; at odd sizes where Keras rounds up, too."""
+    """Compares from pixels on, with weights from a file; also at odd sizes if Keras rounds up."""
     path = tmp_path / "notop.weights.h5"
     source, _ = application(name)
     source.save_weights(path)
     ours = tfseg.build_encoder(name, encoder_weights=path)
     for size in ((64, 96),) if name.startswith("convnext") else ((64, 96), (75, 102)):
-        there, prepared = application(name, size)  # Keras pads by the size that it is built for
+        there, prepared = application(name, size)  # Keras pads for the size it is built with
         there.load_weights(path)
         wanted = there(prepared(pictures(*size)).astype("float32"))
         found = ours(pictures(*size))["stride32"]
@@ -75,7 +75,7 @@ def test_parity(name, tmp_path):
 
 @pytest.mark.slow
 def test_xception_is_keras_but_for_its_border(tmp_path):
-    """Keras' two first convolutions have no padding; here sizes are halved rounding up."""
+    """Keras' first two convolutions have no padding; ours halve sizes, rounding up."""
     source, prepared = application("xception")
     source.save_weights(tmp_path / "notop.weights.h5")
     ours = tfseg.build_encoder("xception", encoder_weights=tmp_path / "notop.weights.h5")
@@ -98,7 +98,7 @@ def test_a_file_of_another_application_is_refused(tmp_path):
 
 def test_auto_finds_the_file_in_keras_home(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    monkeypatch.setattr("tfseg.fetching.KERAS_SERVER", ("127.0.0.1", 9))  # nobody answers
+    monkeypatch.setattr("tfseg.fetching.KERAS_SERVER", ("127.0.0.1", 9))  # no server
     assert starting_weights("unet", "mobilenet_v3_small", "auto") == "none"
     line = capsys.readouterr().out
     assert line.startswith("mobilenet_v3_small starts from scratch: weights_mobilenet_v3_small")
@@ -120,7 +120,7 @@ def test_networks_on_them_are_saved(encoder, tmp_path):
         again = keras.models.load_model(tmp_path / name, compile=False)
         np.testing.assert_array_equal(again(images), logits)
     model.save_weights(tmp_path / "m.weights.h5")
-    other = tfseg.build("unet", 3, encoder=encoder)  # Keras numbers its layers on
+    other = tfseg.build("unet", 3, encoder=encoder)  # Keras continues numbering its layers
     other.load_weights(tmp_path / "m.weights.h5")
     np.testing.assert_array_equal(other(images), logits)
 
@@ -137,7 +137,7 @@ def test_networks_on_them_are_saved(encoder, tmp_path):
     ],
 )
 def test_networks_on_new_layers_are_exported(encoder, tmp_path):
-    """Folded, as `export` does it: no batch normalisation is left behind a convolution."""
+    """Folded, as in `export`: no convolution is followed by batch normalisation."""
     model, images = tfseg.build("fcn32s", 3, encoder=encoder), pictures(64, 65)
     shake(model)
     logits, folded = model(images), fold(model)
@@ -159,6 +159,6 @@ def test_two_networks_have_the_same_names():
 
 
 def test_flops_of_separable_dense_and_depthwise_layers():
-    """MobileNetV2's paper: 300 million multiplications and additions with its classifier at 224."""
+    """MobileNetV2's paper: 300 million multiply-adds with its classifier at 224×224."""
     model = tfseg.build_encoder("mobilenet_v2", input_shape=(224, 224, 3))
     assert abs(sum(map(flops, model.layers)) / 2 - 300e6) < 5e6

@@ -1,4 +1,4 @@
-"""Augmentations: each by its definition, their table, their sheet."""
+"""Augmentations: each against its definition, their table, their sheet."""
 
 import numpy as np
 import pytest
@@ -50,7 +50,7 @@ def test_contrast_keeps_the_mean_and_clips():
 
 
 def pixels(*colors):
-    """An image of one row; nothing may write into it."""
+    """A read-only image of one row."""
     image = np.array([colors], np.uint8)
     image.flags.writeable = False
     return image
@@ -78,14 +78,14 @@ def test_saturation_blends_with_gray():
 def test_hue_turns_red_around_the_circle(degrees, color):
     gray = (77, 77, 77)
     image, _ = random_hue(pixels((255, 0, 0), gray), np.zeros((1, 2)), Turn(degrees), hue=180)
-    np.testing.assert_allclose(image[0, 0], color, atol=3)  # a byte of hue is 1.4 degrees
+    np.testing.assert_allclose(image[0, 0], color, atol=3)  # a step of hue is 1.4 degrees
     np.testing.assert_array_equal(image[0, 1], gray)
 
 
 def test_hue_is_drawn_from_both_sides():
     image = pixels((255, 0, 0))
     results = [changed(random_hue, image, seed, hue=30)[0, 0] for seed in range(100)]
-    assert 110 < max(green for _, green, _ in results) <= 130  # 30 degrees are half of green
+    assert 110 < max(green for _, green, _ in results) <= 130  # 30 degrees give half of green
     assert 110 < max(blue for _, _, blue in results) <= 130
 
 
@@ -121,7 +121,7 @@ def test_channel_shuffle_gives_every_order():
 def test_a_probability_is_how_often(change, name):
     image = pixels((200, 100, 50))
     hits = sum((changed(change, image, s, **{name: 0.25}) != image).any() for s in range(400))
-    share = 5 / 6 if name == "channel_shuffle" else 1  # one order is the old one
+    share = 5 / 6 if name == "channel_shuffle" else 1  # one order is the original
     assert abs(hits / 400 - 0.25 * share) < 0.06
     assert all((changed(change, image, s, **{name: 0.0}) == image).all() for s in SEEDS)
 
@@ -130,7 +130,7 @@ def test_blur_keeps_a_flat_image_and_spreads_a_point():
     flat = np.full((20, 20, 3), 90, np.uint8)
     np.testing.assert_array_equal(changed(random_blur, flat, blur=3), flat)
     point = np.zeros((61, 61, 3), np.uint8)
-    point[29:32, 29:32] = 255  # a spread of its own of 2/3
+    point[29:32, 29:32] = 255  # with a variance of 2/3
     spread, _ = random_blur(point, point[..., 0], Turn(2.0), blur=3)
     weights = spread[..., 0].sum(axis=0) / spread[..., 0].sum()
     assert abs((weights * (np.arange(61) - 30) ** 2).sum() - (2.0**2 + 2 / 3)) < 0.3
@@ -194,8 +194,8 @@ def test_no_augmentation_is_the_crop_alone():
     np.testing.assert_array_equal(label, ramp(30, 40)[1])
 
 
-def test_pick_changes_the_look_in_a_few_of_its_ways(monkeypatch):
-    """Other ways for other frames; geometry is no matter of it."""
+def test_pick_limits_the_changes_of_a_frame(monkeypatch):
+    """It picks other changes for other frames; geometry is not affected."""
     calls = []
 
     def change(name):
@@ -271,7 +271,7 @@ def test_the_sheet_shows_every_change():
     colors = [(index, 0, 0) for index in range(48)]
     sheet = augment_sheet(image, label, colors, parse_augment("light"), columns=3)
     assert sheet.dtype == np.uint8
-    # The frame beside its mirror image, brightness, contrast, all together.
+    # Rows: the frame with its mirror image, brightness, contrast, all together.
     gap, caption, height = 8, 24, 240
     assert sheet.shape == (4 * (caption + height + gap), gap + 3 * (TILE + gap), 3)
     frame, mirrored = (sheet[caption : caption + height, left : left + TILE] for left in (8, 336))
@@ -282,7 +282,7 @@ def test_the_sheet_shows_every_change():
 
 def test_fine_changes_are_shown_pixel_for_pixel():
     image = np.zeros((960, 1280, 3), np.uint8)
-    image[:, ::2] = 255  # stripes, which a reduced frame has not
+    image[:, ::2] = 255  # stripes, which a reduced frame would lose
     label = np.full((960, 1280), VOID, np.uint8)
     sheet = augment_sheet(image, label, [(9, 9, 9)], [("noise", 0.02)])
     frame, noisy = (sheet[top : top + 240, 8 : 8 + TILE].astype(float) for top in (24, 296))

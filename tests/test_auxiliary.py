@@ -1,4 +1,4 @@
-"""Training with auxiliary heads, and what PIDNet's boundary head learns from."""
+"""Training with auxiliary heads, and the loss of PIDNet's boundary head."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""The queue before the network: what runs together, whose answer is whose, and when it is full."""
+"""The queue before the network: batching, routing of answers, and limits."""
 
 import threading
 from queue import Full
@@ -11,7 +11,7 @@ from tfseg.serving.batcher import Batcher, Job
 
 
 class Doubling:
-    """In place of a loaded version: doubles its images, once `go` is set."""
+    """Stands in for a loaded version: doubles its images, once `go` is set."""
 
     single = False
 
@@ -47,7 +47,7 @@ def test_images_of_a_size_run_together_and_answers_find_their_requests():
     assert version.batches == [(1, 1), (4, 2, 2), (1, 2, 2), (2, 3, 3)]
 
 
-def test_a_failing_picture_spares_its_neighbours_and_the_queue_is_bounded():
+def test_a_failing_image_does_not_fail_others_and_the_queue_is_bounded():
     version = Doubling()
     batcher = Batcher(max_images=8, max_pixels=10, max_waiting=80, gather=0)
     batcher.submit(job(version, 0, 1))

@@ -1,4 +1,4 @@
-"""The harness of the benchmarks: what is worse than before, and what is no benchmark."""
+"""The harness of the benchmarks: comparison with earlier results, and unknown names."""
 
 import json
 import subprocess
@@ -27,7 +27,7 @@ def test_ratios_are_compared_not_figures(capsys):
 
 @pytest.mark.slow
 def test_a_benchmark_in_a_process_of_its_own(tmp_path):
-    """The smallest that there is; an unknown name is refused before any work."""
+    """Runs the smallest benchmark; an unknown name is refused before any work."""
     command = [sys.executable, "-m", "benchmarks"]
     file = tmp_path / "figures.json"
     subprocess.run([*command, "convert", f"--json={file}"], cwd=ROOT, check=True)
@@ -38,4 +38,4 @@ def test_a_benchmark_in_a_process_of_its_own(tmp_path):
     assert conversion["figures"]["1 processes"] > 0
     again = subprocess.run([*command, "nothing"], cwd=ROOT, capture_output=True, text=True)
     assert again.returncode == 2
-    assert "'nothing' is no benchmark" in again.stderr
+    assert "'nothing' is not a benchmark" in again.stderr

@@ -23,7 +23,7 @@ from tfseg.training.fit import train
 
 
 def drawn(number, what):
-    """A bright disc, half of whose neighbourhood is void, on noise."""
+    """A bright disc on noise; half of its surroundings is void."""
     rng = np.random.default_rng(number)
     rows, columns = np.ogrid[:48, :64]
     center, radius = rng.integers(12, (36, 52)), rng.integers(6, 12)

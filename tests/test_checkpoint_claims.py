@@ -1,4 +1,4 @@
-"""Checkpoint files that claim more than they have, or want to be run."""
+"""Checkpoint files that claim more than they hold, or try to run code."""
 
 import os
 import zipfile
@@ -62,12 +62,12 @@ def nested(depth):
 @pytest.mark.parametrize(
     ("program", "message"),
     [
-        (b"K\1r\xff\xff\xff\xff.", "no state dict"),  # a memo of 4 billion places
+        (b"K\1r\xff\xff\xff\xff.", "no state dict"),  # a memo of 4 billion entries
         (b"\x80\x04\x8e" + b"\xff" * 7 + b"\0.", "damaged"),  # 2**56 bytes
         (nested(200_000), "no state dict"),  # the hash of a tuple in a tuple in a tuple ...
         (b"(" * 300_000 + b".", "damaged"),
         (b"]q\0" + b"h\0h\0e" * 10 + b".", "damaged"),
-        (b"}q\0X\1\0\0\0ah\0s.", "no state dict"),  # a dict in itself
+        (b"}q\0X\1\0\0\0ah\0s.", "no state dict"),  # a dict that contains itself
         (b"]q\0(" + b"K\1" * 1000 + b"e0ccollections\nOrderedDict\nh\0\x85R." * 9, None),
         (b"ctorch\nSize\nq\0" + b"(" + b"K\1" * 2000 + b"lq\1" + b"h\0h\1\x85R0" * 4000 + b"N.",
          "steps"),

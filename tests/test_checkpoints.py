@@ -1,4 +1,4 @@
-"""Checkpoint files: told by their bytes, whole or refused in one line, nothing executed."""
+"""Checkpoint files: recognised by content, loaded or refused in one line, never executed."""
 
 import shutil
 import tarfile
@@ -59,7 +59,7 @@ def test_a_whole_network_and_a_script_are_named():
 
 
 def test_a_keras_archive_is_never_asked_what_it_is(tmp_path, network):
-    """Its config may name any module and hold code; the weights are all that is read."""
+    """Its config may name any module and hold code, so only its weights are read."""
     network.save(tmp_path / "a.keras")
     with (
         zipfile.ZipFile(tmp_path / "a.keras") as old,
@@ -78,14 +78,14 @@ def test_our_own_carry_a_checksum(tmp_path, network):
     started = blank()
     load_checkpoint(started, path)
     assert_same(started, network)
-    started.load_weights(path)  # Keras reads it as ever
+    started.load_weights(path)  # Keras can still read it
     with h5py.File(path) as file:
         place = file["layers/conv2d/vars/0"].id.get_offset()
     data = bytearray(path.read_bytes())
     data[place + 1] ^= 4
     path.write_bytes(data)
     assert "its checksum does not match its contents" in refusal(path)
-    network.save_weights(path)  # one from before, without
+    network.save_weights(path)  # an older file without checksum
     load_checkpoint(started, path)
     assert_same(started, network)
 

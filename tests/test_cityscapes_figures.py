@@ -1,4 +1,4 @@
-"""The figures beside Cityscapes' own evaluator."""
+"""Metrics compared with Cityscapes' official evaluator."""
 
 import importlib
 
@@ -12,10 +12,10 @@ from tfseg.evaluation.instances import CLASSES, MEAN_SIZE, VEHICLE
 
 
 def official(folder, drawn, monkeypatch):
-    """What Cityscapes' own evaluator makes of the frames, run on files."""
+    """The results of Cityscapes' official evaluator, run on files of the frames."""
     name = "cityscapesscripts.evaluation.evalPixelLevelSemanticLabeling"
     evaluator = importlib.import_module(name)
-    if not hasattr(np, "in1d"):  # which NumPy 2.4 took away
+    if not hasattr(np, "in1d"):  # NumPy 2.4 removed it
         monkeypatch.setattr(np, "in1d", np.isin, raising=False)
     truths, predictions = [], []
     for index, (ids, instance, predicted) in enumerate(drawn):
@@ -44,7 +44,7 @@ MEANS = {
 
 
 def check_agreement(results, wanted):
-    """All of the official figures; what is NaN there is None here, or no entry."""
+    """Compares all official metrics; NaN there is None here, or missing."""
     for ours, theirs in PARTS.items():
         there = {name: value for name, value in wanted[theirs].items() if not np.isnan(value)}
         found = {name: value for name, value in results[ours].items() if value is not None}
@@ -87,7 +87,7 @@ def test_iiou_is_left_out_where_a_frame_has_no_instances():
     results = tally.results()
     assert "iiou" not in results
     assert "category_iou" in results
-    assert "iIoU: left out, the records hold no instances" in table(results)
+    assert "iIoU: not computed, the records hold no instances" in table(results)
 
 
 def test_perfect_predictions_give_one():

@@ -1,4 +1,4 @@
-"""A folder of masks for each class: labels are the combinations that occur."""
+"""One folder of masks per class: labels are the combinations that occur."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def masks_of(number):
 
 @pytest.fixture
 def wall(tmp_path):
-    """Three frames: both classes, a crack alone (in an RGBA mask), no mask at all."""
+    """Three frames: both classes, only a crack (in an RGBA mask), no mask."""
     for split, numbers in {"train": (0, 1), "val": (2,)}.items():
         for number in numbers:
             image = tmp_path / "images" / split / f"{number}.jpg"
@@ -71,7 +71,7 @@ def spoil_name(wall):
 
 def spoil_split(wall):
     (wall / "images" / "test").mkdir()
-    return "masks/test is missing beside .*images/test"
+    return "images/test has no .*masks/test"
 
 
 def spoil_folders(wall):

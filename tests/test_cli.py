@@ -1,4 +1,4 @@
-"""The command line: help, flags, and what a user can get wrong before any work starts."""
+"""The command line: help, flags, and mistakes that are refused before any work starts."""
 
 import pytest
 from helpers.refusals import refused
@@ -56,7 +56,7 @@ def test_help_lists_the_commands(capsys):
         (["convert", "--dataset=camvid", "--source=/nowhere"], "--source=/nowhere is not a folder"),
         (
             ["convert", "--dataset=streets", "--mapping=elab"],
-            "--mapping is no option of --dataset=streets",
+            "--mapping is not an option of --dataset=streets",
         ),
         (["convert", "--dataset=folder", "--source=/nowhere"], "needs --source=FOLDER with one of"),
         (["convert", "--dataset=streets", "--download"], "must be downloaded by hand"),

@@ -1,4 +1,4 @@
-"""Exports in COCO's JSON and YOLO's text files, drawn in their layout, to the last pixel."""
+"""Exports in COCO's JSON and YOLO's text files, in their exact layout, compared by pixel."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ H, W = SIZE
 
 
 def ring(top, bottom, left, right):
-    """A box of pixels, both ends inside, as pycocotools fills it."""
+    """A polygon that pycocotools fills as a box of pixels, ends inclusive."""
     return [left, top, right + 1, top, right + 1, bottom + 1, left, bottom + 1]
 
 
@@ -43,7 +43,7 @@ def coco(path, names, annotations, categories=CATEGORIES):
             "image_id": 10 + image,
             "category_id": category,
             "segmentation": segmentation,
-            "area": 1,  # which tools get wrong
+            "area": 1,  # tools write it wrong
             "bbox": [0, 0, 1, 1],
             "iscrowd": int(isinstance(segmentation, dict)),
         }
@@ -54,7 +54,7 @@ def coco(path, names, annotations, categories=CATEGORIES):
 
 
 def export(folder):
-    """Polygons and both run-length codings; a small cat comes before the dog it lies over."""
+    """Writes polygons and both run-length codings; a small cat precedes the dog that it covers."""
     images = {
         "train": photo(folder / "images" / "train" / "a.jpg"),
         "val": photo(folder / "images" / "val" / "a.jpg", 1),
@@ -90,7 +90,7 @@ def test_coco_json(tmp_path, unlabelled):
     check(folder, "coco_json", classes, wanted, unlabelled=unlabelled)
 
 
-def test_coco_json_beside_the_images(tmp_path):
+def test_coco_json_next_to_the_images(tmp_path):
     folder = tmp_path / "raw"
     categories = [*CATEGORIES, {"id": 9, "name": "background"}]
     wanted = {}
@@ -107,7 +107,7 @@ COCO_REFUSED = [
     ((0, 2, [[1, 2, 3, 4]]), "annotation 1: a polygon is a list of x, y, x, y, ... of 3 or more"),
     ((0, 5, [ring(1, 2, 3, 4)]), "annotation 1 has category 5, which is not listed"),
     ((3, 2, [ring(1, 2, 3, 4)]), "annotation 1 is of image 13, which is not listed"),
-    ((0, 2, {"size": [W, H], "counts": [W * H]}), "RLE has size [48, 40], its image [40, 48]"),
+    ((0, 2, {"size": [W, H], "counts": [W * H]}), "RLE has size [48, 40], but its image [40, 48]"),
     (
         (0, 2, {"size": [H, W], "counts": [5, 5]}),
         "the counts of its RLE are not 1920 pixels",
@@ -133,7 +133,7 @@ def test_coco_json_refuses_files(tmp_path):
     parts = (
         "train.json lists gone.jpg, which is not in the folder; add the image",
         "image turned.jpg: height and width are 40 and 48, but ",
-        "train_2.json is a second file for train; keep one a split in ",
+        "train_2.json is a second file for train; keep one per split in ",
     )
     check_faults("coco_json", tmp_path, parts)
     coco(tmp_path / "val.json", [], [], CATEGORIES[:1])
@@ -168,7 +168,7 @@ def yolo(folder, names="[dog, cat]", data=DATA):
 
 
 def line(index, top, bottom, left, right):
-    """A box of pixels, both ends inside, as OpenCV fills it."""
+    """A line that OpenCV fills as a box of pixels, ends inclusive."""
     corners = ((left, top), (right, top), (right, bottom), (left, bottom))
     return " ".join([str(index), *(f"{(x + 0.5) / W} {(y + 0.5) / H}" for x, y in corners)])
 
@@ -223,11 +223,11 @@ YAML_REFUSED = [
     (DATA.replace("nc: 2", "nc: 3"), "data.yaml: nc is 3, but names has 2; correct one"),
     (DATA.replace("{names}", "{1: a, 2: b}"), "names are not numbered 0 to 1; correct them"),
     (DATA.replace("{names}", "dog"), "data.yaml: names is not a list of classes; correct it"),
-    (DATA.replace("path: .", "path: /gone"), "data.yaml: path /gone is no folder; remove that"),
+    (DATA.replace("path: .", "path: /gone"), "data.yaml: path /gone is not a folder; remove that"),
     (DATA.replace("images/train", "photos"), "train is photos, and "),
     (DATA.replace("{names}", "[a, a]"), "two classes are called 'a'; rename one in YOLO"),
     (DATA.replace("{names}", "[a"), "data.yaml is damaged or not YAML: "),
-    (DATA, "1 images have no label file and are background, as "),
+    (DATA, "1 images have no label file and are background, e.g. "),
 ]
 
 

@@ -1,4 +1,4 @@
-"""Conversions: processes, shards, breaks; colours that no class has."""
+"""Conversions: processes, shards, interruptions, and colours of no class."""
 
 import json
 import os
@@ -87,7 +87,7 @@ def test_shards_hold_everything_in_order(tmp_path):
     whole = convert(few_streets(7, 2), None, tmp_path / "one", size=(32, 32))
     cut = convert(few_streets(7, 2), None, tmp_path / "cut", size=(32, 32), shards=3)
     assert len(list(cut.glob("*train.tfrecord-*-of-00003"))) == 3
-    assert len(list(cut.glob("*val.tfrecord-*-of-00002"))) == 2  # no more than frames
+    assert len(list(cut.glob("*val.tfrecord-*-of-00002"))) == 2  # at most one per frame
     train = [open_records(folder).splits["train"] for folder in (whole, cut)]
     assert [train[0].read(i) for i in range(7)] == [train[1].read(i) for i in range(7)]
     with pytest.raises(UserError, match="shards=3 is for format=tfrecord"):
@@ -103,7 +103,7 @@ def test_splits_and_limit_take_a_part(tmp_path):
 
 
 def painted(folder, frames=2, unknown=0):
-    """A raw folder with labels of two colours, of whose pixels the first `unknown` have a third."""
+    """Writes a raw folder with labels of two colours; the first `unknown` pixels have a third."""
     for i in range(frames):
         for kind in ("images", "labels"):
             (folder / kind).mkdir(parents=True, exist_ok=True)
@@ -149,7 +149,7 @@ def test_unknown_values_can_be_allowed(raw_camvid, tmp_path):
 
 
 def test_many_unknown_colours_are_refused_before_the_end(tmp_path, monkeypatch):
-    """As soon as what is left cannot make up for them; here, after the first of ten shards."""
+    """It fails as soon as the limit must be exceeded; here, after the first of ten shards."""
     spec = painted(tmp_path / "raw", frames=10, unknown=1001)
     import tfseg.records.convert as module
 
@@ -162,8 +162,8 @@ def test_many_unknown_colours_are_refused_before_the_end(tmp_path, monkeypatch):
 
 
 def start(tmp_path, *flags):
-    """A conversion in a process of its own."""
-    # Where tests run in the background, Ctrl-C is ignored, and what they start would inherit that.
+    """Starts a conversion in a separate process."""
+    # Background jobs ignore Ctrl-C, and their child processes would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     command = [
         sys.executable, "train.py", "convert", "--dataset=streets", f"--output={tmp_path}",
@@ -179,7 +179,7 @@ def wait_for(condition):
 
 
 def stopped(process, stop):
-    """The last line of its errors. Python loses a Ctrl-C that falls into a destructor: again."""
+    """The last line of stderr. Repeats Ctrl-C, because Python loses it in a destructor."""
     while True:
         process.send_signal(stop)
         try:
@@ -197,7 +197,7 @@ def stopped(process, stop):
     ],
 )
 def test_a_stopped_conversion_goes_on_where_it_stood(tmp_path, stop, flags):
-    """Real signals; the end is the same to the last byte as without the break."""
+    """Uses real signals; the result has the same bytes as without the interruption."""
     process = start(tmp_path / "broken", *flags)
     wait_for(lambda: list((tmp_path / "broken").rglob("progress.json")))
     error = stopped(process, stop)

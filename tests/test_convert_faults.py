@@ -1,4 +1,4 @@
-"""Conversions are whole or not at all, and name what is bad in the raw data."""
+"""Conversions are complete or leave nothing, and name faults in the raw data."""
 
 import dataclasses
 import errno
@@ -35,7 +35,7 @@ BAD = {
     ),
     "a value outside": (
         lambda raw: write_label(raw, np.full((144, 192), 77, np.uint8)),
-        r"street-000.png: label value 77 is no class; allow_unknown",
+        r"street-000.png: label value 77 is not a class; allow_unknown",
     ),
     "another size": (
         lambda raw: write_label(raw, np.zeros((100, 192), np.uint8)),
@@ -119,7 +119,7 @@ def test_a_second_conversion_at_the_same_time_is_refused(tmp_path):
     def frames(source, report):
         every = base.frames(source, report)
 
-        def image():  # drawn while the first conversion is under way
+        def image():  # drawn while the first conversion runs
             with pytest.raises(UserError, match="another process is writing") as error:
                 convert(base, None, tmp_path)
             refused.append(error)
@@ -145,7 +145,7 @@ def test_an_overwrite_killed_between_its_renames_loses_nothing(raw_camvid, tmp_p
 
 @pytest.mark.parametrize("folder", ["train", "trainannot"])
 def test_a_flipped_bit_is_refused(raw_camvid, tmp_path, folder):
-    """In the header and at the end of a PNG, where Pillow alone lets some pass."""
+    """In the header and at the end of a PNG, where Pillow accepts some."""
     path = first(raw_camvid, folder)
     data = path.read_bytes()
     for place in [*range(0, 33, 4), *range(len(data) - 20, len(data) - 12, 3)]:

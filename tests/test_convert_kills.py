@@ -1,4 +1,4 @@
-"""Conversions that were stopped go on from what is whole, and end in the same bytes."""
+"""Stopped conversions continue from complete shards, and end with the same bytes."""
 
 import dataclasses
 import json
@@ -16,7 +16,7 @@ SIZE = (32, 32)
 
 
 def stopped(folder, format):
-    """The folder of a conversion of 3 and 2 frames, stopped by Ctrl-C behind its first split."""
+    """The folder of a conversion of 3 and 2 frames, stopped by Ctrl-C after its first split."""
     base = few_streets(3, 2)
 
     def frames(source, report):
@@ -47,7 +47,7 @@ def without(path):
 
 
 def other_labels(path):
-    """What would only show in a note on classes that are missing."""
+    """Changes labels in a way that only a note on missing classes would show."""
     values = json.loads(path.read_text())
     values["shards"][0]["labels"] = [0]
     path.write_text(json.dumps(values))
@@ -72,7 +72,7 @@ def test_damaged_progress_is_begun_anew(tmp_path, format):
     for name, damage in PROGRESS.items():
         partial = stopped(tmp_path / name, format)
         damage(partial / "progress.json")
-        (partial / ".0badcafe.progress.json").write_text("half")  # as a kill leaves
+        (partial / ".0badcafe.progress.json").write_text("half")  # left by a kill
         again = convert(few_streets(3, 2), None, tmp_path / name, format=format, size=SIZE)
         assert digest(again) == wanted, name
 

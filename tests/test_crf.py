@@ -1,4 +1,4 @@
-"""The fully connected CRF: against pydensecrf, against the sum over all pairs, and by its rules."""
+"""The fully connected CRF: compared with pydensecrf and the sum over all pairs; refusals."""
 
 import dataclasses
 
@@ -11,12 +11,12 @@ from tfseg.errors import UserError
 from tfseg.prediction.crf import CRF, Kernel, features, mean_field, tune
 from tfseg.prediction.lattice import Lattice
 
-SIZE = (60, 83)  # no multiple of anything
+SIZE = (60, 83)  # multiples of nothing relevant
 STRONG = CRF(5, 3, 3, 80, 13, 10)  # as in pydensecrf's example
 
 
 def scene(classes, size=SIZE):
-    """Smooth spots and the class of every pixel, by brightness: (image, label)."""
+    """(image of smooth spots, label by brightness)."""
     spots = np.random.default_rng(classes).integers(0, 256, (5, 7), np.uint8)
     grey = cv2.resize(spots, size[::-1], interpolation=cv2.INTER_CUBIC)
     label = (grey.astype(int) * classes // 256).astype(np.uint8)
@@ -25,14 +25,14 @@ def scene(classes, size=SIZE):
 
 
 def guess(label, classes, sure=1.5, seed=0):
-    """Noisy probabilities (H, W, K) that lean towards the label."""
+    """Noisy probabilities (H, W, K) that favour the label."""
     noise = np.random.default_rng(seed).normal(size=(*label.shape, classes))
     powers = np.exp(sure * np.eye(classes)[label] + noise)
     return (powers / powers.sum(axis=-1, keepdims=True)).astype(np.float32)
 
 
 def oracle(crf, image, probabilities):
-    """pydensecrf's answer."""
+    """The result of pydensecrf."""
     densecrf = pytest.importorskip("pydensecrf.densecrf")
     utils = pytest.importorskip("pydensecrf.utils")
     height, width, classes = probabilities.shape
@@ -122,7 +122,7 @@ def test_the_lattice_is_near_the_sum_over_all_pairs(srgb):
 
 
 def test_mean_field_is_the_papers_update():
-    """Three updates written out with the kernel as a dense matrix."""
+    """Compares three updates with the kernel as a dense matrix."""
     rng = np.random.default_rng(0)
     lattice = Lattice(rng.normal(size=(40, 3)))
     unary = rng.uniform(0, 3, (40, 4)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""The `plot` command: what is read is what was written, what it draws, and what it refuses."""
+"""The `plot` command: reading of events, drawing, and refusals."""
 
 import dataclasses
 import json
@@ -17,7 +17,7 @@ from tfseg.errors import UserError
 
 
 def write_events(folder, split, points):
-    """Points (epoch, tag, value), in one event file more."""
+    """Adds an event file with points (epoch, tag, value)."""
     writer = tf.summary.create_file_writer(str(folder / split))
     with writer.as_default():
         for epoch, tag, value in points:
@@ -26,7 +26,7 @@ def write_events(folder, split, points):
 
 
 def make_run(folder, mious=(), **settings):
-    """A run's folder with a config and a validation mIoU an epoch."""
+    """Writes a run's folder with a config and a validation mIoU per epoch."""
     folder.mkdir(parents=True)
     TrainConfig(savedir=folder, **settings).save(folder / "config.json")
     if mious:
@@ -86,7 +86,7 @@ def test_runs_are_called_by_what_differs():
     assert called({}) == ["a"]
 
 
-def test_the_picture_shows_every_run(run, tmp_path, capsys):
+def test_the_plot_shows_every_run(run, tmp_path, capsys):
     other = make_run(tmp_path / "other", (0.2, float("nan"), 0.4), optimizer="sgd")
     output = tmp_path / "new" / "curves.png"
     main(["plot", f"--run={run},{other}", f"--output={output}"])
@@ -111,7 +111,7 @@ def test_panels_hold_the_curves_and_stay_legible(tmp_path):
     drawn = [line.get_ydata().tolist() for line in miou.lines]
     best = [0.6]
     assert drawn == [pytest.approx(y) for y in ([0.1, 0.6, 0.5], best, [0.3], [0.3])]
-    assert rates.get_yscale() == "log"  # or the gentle one would lie on the floor
+    assert rates.get_yscale() == "log"  # linear, the smaller one would look like zero
     texts = [text.get_text() for text in figure.legends[0].get_texts()]
     assert texts[0] == "optimizer=adamw"
     assert texts[2] == "best mIoU 0.600 at epoch 2"

@@ -1,4 +1,4 @@
-"""Every data set of the field, drawn in its exact layout and encoding, to the last pixel."""
+"""Every known data set, drawn in its exact layout and encoding, compared by pixel."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def test_every_pixel(tmp_path, draw):
     records = open_records(convert(spec, raw.folder, tmp_path / "out", workers=1))
     assert (records.info.name, len(records.info.classes)) == (name, classes)
     assert len(set(records.info.classes)) == classes
-    assert set(records.splits) - {"val"} == set(raw.wanted) - {"val"}  # where val is held out
+    assert set(records.splits) - {"val"} == set(raw.wanted) - {"val"}  # val may be held out
     for split, frames in raw.wanted.items():
         if "val" not in raw.wanted:
             continue
@@ -51,14 +51,14 @@ def test_every_pixel(tmp_path, draw):
 def test_a_raw_folder_is_recognised(tmp_path, draw):
     raw = Raw(tmp_path)
     draw(raw)
-    # CamVid in folders with a table is a folder like anyone's.
+    # CamVid in folders with a table looks like a user's own folder.
     wanted = "folder" if draw is camvid_train_labels else EVERY[draw][0]
     assert recognise(tmp_path) == [wanted]
     if not EVERY[draw][1] and wanted != "folder":
         assert open_records(tmp_path).info.name == EVERY[draw][2]
 
 
-# Those that are told by their folder alone have tests of their own.
+# Data sets described only by their folder have their own tests.
 TOOLS = {"class_masks", "labelme", "cvat", "coco_json", "yolo", "roboflow", "label_studio"}
 
 
@@ -89,12 +89,12 @@ OPTIONS = [
     ("camvid", {"classes": 13}, r"classes=13: choose one of 11, 12, 32"),
     ("camvid", {"mapping": "e-lab"}, r"mapping=e-lab: choose one of segnet, elab"),
     ("camvid", {"classes": 32, "mapping": "elab"}, r"mapping=elab is for 11 or 12 classes"),
-    ("camvid", {"sbd": True}, r"sbd is no option of dataset=camvid; its own: classes"),
+    ("camvid", {"sbd": True}, r"sbd is not an option of dataset=camvid; its options: classes"),
     ("cityscapes", {"labels": "corse"}, r"labels=corse: choose one of fine, coarse"),
     ("cityscapes", {"classes": 30}, r"classes=30: choose one of 19, 20"),
     ("vkitti", {"val_scene": "3"}, r"val_scene=3: choose one of 1, 2, 6, 18, 20"),
     ("coco", {"classes": 80}, r"classes=80: choose one of 171, 133"),
-    ("gta5", {"classes": 19}, r"classes is no option of dataset=gta5; its own: none"),
+    ("gta5", {"classes": 19}, r"classes is not an option of dataset=gta5; its options: none"),
 ]
 
 
@@ -117,7 +117,7 @@ def test_the_small_camvid_has_no_other_classes(tmp_path):
     raw = Raw(tmp_path)
     camvid_segnet(raw)
     for options in ({"classes": 32}, {"mapping": "elab"}):
-        with pytest.raises(UserError, match="SegNet edition, whose labels know SegNet's eleven"):
+        with pytest.raises(UserError, match="SegNet edition, whose labels have only SegNet's 11"):
             get_dataset("camvid", **options).list_frames(tmp_path)
 
 
@@ -158,7 +158,7 @@ DAMAGES = [
         damage_panoptic,
         r"panoptic_val2017.json: category 184 is 'shrub', not 'tree-m",
     ),
-    (vkitti_1, damage_colors, r"rgb_encoding.txt: 'Lorry' is no category or colour of Virtual KI"),
+    (vkitti_1, damage_colors, r"rgb_encoding.txt: 'Lorry' is not a category or colour of Virtual"),
     (voc2012_sbd, damage_mat, r"2008_000002.mat is damaged or not a label of SBD"),
     (gta5, damage_split, r"split.mat is not GTA5's split.mat: .*; remove it"),
     (vkitti_1, lambda f: next(f.rglob("*encoding.txt")).unlink(), r"encoding.txt is missing"),

@@ -1,4 +1,4 @@
-"""Depthwise convolution in bfloat16: its gradients come from float32, and are no worse for it."""
+"""Depthwise convolution in bfloat16: its gradients come from float32 and are as good."""
 
 import keras
 import numpy as np
@@ -9,7 +9,7 @@ from tfseg.layers.depthwise import DepthwiseConv2D
 
 
 def passed(layer, x):
-    """What the layer answers, and the gradients of its input and weights, in float32."""
+    """(the layer's output, gradients of its input and weights), in float32."""
     with tf.GradientTape() as tape:
         tape.watch(x)
         y = layer(x)

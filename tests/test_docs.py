@@ -1,4 +1,4 @@
-"""Code in the documentation: Python runs, and the command line understands every command."""
+"""Code in the documentation: Python code runs, and the command line accepts every command."""
 
 import os
 import re
@@ -26,7 +26,7 @@ def blocks(page, *languages):
 
 @pytest.fixture(scope="module")
 def desk(run, records, tmp_path_factory):
-    """A folder with what the examples name: a run, an image, a checkpoint."""
+    """A folder with the files that the examples name: a run, an image, a checkpoint."""
     folder = tmp_path_factory.mktemp("desk")
     (folder / "runs").mkdir()
     (folder / "runs" / "camvid-linknet-20260101-120000").symlink_to(run)
@@ -36,7 +36,7 @@ def desk(run, records, tmp_path_factory):
 
 
 def pytorch_unet(path):
-    """A checkpoint of the U-Net that docs/migrating.md loads, with weights of our own."""
+    """Writes a checkpoint of the U-Net that docs/migrating.md loads, with our weights."""
     import safetensors.numpy
 
     from tfseg.layers.state_dict import named_variables
@@ -81,7 +81,7 @@ def test_names_in_the_text_exist():
 
 
 def _resolved(name):
-    """Code that resolves a name as a user types it, or as the module that it is."""
+    """Code that resolves a name as a user types it, or as a module."""
     return f"try:\n    {name}\nexcept AttributeError:\n    importlib.import_module({name!r})"
 
 
@@ -90,7 +90,7 @@ def fresh_environment():
 
 
 def commands(page):
-    """The arguments of every `python train.py` in a page's code, comments and prompts left out."""
+    """The arguments of every `python train.py` in a page's code, without comments and prompts."""
     for code in blocks(page, "", "bash", "sh", "console"):
         for line in code.replace("\\\n", " ").splitlines():
             if line.strip().startswith("python train.py "):

@@ -1,4 +1,4 @@
-"""The doctor: the same facts raw and as records, copies, the page, the exit code."""
+"""The doctor: equal facts for raw data and records, copies, the page, the exit code."""
 
 import re
 
@@ -66,7 +66,7 @@ def test_damaged_records_are_findings(tmp_path, capsys):
 
 
 def test_records_with_values_of_no_class(tmp_path, capsys):
-    """As another program may have written them: a table shorter than the labels."""
+    """As another program may write them: a table with fewer classes than the labels."""
     short = spec(CLASSES[:3], coding=indices(4))
     folder = convert(short, draw(tmp_path / "x"), tmp_path / "records")
     spoilt, findings = diagnose(capsys, open_records(folder))
@@ -75,7 +75,7 @@ def test_records_with_values_of_no_class(tmp_path, capsys):
     assert "train.tfrecord-00000-of-00001, example 0 of train (byte 12)" in findings[0]
 
 
-def test_twins_are_told_from_neighbours():
+def test_twins_are_distinguished_from_neighbours():
     def small(pixels):
         return thumbnail(pixels).reshape(-1)
 
@@ -93,7 +93,7 @@ def test_twins_are_told_from_neighbours():
     np.testing.assert_allclose(distance, every.min(axis=1), atol=1e-3)
 
 
-def test_pictures_and_the_page(tmp_path, capsys):
+def test_samples_and_the_page(tmp_path, capsys):
     names = ("soil <b>", "plant & co", "stone", "sky")
     odd = DatasetSpec("garden", "A garden", names, COLORS, spec().frames)
     folder = draw(tmp_path / "<i>x & y")
@@ -104,7 +104,7 @@ def test_pictures_and_the_page(tmp_path, capsys):
     assert f"wrote {sheet}" in out
     assert f"wrote {page}" in out
     with Image.open(sheet) as picture:
-        assert picture.size[0] == 4 * 2 * SIZE[1]  # 4 training frames beside their labels
+        assert picture.size[0] == 4 * 2 * SIZE[1]  # 4 training frames with their labels
         assert picture.size[1] > SIZE[0]
     text = page.read_text()
     found = surveyed(RawInput(odd, folder, Issues().add))["train"]
@@ -125,7 +125,7 @@ def test_real_frames_of_two_videos_are_no_copies(capsys):
     assert not spoilt, findings
 
 
-def test_the_exit_code_tells_what_would_spoil_training(tmp_path, capsys):
+def test_the_exit_code_shows_whether_there_are_problems(tmp_path, capsys):
     folder = draw(tmp_path / "garden")
     lines = (f"{name},{r},{g},{b}" for name, (r, g, b) in zip(CLASSES, COLORS, strict=True))
     (folder / "classes.csv").write_text("\n".join(["name,r,g,b", *lines]))
@@ -133,7 +133,7 @@ def test_the_exit_code_tells_what_would_spoil_training(tmp_path, capsys):
     cli.main(["convert", "--dataset=folder", f"--source={folder}", f"--output={tmp_path / 'out'}"])
     cli.main(["inspect", f"--input={tmp_path / 'out'}"])
     cli.main(["inspect", f"--input={tmp_path / 'out'}", "--verify"])
-    assert "every shard is what was written" in capsys.readouterr().out
+    assert "no shard has changed" in capsys.readouterr().out
     (folder / "val_labels" / "4.png").unlink()
     shard = next((tmp_path / "out").rglob("*val.tfrecord*"))
     shard.write_bytes(shard.read_bytes()[:-1] + b"?")

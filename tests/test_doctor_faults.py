@@ -1,4 +1,4 @@
-"""Every fault the doctor finds, by its words and its verdict."""
+"""Every fault that the doctor finds, with its message and severity."""
 
 import re
 
@@ -12,7 +12,7 @@ from tfseg.labels import VOID
 
 
 def relabel(drawn):
-    """A fault: every label is replaced by `drawn()`."""
+    """A fault that replaces every label by `drawn()`."""
 
     def fault(folder):
         for file in folder.glob("*_labels/*.png"):
@@ -54,7 +54,7 @@ def emptied(folder):
 
 
 def copied(folder):
-    """A training frame in val, as another program might have saved it."""
+    """Copies a training frame to val, saved as by another program."""
     picture = Image.open(folder / "train" / "3.png").resize((60, 45))
     picture.save(folder / "val" / "copy.jpg", quality=75)
     Image.fromarray(label(size=(45, 60))).save(folder / "val_labels" / "copy.png")
@@ -80,7 +80,7 @@ def resized(folder):
     Image.fromarray(label(size=(40, 80))).save(folder / "train_labels" / "1.png")
 
 
-FAULTS = {  # fault: (what makes it, whether it spoils training, its finding)
+FAULTS = {  # fault: (function that makes it, whether it is a problem, its finding)
     "JPEG labels": (
         jpeg,
         True,
@@ -139,7 +139,7 @@ FAULTS = {  # fault: (what makes it, whether it spoils training, its finding)
     "a class missing from val": (
         without_stone("val"),
         False,
-        r"val has no pixel of stone: they have no IoU and do not count in the mean",
+        r"val has no pixel of stone: they have no IoU and are left out of the mean",
     ),
     "a rare class": (few_pixels, False, r"train has few pixels of stone \(0.017%\)"),
     "frames of two sizes": (
@@ -151,7 +151,7 @@ FAULTS = {  # fault: (what makes it, whether it spoils training, its finding)
         copied,
         True,
         r"1 of 3 frames of val are in train too, or nearly \(the nearest: .*val/copy.jpg and "
-        r".*train/3.png, \d.\d gray levels apart\): figures on val would be too good",
+        r".*train/3.png, \d.\d gray levels apart\): metrics on val would be too high",
     ),
 }
 
@@ -192,7 +192,7 @@ NINETEEN = tuple(f"class{i}" for i in range(19))
 
 
 def label_ids():
-    """Rows of Cityscapes' labelIds, road (7) below, as in a street; 3 is a part of the car."""
+    """Rows of Cityscapes' labelIds, road (7) at the bottom; 3 is part of the ego vehicle."""
     values = np.repeat(np.uint8([23, 21, 11, 26, 8, 33, 4, 7, 7, 7, 7, 3]), 4)
     return np.ascontiguousarray(np.repeat(values[:, None], 64, axis=1))
 
@@ -201,7 +201,7 @@ def test_label_ids_given_as_train_ids(tmp_path, capsys):
     spoilt, findings = diagnose(capsys, (spec(NINETEEN), draw(tmp_path / "x", label_ids)))
     assert spoilt
     (line,) = (line for line in findings if "labelIds" in line)
-    assert "Cityscapes' labelIds but trainIds, 0 to 18, are wanted" in line
+    assert "Cityscapes' labelIds, not trainIds 0 to 18" in line
     assert "train_labels/0.png; take the files *_labelTrainIds.png" in line
     assert len(findings) == 1
 
@@ -224,7 +224,7 @@ def test_what_are_no_label_ids_given_as_train_ids(tmp_path, capsys, values):
 
 
 def test_masks_of_colours(tmp_path, capsys):
-    """Strays are worth a note; masks of indices where colours are wanted are no strays."""
+    """Stray colours cause a note; index masks with a table of colours cause a problem."""
     table = Colors((*((color, i) for i, color in enumerate(COLORS)), ((0, 0, 0), VOID)))
 
     def colored():
@@ -241,4 +241,4 @@ def test_masks_of_colours(tmp_path, capsys):
     assert "the first: colour 1,2,3 in" in findings[0]
     spoilt, findings = diagnose(capsys, (spec(coding=table), draw(tmp_path / "y")))
     assert spoilt
-    assert "the masks are gray, but colours are wanted" in findings[0]
+    assert "the masks are gray, but the table has colours" in findings[0]

@@ -1,4 +1,4 @@
-"""Fetching data sets: a real git repository and a real HTTP server, both on this machine."""
+"""Downloads of data sets from a real local git repository and a real local HTTP server."""
 
 import dataclasses
 import hashlib
@@ -46,7 +46,7 @@ def test_a_commit_is_fetched(repository, tmp_path):
     assert (folder / "CamVid" / "x.txt").read_text() == "frames"
     assert sorted(path.name for path in folder.parent.iterdir()) == ["camvid"]
     repository.rename(tmp_path / "gone")
-    assert download(spec, folder) == folder  # is there: nothing is fetched
+    assert download(spec, folder) == folder  # it exists: nothing is fetched
     with pytest.raises(UserError, match=f"could not fetch {repository} at {commit[:12]}: "):
         download(spec, tmp_path / "elsewhere")
     assert not (tmp_path / "elsewhere").exists()
@@ -69,7 +69,7 @@ def server(tmp_path):
 
 
 def archive(folder, name):
-    """A .zip or .tar with one file, a/b.txt, in `folder`; returns its bytes."""
+    """Writes a .zip or .tar with one file, a/b.txt, in `folder`; returns its bytes."""
     path = folder / name
     if name.endswith(".zip"):
         with zipfile.ZipFile(path, "w") as file:

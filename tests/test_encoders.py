@@ -1,4 +1,4 @@
-"""Every encoder under every network that takes it: whose layers are the encoder's, what freezes."""
+"""Every encoder with every network that accepts it: which layers are its own, and freezing."""
 
 import functools
 import os
@@ -29,7 +29,7 @@ PAIRS = [(name, encoder) for name, row in MODELS.items() for encoder in row.enco
 
 
 def marked(encoder, *values):
-    """Test parameters; what is not for every day waits for the slow group."""
+    """Test parameters; all but a few are marked slow."""
     marks = () if encoder in EVERYDAY else pytest.mark.slow
     return pytest.param(*values, marks=marks, id="-".join(values))
 
@@ -58,7 +58,7 @@ def layers_of(encoder):
 
 @pytest.mark.parametrize(("name", "encoder"), PAIRS if EVERY else COVERED)
 def test_the_encoder_can_be_frozen_and_a_step_reaches_all_of_it(name, encoder):
-    """Freezing freezes the encoder and no more; without it every weight of it has a gradient."""
+    """Freezing affects only the encoder; without it, every weight of the encoder has a gradient."""
     keras.backend.clear_session()
     config = TrainConfig(model=name, encoder=encoder, freeze_encoder=True, encoder_weights="none")
     network = starting_network(config, 2, resuming=False)
@@ -101,12 +101,12 @@ def test_a_step_of_training_leaves_a_frozen_encoder(name, encoder, streets):
     encoder_layers = [network.get_layer(layer) for layer in network.encoder_layers]
     assert not moved & {v.path for layer in encoder_layers for v in layer.variables}
     head = {v.path for v in network.trainable_variables}
-    # A bias before a batch normalisation gets no gradient; whole layers always move.
+    # A bias before batch normalisation gets no gradient; other weights of its layer do.
     assert {path.rsplit("/", 1)[0] for path in head} == {p.rsplit("/", 1)[0] for p in moved & head}
 
 
 def test_depthwise_convolutions_stay_out_of_xla(streets):
-    """On a CPU it takes 14 to 30 times as long for them."""
+    """On a CPU, XLA takes 14 to 30 times as long for them."""
     config = TrainConfig(
         model="unet", encoder="mobilenet_v3_small", encoder_weights="none", **SMALL
     )

@@ -1,4 +1,4 @@
-"""How a network looks at images: every way beside the same thing done by hand."""
+"""Test-time augmentation, tiles and sizes, compared with the same computed by hand."""
 
 import subprocess
 import sys
@@ -17,23 +17,23 @@ from tfseg.evaluation.score import score
 from tfseg.prediction.engine import Engine
 from tfseg.prediction.tiles import blended
 
-HALF = 2e-3  # what half precision leaves of probabilities
+HALF = 2e-3  # error of probabilities in half precision
 
 
 def softmax(model, image):
-    """Probabilities of one image by the network alone."""
+    """Probabilities of one image directly from the network."""
     logits = np.asarray(model(np.float32(image)[None], training=False))[0].astype(np.float64)
     powers = np.exp(logits - logits.max(-1, keepdims=True))
     return powers / powers.sum(-1, keepdims=True)
 
 
 def resized(array, height, width):
-    """OpenCV's bilinear resize, which is TensorFlow's; it takes four channels at a time."""
+    """OpenCV's bilinear resize, equal to TensorFlow's; it takes four channels at a time."""
     return cv2.resize(np.float32(array), (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 def by_hand(model, image, sizes=(None,), flip=False):
-    """The mean of softmaxes at several sizes, each resized to the image's own."""
+    """The mean of softmaxes at several sizes, each resized to the image's size."""
     shape, looks = image.shape[:2], []
     for size in sizes:
         seen = resized(image, *(size or shape))
@@ -56,7 +56,7 @@ def by_hand(model, image, sizes=(None,), flip=False):
     ],
     ids=["plain", "flip", "scales", "scale and flip", "size", "all"],
 )
-def test_looks_are_what_they_are_by_hand(looks, sizes):
+def test_test_time_augmentation_equals_that_by_hand(looks, sizes):
     model, image = network(3), picture(41, 54)
     engine = Engine(model, **looks)
     wanted = by_hand(model, image, sizes, looks.get("flip", False))
@@ -80,7 +80,7 @@ def test_mask_comes_from_logits_where_probabilities_round_to_one():
 
 @pytest.mark.parametrize("overlap", [0, 0.25, 0.6])
 @pytest.mark.parametrize("tile", [5, 16, 40])
-def test_tiles_change_nothing_where_the_network_looks_at_pixels(tile, overlap):
+def test_tiles_change_nothing_for_a_pixelwise_network(tile, overlap):
     model = network()
     whole_engine, engine = Engine(model), Engine(model, tile=tile, overlap=overlap)
     for shape in ((40, 53), (16, 7), (33, 32)):
@@ -94,7 +94,7 @@ def test_tiles_change_nothing_where_the_network_looks_at_pixels(tile, overlap):
         assert mask.max() < CLASSES
 
 
-def test_a_tile_as_large_as_the_picture_is_the_whole():
+def test_a_tile_as_large_as_the_image_is_the_whole():
     model, image = network(5), picture(30, 47)
     whole = Engine(model, flip=True)
     for tile in (47, 500):
@@ -102,7 +102,7 @@ def test_a_tile_as_large_as_the_picture_is_the_whole():
         np.testing.assert_array_equal(tiled.probabilities(image), whole.probabilities(image))
 
 
-def test_blocks_cover_a_picture_once_and_weights_add_up_to_one():
+def test_blocks_cover_an_image_once_and_weights_add_up_to_one():
     rng = np.random.default_rng(1)
     for _ in range(60):
         height, width, tile = (int(n) for n in rng.integers(1, 50, 3))
@@ -118,7 +118,7 @@ def test_blocks_cover_a_picture_once_and_weights_add_up_to_one():
             total[rows, columns] = block[..., 1]
         assert (seen == 1).all()
         np.testing.assert_allclose(total, 1, atol=HALF)
-        for rows, columns in windows:  # every one of a single size, so that one graph serves all
+        for rows, columns in windows:  # all of one size, so that one graph serves all
             assert rows.stop - rows.start == min(tile, height)
             assert columns.stop - columns.start == min(tile, width)
             assert rows.stop <= height
@@ -154,7 +154,7 @@ def test_batch_tile_and_order_change_no_figure(records):
 
 
 def test_bars_turned_off_change_no_figure(records, monkeypatch):
-    """Frames are counted by themselves: a bar that is off counts nothing."""
+    """Frames are counted separately: a disabled bar does not count."""
     split = tfseg.open_records(records).splits["val"]
 
     class Starts:
@@ -212,7 +212,7 @@ def test_a_scale_or_size_that_is_large_enough_will_do():
 
 
 def test_tile_and_size_exclude_each_other():
-    with pytest.raises(UserError, match="size=64x32 beside tile=16; give one of them"):
+    with pytest.raises(UserError, match="give size=64x32 or tile=16, not both"):
         Engine(network(), size=(64, 32), tile=16)
 
 
@@ -241,7 +241,7 @@ for side in sides:
 
 @pytest.mark.slow
 def test_memory_of_tiles_does_not_grow_with_the_classes_of_every_pixel():
-    """Beyond image and mask, little more than what two rows of tiles share (peak, MiB)."""
+    """Besides image and mask, it needs little more than the overlap of two rows (peak, MiB)."""
     classes, tile, sides = 19, 512, (2000, 6000)
     command = [sys.executable, "-c", MEASURE, *map(str, (classes, tile, *sides))]
     answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""The flags of `predict` and `test` that say how a network looks at pictures."""
+"""The test-time flags of `predict` and `test`."""
 
 import json
 
@@ -47,7 +47,7 @@ def test_crf_by_flags(run, photo, tmp_path):
     assert (found != plain.predict(pixels)).any()
 
 
-def test_test_with_every_look(run, tmp_path):
+def test_test_with_every_option(run, tmp_path):
     flags = ["--scales=1,0.75", "--flip", "--crf", "--crf_iterations=1", "--batch_size=2"]
     main(["test", f"--run={run}", "--gpu=-1", f"--output={tmp_path}", *flags])
     figures = json.loads((tmp_path / "test-val.json").read_text())

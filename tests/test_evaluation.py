@@ -1,4 +1,4 @@
-"""`test` of a trained run: its figures and images, and what is refused."""
+"""`test` of a trained run: metrics, images, and refusals."""
 
 import csv
 import dataclasses

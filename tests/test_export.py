@@ -1,4 +1,4 @@
-"""Exports, seen by the runtimes that load them."""
+"""Exports, run in the runtimes that load them."""
 
 import io
 import json
@@ -137,7 +137,7 @@ def test_a_public_checkpoint_becomes_a_model_without_a_run(tmp_path):
     ],
 )
 def test_mistakes(argv, message, run, tmp_path, capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, "tf2onnx", None)  # as where it is not installed
+    monkeypatch.setitem(sys.modules, "tf2onnx", None)  # as if it were not installed
     with pytest.raises(SystemExit) as stopped:
         main(["export", f"--run={run}", f"--output={tmp_path / '1'}", *argv])
     assert stopped.value.code == 2
@@ -156,12 +156,12 @@ def test_saved_model_cli_runs_it(exported, segmenter, tmp_path):
 
 
 def check_formats(network, folder, height=96, width=128):
-    """Every format of a network answers as Keras does, for an image of any size.
+    """Compares every format of a network with Keras, for images of any size.
 
-    Where values return to the places of their maxima, one of two neighbours that are equal but
-    for the last bit may win or lose with the order of sums, and one such change at the deepest
-    level reaches a fifth of the frame. A fault would show in every image; so a quarter of
-    eight images must agree in every pixel.
+    With unpooling by indices, of two neighbours that differ in the last bit, either may be the
+    maximum, depending on the order of sums; one such change at the deepest level reaches a fifth
+    of the frame. A fault would show in every image, so a quarter of eight images must agree in
+    every pixel.
     """
     unpools = any(isinstance(layer, MaxUnpool) for layer in network.layers)
     images = pictures(8 if unpools else 1, height, width)
@@ -176,7 +176,7 @@ def check_formats(network, folder, height=96, width=128):
         same = same.all(axis=(1, 2, 3))
         assert same.mean() >= (0.25 if unpools else 1), name
         differ = (results["mask"] != logits.argmax(-1))[same]
-        assert differ.mean() < 1e-3, name  # where two classes are as likely
+        assert differ.mean() < 1e-3, name  # two classes may be equally likely
 
 
 def pictures(count, height, width):
@@ -231,7 +231,7 @@ def test_int8_is_calibrated_with_the_frames_of_the_run(format, run, segmenter, t
     file = tmp_path / "1" / FORMATS[format].file
     weights = file.with_suffix(".bin") if format == "openvino" else file
     parameters = segmenter.model.count_params()
-    assert weights.stat().st_size < 1.2 * parameters  # a byte each, and little beside them
+    assert weights.stat().st_size < 1.2 * parameters  # a byte each, and little more
     split = tfseg.open_records(json.loads((run / "config.json").read_text())["input"]).splits["val"]
     images = decode(split.read(0), split.info.encoding)[0].numpy()[None]
     assert np.mean(open_export(file)(images)["mask"][0] != segmenter.predict(images[0])) < 0.1
@@ -239,7 +239,7 @@ def test_int8_is_calibrated_with_the_frames_of_the_run(format, run, segmenter, t
 
 @pytest.mark.usefixtures("clients")
 def test_int8_runs_where_a_map_is_almost_always_zero(tmp_path):
-    """XNNPACK, LiteRT's quick kernels, refuses such a convolution."""
+    """XNNPACK, LiteRT's fast kernels, refuses such a convolution."""
     pixels = keras.Input((None, None, 3))
     dim = keras.layers.Conv2D(1, 1, kernel_initializer="ones", activation="relu")
     logits = keras.layers.Conv2D(2, 1, name="logits")(dim(pixels))

@@ -1,4 +1,4 @@
-"""ImageNet weights from a hub of our own, through the real client of the Hugging Face hub."""
+"""ImageNet weights from a local hub, through the real Hugging Face client."""
 
 import dataclasses
 import hashlib
@@ -34,7 +34,7 @@ PATH = f"/tests/weights/resolve/{COMMIT}/model.safetensors"
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """A hub with one repository, "tests/weights", of one commit and one file."""
+    """A hub with one repository, "tests/weights", with one commit and one file."""
 
     daemon_threads = True
 
@@ -48,7 +48,7 @@ class Answer(http.server.BaseHTTPRequestHandler):
     def do_HEAD(self):
         self.server.requests.append(f"{self.command} {self.path}")
         if self.server.down:
-            return  # the connection ends without a word
+            return  # closes the connection without an answer
         there = self.path == PATH
         self.send_response(200 if there else 404)
         self.send_header("X-Repo-Commit", COMMIT)
@@ -96,7 +96,7 @@ def test_the_rows_are_pinned():
     rows = [row.weights for row in ENCODERS.values() if row.weights]
     hub = [weights for weights in rows if isinstance(weights, Hub)]
     assert all(len(bytes.fromhex(weights.revision)) == 20 for weights in hub)
-    # Two encoders may read one file; no repository has another's commit.
+    # Two encoders may use one file, but repositories never share a commit.
     revisions = {weights.revision for weights in hub}
     assert len(revisions) == len({weights.repository for weights in hub})
     files = [weights.sha256 for weights in rows if weights.sha256]
@@ -159,7 +159,7 @@ def test_a_dead_connection_is_tried_once(hub):
 
 
 def test_a_silent_hub_is_not_waited_for(hub, monkeypatch):
-    """The same bound holds where no name is resolved, which has no time limit of its own."""
+    """The limit also holds for name resolution, which has no time limit itself."""
     done = threading.Event()
     monkeypatch.setattr(fetching, "PATIENCE", 0.2)
     monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", lambda *_, **__: done.wait(20))
@@ -177,7 +177,7 @@ def test_offline_mode_says_what_to_do(hub, monkeypatch):
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """An installed package with the weights of EfficientNet-Lite0; importing it is a fault."""
+    """An installed package with the weights of EfficientNet-Lite0, which must not be imported."""
     state = rule.state_dict(rule.load("encoder_efficientnet_lite0")[0])
     content = safetensors.numpy.save({**state, "_fc.bias": np.zeros(1000, "float32")})
     folder = tmp_path / "site" / "tests_lite_weights"
@@ -211,7 +211,7 @@ def test_a_package_that_is_not_installed_is_named(package):
 
 
 def started(network, encoder, capsys):
-    """What "auto" stands for, and the line that it prints."""
+    """(the weights that "auto" chooses, the line that it prints)."""
     found = starting_weights(network, encoder, "auto")
     return found, capsys.readouterr().out
 

@@ -1,4 +1,4 @@
-"""Every figure of evaluation beside its slow definition."""
+"""All metrics of evaluation, compared with slow definitions."""
 
 import json
 
@@ -76,7 +76,7 @@ def pairs_without_void(pairs):
 
 
 def slow_boundary_iou(pairs, classes):
-    """By class, mask by mask, as the paper has it."""
+    """Boundary IoU by class, computed mask by mask as in the paper."""
     both, either = np.zeros((2, classes))
     for pair in pairs_without_void(pairs):
         reach = max(1, round(0.02 * np.hypot(*pair[0].shape)))
@@ -89,7 +89,7 @@ def slow_boundary_iou(pairs, classes):
 
 
 def outline(labels, c):
-    """Places (N, 2) of the class's pixels that touch another label inside the picture."""
+    """Positions (N, 2) of the class's pixels that touch another label inside the image."""
     mask = labels == c
     return np.argwhere(mask & ~windows(mask, 1, True).all(-1))
 
@@ -111,7 +111,7 @@ def slow_bf(pairs, classes, share=0.0075):
 
 
 def large(count=2):
-    """Frames on which the rim is 5 pixels wide and outlines may lie 2 pixels apart."""
+    """Frames with a rim of 5 pixels and a tolerance of 2 pixels for outlines."""
     rng = np.random.default_rng(5)
     for _ in range(count):
         truth = blobs(rng, (160, 230), [0, 1, 2, VOID], 25)
@@ -132,7 +132,7 @@ def test_boundaries_agree_with_their_definitions(pairs):
 
 
 @pytest.mark.parametrize("share", [0.02, 0.035])
-def test_bf_of_pictures_so_large_that_many_pixels_are_in_reach(share, monkeypatch):
+def test_bf_of_images_so_large_that_many_pixels_are_in_reach(share, monkeypatch):
     monkeypatch.setattr(boundary, "TOLERANCE", share)
     rng = np.random.default_rng(7)
     pairs = [(truth, blobs(rng, truth.shape, [0, 1, 2], 40)) for truth, _ in large()]
@@ -197,7 +197,7 @@ def test_results_are_plain_json():
 
 def test_truth_beyond_the_classes_is_refused():
     frame = np.array([[0, 1, 9]], np.uint8)
-    with pytest.raises(UserError, match="label 9 among the truth; wanted 0 to 2 or 255"):
+    with pytest.raises(UserError, match="label 9 is invalid; wanted 0 to 2 or 255"):
         Tally(NAMES).add(frame, frame)
 
 
@@ -206,12 +206,12 @@ def test_table_has_a_column_for_every_figure_that_was_counted():
     assert lines[0].split() == ["class", "IoU", "iIoU", "Boundary", "IoU", "BF"]
     assert lines[1].split()[0] == "road"
     assert lines[1].split()[2] == "–"
-    assert not any("left out" in line for line in lines)
+    assert not any("not computed" in line for line in lines)
     lines = table(tallied(frames()).results()).splitlines()
     assert lines[0].split() == ["class", "IoU", "Boundary", "IoU", "BF"]
-    assert lines[-1] == "iIoU: left out, the records hold no instances"
+    assert lines[-1] == "iIoU: not computed, the records hold no instances"
 
 
-def test_elab_calls_them_otherwise():
+def test_elab_uses_other_names():
     results = tallied(frames()).results()
     assert elab_names(results) == {"IoU": results["class_accuracy"], "iIoU": results["miou"]}

@@ -1,4 +1,4 @@
-"""Starting from other people's weights: what stays, what learns slowly, and no run at all."""
+"""Fine-tuning from public weights: frozen parts, learning rates, and use without a run."""
 
 import json
 import sys
@@ -23,7 +23,7 @@ import rule
 
 @pytest.fixture(scope="module")
 def public(tmp_path_factory):
-    """LinkNet's weights by rule, 11 classes as the streets have, in PyTorch's layout."""
+    """LinkNet's weights by rule, for the 11 classes of streets, in PyTorch's layout."""
     path = tmp_path_factory.mktemp("public") / "linknet.safetensors"
     state = rule.state_dict(rule.load("linknet")[0])
     safetensors.numpy.save_file(state, path)
@@ -36,7 +36,7 @@ def trained(records, folder, **changes):
 
 
 def changed(one, two, which):
-    """Which layers of two networks that `which` picks differ in a trainable weight."""
+    """The layers chosen by `which` that differ between two networks in a trainable weight."""
     return {
         layer.name
         for layer in one.layers
@@ -62,7 +62,7 @@ def start(public):
 
 @pytest.mark.parametrize("flags", [{"freeze_encoder": True}, {"encoder_lr_factor": 0.0}])
 def test_the_encoder_stays(records, public, start, tmp_path, flags):
-    """Its learning rate of 0 keeps its weights, decay included; freezing its statistics too."""
+    """Learning rate 0 keeps its weights, also from decay; freezing also keeps its statistics."""
     network = trained(records, tmp_path / "run", checkpoint=public, **flags)
     assert not changed(start, network, lambda layer: layer.name in network.encoder_layers)
     assert changed(start, network, lambda layer: layer.name not in network.encoder_layers)
@@ -73,7 +73,7 @@ def test_the_encoder_stays(records, public, start, tmp_path, flags):
 
 
 def test_stages_of_the_encoder_learn_the_slower_the_earlier(records, public, start, tmp_path):
-    """At a share of 0 the last stage alone learns, and what comes after the encoder."""
+    """With `encoder_lr_decay=0`, only the last stage and the decoder learn."""
     network = trained(records, tmp_path / "run", checkpoint=public, encoder_lr_decay=0.0)
     strides = network.encoder_layers
     learnt = changed(start, network, lambda layer: layer.name in strides)
@@ -82,7 +82,7 @@ def test_stages_of_the_encoder_learn_the_slower_the_earlier(records, public, sta
 
 
 def test_the_head_learns_first(records, public, start, tmp_path):
-    """The encoder stays for an epoch, learns in the second, and starts from where it was."""
+    """The encoder is frozen for an epoch, and learns in the second."""
     flags = {"checkpoint": public, "freeze_epochs": 1, "keep": "all", "epochs": 2}
     network = trained(records, tmp_path / "run", **flags)
     first, second = sorted((tmp_path / "run" / "checkpoints").glob("step-*"))
@@ -167,7 +167,7 @@ def test_mistakes(argv, message, capsys, monkeypatch, tmp_path):
 
 @pytest.mark.slow
 def test_an_auxiliary_head_trains_and_resumes(records, tmp_path):
-    """The best checkpoint is the network without it; the run goes on with it."""
+    """The best checkpoint is the network without the head; the run continues with it."""
     settings = {**SMALL, "model": "fcn", "aux": True, "epochs": 1, "checkpoint": None}
     folder = train(TrainConfig(input=records, savedir=tmp_path / "run", **settings))
     network = load_run(folder).model

@@ -1,4 +1,4 @@
-"""A user's own folder: every layout, every kind of mask, and what can be wrong with the table."""
+"""A user's own folder: every layout, every kind of mask, and faults of the table."""
 
 import numpy as np
 import pytest
@@ -26,14 +26,14 @@ def as_colors(raw):
 
 
 def as_palette(raw):
-    """As a drawing program saves it: the colours of the table, in an order of its own."""
+    """As a drawing program saves it: the table's colours, in another order."""
     picture = Image.fromarray(3 - raw)
     picture.putpalette([channel for color in COLORS[::-1] for channel in color])
     return picture
 
 
 def as_foreign_palette(raw):
-    """Indices, shown in colours that mean nothing."""
+    """Indices with unrelated palette colours."""
     picture = Image.fromarray(raw)
     picture.putpalette([7, 7, 7, 8, 8, 8, 9, 9, 9, 10, 10, 10])
     return picture
@@ -44,7 +44,7 @@ def as_rgba(raw):
 
 
 def draw(folder, layout, mask=as_indices, table=TABLE, raw=RAW):
-    """A folder of two training and one validation frames in one of the layouts."""
+    """Writes a folder with two training and one validation frames in one of the layouts."""
     lines = {"train": [], "val": []}
     for split, name in (("train", "a"), ("train", "b"), ("val", "c")):
         image, label = (place.format(split=split, name=name) for place in LAYOUTS[layout])
@@ -89,7 +89,7 @@ def test_every_layout(tmp_path, layout, mask):
     for split in records.splits.values():
         for index in range(len(split)):
             np.testing.assert_array_equal(pixels(split, index)[1], WANTED)
-    if layout != "flat":  # where val is held out of all
+    if layout != "flat":  # there, val is held out
         assert pixels(records.splits["val"], 0)[0][0, 0, 0] == ord("c")
 
 
@@ -100,7 +100,7 @@ def test_every_kind_of_mask(tmp_path, mask):
 
 
 def test_black_and_white_masks_of_two_classes(tmp_path):
-    """0 and 255: by their colours, or by a value; never half of it as void without a word."""
+    """0 and 255, by colours or by values; 255 never becomes void silently."""
     raw = np.array([[0, 255, 0], [255, 0, 255]], np.uint8)
     for table in (
         "name,r,g,b\nbackground,0,0,0\nobject,255,255,255\n",
@@ -163,11 +163,11 @@ def test_what_does_not_fit_the_table_is_named(tmp_path):
     table = "name\nsoil\nplant\nsky\n"
     folder = draw(tmp_path / "x", "split folders", as_colors, table=table)
     with pytest.raises(
-        UserError, match=r"the masks hold colours, and the table gives none for soil"
+        UserError, match=r"the masks hold colours, but the table gives none for soil"
     ):
         converted(folder, tmp_path)
     folder = draw(tmp_path / "y", "split folders", table=table)
-    with pytest.raises(UserError, match=r"a.png: label value 3 is no class"):
+    with pytest.raises(UserError, match=r"a.png: label value 3 is not a class"):
         converted(folder, tmp_path)
     (folder / "labels" / "train" / "b.png").unlink()
     with pytest.raises(UserError, match=r"images/train/b.png has no partner in .*labels/train"):

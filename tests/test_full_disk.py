@@ -1,4 +1,4 @@
-"""Full disks: one line with the cause, the last good state kept, nothing half-written."""
+"""Full disks: one line with the cause, the last good state is kept, no partial files."""
 
 import os
 import resource
@@ -18,7 +18,7 @@ from tfseg.training.fit import resume, train
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A function of a size in bytes -> a folder on a disk of that size."""
+    """A function from a size in bytes to a folder on a disk of that size."""
     made = []
 
     def make(size):
@@ -54,7 +54,7 @@ def test_training_goes_on_without_tensorboard(records, tmp_path, small_disk, cap
 
 
 def test_a_file_that_may_not_grow_is_named(tmp_path):
-    """What libraries in C say of it differs; the cause is found in all of it."""
+    """C libraries report it differently; the cause is always found."""
     kept = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (5000, kept[1]))
     try:

@@ -1,4 +1,4 @@
-"""Crops, scales, flips and turns, exact pixel by exact pixel."""
+"""Crops, scales, flips and rotations, exact in every pixel."""
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ def test_scaled_image_and_label_stay_aligned(scale, axis):
     frame, _ = ramp(200, 200)
     for seed in SEEDS:
         image, label = random_crop(frame, frame[..., axis], rng(seed), (90, 110), (scale, scale))
-        # The image is the position at the pixel's centre, the label the pixel it falls into.
+        # The image encodes the position of the pixel's centre, the label its pixel.
         difference = image[..., axis].astype(float) - label
         assert np.abs(difference).max() <= 1
         assert abs(difference.mean()) < 0.2
@@ -94,7 +94,7 @@ def test_turned_image_and_label_stay_aligned(scale, axis):
     for seed in SEEDS:
         options = {"size": (60, 70), "scale": (scale, scale), "rotate": 40}
         image, label = random_crop(frame, frame[..., axis], rng(seed), **options)
-        inside = image[..., 2] == 0  # padding mixes into the frame's outermost pixels
+        inside = image[..., 2] == 0  # padding blends into the frame's outermost pixels
         difference = image[..., axis].astype(float) - label
         assert np.abs(difference[inside]).max() <= 1
         assert abs(difference[inside].mean()) < 0.1
@@ -114,7 +114,7 @@ def test_no_turn_is_the_crop_itself():
         image, label = random_crop(*ramp(70, 80), Turn(*draws), size)
         turned, its_label = random_crop(*ramp(70, 80), Turn(*draws, 1e-9), size, rotate=10)
         np.testing.assert_allclose(turned, image, atol=1)
-        np.testing.assert_allclose(its_label, label, atol=1)  # two rows are as near
+        np.testing.assert_allclose(its_label, label, atol=1)  # two rows are equally near
 
 
 def test_turned_corners_come_from_the_frame_and_are_void_beyond_it():
@@ -124,7 +124,7 @@ def test_turned_corners_come_from_the_frame_and_are_void_beyond_it():
     assert (inner == 0).all()
     image, outer = random_crop(frame, label, Turn(1.0, 0, 0, 45), (100, 100), rotate=90)
     assert set(np.unique(outer)) == {0, VOID}
-    # An octagon is left of a square that is turned by 45 degrees.
+    # A square rotated by 45 degrees leaves an octagon.
     assert abs((outer == 0).mean() - 2 * (np.sqrt(2) - 1)) < 0.01
     assert (image[0, 0] == PADDING).all()
     assert outer[0, 0] == outer[0, -1] == outer[-1, 0] == outer[-1, -1] == VOID
@@ -141,7 +141,7 @@ def test_angles_are_drawn_from_both_sides():
 
 
 def test_a_crop_shows_the_class_that_is_asked_for():
-    """A spot of 1 % of the frame is in every crop asked for it, and in few others."""
+    """A spot of 1 % of the frame is in every crop that must show it, and in few others."""
     label = np.zeros((100, 100), np.uint8)
     label[:, 50:] = 1
     label[80:90, 10:20] = 2

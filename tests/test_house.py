@@ -1,4 +1,4 @@
-"""The house: which room imports which, and that importing costs nothing."""
+"""The architecture: which package imports which, and cheap imports."""
 
 import ast
 import dataclasses
@@ -15,7 +15,7 @@ from tfseg.commands import COMMANDS
 from tfseg.encoders import ENCODERS
 from tfseg.models import MODELS
 
-# room -> the rooms it may import; what is absent imports none.
+# package -> the packages it may import; others import none.
 ARROWS = {
     "catalog": {"encoders", "models", "pretrained", "visualize"},
     "config": {"datasets", "flags", "parsing"},
@@ -64,7 +64,7 @@ ARROWS = {
     "weights": {"checkpoints", "encoders", "layers", "models"},
 }  # fmt: skip
 EVERYBODYS = {"errors", "labels", "atomic", "images", "addresses", "storage", "quiet"}
-ABOVE = {"cli", "commands", "checks", "__init__", "_registration"}  # which reach into every room
+ABOVE = {"cli", "commands", "checks", "__init__", "_registration"}  # these may import every package
 
 
 def imports(path):
@@ -88,7 +88,7 @@ def test_the_arrows_point_one_way():
 
 
 def test_no_circle():
-    """Rooms that import no other left can be taken away until none is left."""
+    """Removes packages without remaining imports until none is left."""
     left = {room: set(arrows) for room, arrows in ARROWS.items()}
     while left:
         free = {room for room, arrows in left.items() if not arrows & left.keys()}
@@ -127,7 +127,7 @@ def test_networks_are_written_in_keras_alone():
         "depthwise.py",
         "dilation.py",
         "resize.py",
-    }  # each with one check for TensorFlow's kernel
+    }  # each checks for TensorFlow's kernel
     for room in ("models", "encoders", "layers"):
         for path in (ROOT / "tfseg" / room).rglob("*.py"):
             assert path.name in allowed or "tensorflow" not in path.read_text(), path

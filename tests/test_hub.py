@@ -1,4 +1,4 @@
-"""`push`, and runs on the hub: the real client against a hub on this machine."""
+"""`push`, and runs on the hub: the real client with a local hub."""
 
 import json
 import shutil
@@ -52,7 +52,7 @@ def test_a_run_is_pushed_and_loaded(hub, small, tmp_path, monkeypatch, capsys):
     settings = json.loads(files["config.json"])
     assert (settings["model"], settings["input"], settings["savedir"]) == ("tiny", "records", None)
     told = b"".join(content for name, content in files.items() if not name.endswith(".h5"))
-    assert str(small.parent).encode() not in told  # where it lies here is nobody's business
+    assert str(small.parent).encode() not in told  # local paths are private
 
     image = np.random.default_rng(0).integers(0, 256, (61, 83, 3), "uint8")
     mask = tfseg.load(small).predict(image)

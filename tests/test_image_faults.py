@@ -1,4 +1,4 @@
-"""Numbers and files that readers often take for something else, and damage of every kind."""
+"""Numbers and files that readers often misread, and damage of every kind."""
 
 import numpy as np
 import pytest
@@ -112,7 +112,7 @@ def test_damage_of_any_kind_ends_in_one_line(kind, capfd):
             read += 1
             assert (found.dtype, found.shape[2:]) == (np.uint8, (3,))
     assert read < 150
-    assert kind == "LZW" or not capfd.readouterr().err  # of which libtiff prints a line itself
+    assert kind == "LZW" or not capfd.readouterr().err  # libtiff itself prints a line about it
 
 
 @pytest.mark.parametrize("kind", BASES)
@@ -123,7 +123,7 @@ def test_a_size_comes_from_the_header(kind, orientation, tmp_path):
     turn = orientation == 6 and kind in turns
     path.write_bytes(saved(RGB, turns[kind], orientation) if turn else BASES[kind])
     assert image_size(path) == ((30, 20) if turn else (20, 30))
-    path.write_bytes(png_that_says(60_000, 50_000))  # whose pixels nobody has to decode
+    path.write_bytes(png_that_says(60_000, 50_000))  # its pixels are never decoded
     with pytest.raises(UserError, match=r"x\.png has 50000x60000 pixels; the most is 178,956,970"):
         image_size(path)
     path.write_bytes(b"")

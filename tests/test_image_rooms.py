@@ -1,4 +1,4 @@
-"""One file, the same pixels in every room: records, raw folders, the server and the export."""
+"""One file gives the same pixels everywhere: records, raw folders, the server, exports."""
 
 import json
 
@@ -16,7 +16,7 @@ from tfseg.images import read_image
 from tfseg.serving.pictures import for_graph, read_picture
 
 RGB = smooth(20, 30)
-TALL = np.rot90(RGB).copy()  # whose EXIF turns it back
+TALL = np.rot90(RGB).copy()  # its EXIF turns it back
 WIDE = np.linspace(0, 65535, 600).astype(np.uint16).reshape(20, 30)
 TWELVE = (WIDE >> 4).astype(np.uint16)
 MASK = np.zeros((20, 30), np.uint8)
@@ -37,7 +37,7 @@ FILES = {  # name: (bytes, suffix, range)
 
 
 def own_folder(folder, data, suffix, mask=MASK):
-    """Two frames of one image, and their masks."""
+    """Writes two frames of the same image, and their masks."""
     files = {f"images/{i}{suffix}": data for i in range(2)}
     return draw(folder, files | {f"masks/{i}.png": mask for i in range(2)})
 
@@ -63,7 +63,7 @@ def test_every_room_sees_the_same_pixels(name, tmp_path):
     pixels, own = read_picture(data, 10_000, pixel_range=pixel_range)
     np.testing.assert_array_equal(pixels, wanted)
     assert own == (20, 30)
-    if suffix in (".png", ".jpg"):  # what the graph of an export takes
+    if suffix in (".png", ".jpg"):  # formats of an export's graph
         seen = _decode(for_graph(data, 10_000, pixel_range), pixel_range)
         np.testing.assert_array_equal(seen, wanted)
 

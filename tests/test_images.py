@@ -1,4 +1,4 @@
-"""Every kind of image file: its pixels, or the one line that refuses it."""
+"""Every kind of image file: its pixels, or the one-line refusal."""
 
 import os
 import pickle
@@ -84,7 +84,7 @@ def test_eight_bits_are_what_a_viewer_shows(mode, kind):
         data = saved(image, kind)
     except OSError:
         pytest.skip(f"{kind} has no {mode}")
-    pixels = read_image(data, pixel_range=(0, 4095))  # which is of deeper ones
+    pixels = read_image(data, pixel_range=(0, 4095))  # ignored for 8 bits
     shown = image.convert("RGB")
     if kind not in ("JPEG", "WEBP"):
         np.testing.assert_array_equal(pixels, shown)
@@ -152,7 +152,7 @@ REFUSED = {
         r"is damaged or not an image: its format is not supported .*; replace",
     ),
     "a folder": (lambda path: path.mkdir(), r"is a folder, not an image; replace the file"),
-    "a pipe": (os.mkfifo, r"is no regular file; replace the file"),
+    "a pipe": (os.mkfifo, r"is not a regular file; replace the file"),
     "cut PNG": (
         written(saved(RGB, "PNG")[:300]),
         r"is damaged or not an image: .*; replace the file",

@@ -1,4 +1,4 @@
-"""Exports of labelme and CVAT, drawn in their layout, to the last pixel."""
+"""Exports of labelme and CVAT, in their exact layout, compared by pixel."""
 
 import base64
 
@@ -49,7 +49,7 @@ def test_labelme_every_shape(tmp_path):
     labelme(
         folder / "a.json",
         shape("dog", BOX),
-        shape("cat", [[30, 20], [10, 8]], "rectangle"),  # over the dog, from its lower right
+        shape("cat", [[30, 20], [10, 8]], "rectangle"),  # over the dog, lower right first
         shape("__ignore__", [[40, 30], [44, 34]], "rectangle"),
     )
     labelme(folder / "val" / "b.json", shape("cat", [[20, 20], [20, 25]], "circle"))
@@ -63,7 +63,7 @@ def test_labelme_every_shape(tmp_path):
                 (first, filled((3, 12, 4, 20, 2), (8, 20, 10, 30, 1), (30, 34, 40, 44, VOID)))
             ],
             "val": [
-                # Pillow's ellipse goes a little beyond the radius at the corners of its pixels.
+                # Pillow's ellipse slightly exceeds the radius at the corners of its pixels.
                 (second, np.uint8(np.hypot(rows - 20, columns - 20) < 5.5)),
             ],
         },
@@ -99,9 +99,9 @@ REFUSED = [
     (shape("cat", BOX[:2], "line"), "a.json: shape 1 (cat) is a line, which has no area; draw it"),
     (shape("cat", BOX, "linestrip"), "shape 1 (cat) is a linestrip, which has no area"),
     (shape("cat", BOX[:1], "point"), "shape 1 (cat) is a point, which has no area"),
-    (shape("cat", BOX, "mask"), "shape 1 (cat) is a mask, which is not read; draw it as a polygon"),
-    (shape("cat", BOX[:2]), "shape 1 (cat), a polygon, wants 3 or more points of two numbers"),
-    (shape("cat", [[1, 2], [3, None], [4, 5]]), "wants 3 or more points of two numbers"),
+    (shape("cat", BOX, "mask"), "shape 1 (cat) is a mask, which is not supported; draw it as a"),
+    (shape("cat", BOX[:2]), "shape 1 (cat), a polygon, needs 3 or more points of two numbers"),
+    (shape("cat", [[1, 2], [3, None], [4, 5]]), "needs 3 or more points of two numbers"),
     (shape("", BOX), "shape 1 has no label; give it one in labelme"),
 ]
 
@@ -129,9 +129,9 @@ def test_labelme_refuses_files(tmp_path):
     for fault, part in zip(
         faults,
         (
-            "b.json: imagePath 'b.jpg' is no file, and imageData holds no image; put the image",
+            "b.json: imagePath 'b.jpg' is not a file, and imageData holds no image; put the image",
             "c.json: imageHeight and imageWidth are 48 and 40, but ",
-            "d.json is damaged or no JSON",
+            "d.json is damaged or not JSON",
             "e.json is not a labelme file: it has no list of shapes; remove it",
         ),
         strict=True,
@@ -152,7 +152,7 @@ LABEL = filled((3, 12, 4, 20, 1), (8, 20, 10, 30, 2))
 
 
 def cvat(folder, lists):
-    """An export with a mask of colours a frame; {list: names}."""
+    """Writes an export with a colour mask per frame; `lists` is {list: names}."""
     images = {}
     write(folder / "labelmap.txt", LABELMAP)
     for listed, names in lists.items():
@@ -199,9 +199,9 @@ def test_cvat_refuses(tmp_path):
     for fault, part in zip(
         faults,
         (
-            "boats.txt: subset 'boats' is no split; rename it train.txt or val.txt",
+            "boats.txt: subset 'boats' is not a split; rename it train.txt or val.txt",
             "train.txt lists b, which SegmentationClass lacks; export it again",
-            "1 masks are in no list and left out, as c",
+            "1 masks are in no list and are skipped, e.g. c",
         ),
         strict=True,
     ):
@@ -212,7 +212,7 @@ def test_cvat_refuses(tmp_path):
         get_dataset("cvat", tmp_path).list_frames(tmp_path)
     for line, message in (
         ("dog:1,2:", r"line 1: wanted name:r,g,b:parts:actions, not 'dog:1,2:'"),
-        ("a:1,2,3::\nb:1,2,3::", "line 2: b or its colour is there already; give each label"),
+        ("a:1,2,3::\nb:1,2,3::", "line 2: b or its colour occurs twice; give each label its"),
         ("", "lists no labels; export it again"),
     ):
         write(tmp_path / "labelmap.txt", line)

@@ -1,4 +1,4 @@
-"""Pooling with indices, unpooling, bins, shuffling and resizing, against plain NumPy."""
+"""Pooling with indices, unpooling, bins, shuffling and resizing, compared with plain NumPy."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def noise(*shape):
 
 
 def test_pooling_keeps_the_first_of_equal_ones():
-    """As TensorFlow's argmax kernel, on values of which many are equal."""
+    """As TensorFlow's argmax kernel, on values with many ties."""
     x = np.maximum(noise(2, 8, 10, 5).round(), 0)
     maxima, indices = MaxPoolWithIndices()(x)
     wanted, flat = tf.nn.max_pool_with_argmax(x, 2, 2, "SAME")
@@ -101,7 +101,7 @@ def test_pixel_shuffle_counts_classes_first():
 @pytest.mark.parametrize("mode", ["bilinear", "aligned", "nearest"])
 @pytest.mark.parametrize("size", [(9, 14), (3, 4), (1, 1), (11, 5)])
 def test_resizing_is_the_same_in_plain_keras(mode, size):
-    """TensorFlow's kernel beside the form that other backends run."""
+    """Compares TensorFlow's kernel with the form for other backends."""
     x, like = noise(2, 5, 7, 3), np.zeros((2, *size, 1), "float32")
     kernel = ResizeLike(mode)(x, like)
     np.testing.assert_allclose(kernel, _resize(tf.constant(x), size, mode), atol=1e-5)

@@ -1,4 +1,4 @@
-"""Which images and masks of a user's folder pair up, and what is said of those that do not."""
+"""Pairs of images and masks in a user's folder, and messages about unpaired files."""
 
 import pytest
 from helpers.folders import draw
@@ -10,7 +10,7 @@ from tfseg.records.reader import open_records
 
 
 def frames(folder, report=refuse):
-    """{split: [(id, image, mask)]} of a drawn folder, paths from it."""
+    """{split: [(id, image, mask)]} of a folder, with relative paths."""
     listed = get_dataset("folder", folder).list_frames(folder, report)
     return {
         split: [
@@ -20,7 +20,7 @@ def frames(folder, report=refuse):
     }
 
 
-SPLIT_PAIRS = {  # layout: (image, mask), {} is the split's name
+SPLIT_PAIRS = {  # layout: (image, mask); {} is the split's name
     "images, annotations": ("images/{}/a.png", "annotations/{}/a.png"),
     "images, labels": ("images/{}/a.png", "labels/{}/a.png"),
     "inside the split": ("{}/images/a.jpg", "{}/masks/a.png"),
@@ -97,7 +97,7 @@ def test_cities_and_sequences_stay_in_the_names(tmp_path, image, mask):
 
 def test_two_folders_of_masks_are_asked_about(tmp_path):
     folder = draw(tmp_path / "x", ["images/a.png", "masks/a.png", "labels/a.png"])
-    wanted = r'the masks may lie in .*labels and .*masks; .*"labels" or mask_folder = "masks" in'
+    wanted = r'the masks may be in .*labels and .*masks; .*"labels" or mask_folder = "masks" in'
     with pytest.raises(UserError, match=wanted):
         frames(folder)
     (folder / "dataset.toml").write_text('mask_folder = "masks"\n')
@@ -108,7 +108,9 @@ def test_two_folders_of_masks_are_asked_about(tmp_path):
 
 def test_folders_of_other_names_are_given_by_settings(tmp_path):
     folder = draw(tmp_path / "x", ["fotos/a.png", "truth/a.png"])
-    with pytest.raises(UserError, match=r"there are fotos \(1 .png, as a.png\), truth .*missing:"):
+    with pytest.raises(
+        UserError, match=r"there are fotos \(1 .png, e.g. a.png\), truth .*missing:"
+    ):
         frames(folder)
     (folder / "dataset.toml").write_text('mask_folder = "truth"\nimage_folder = "fotos"\n')
     assert frames(folder) == {"train": [("a", "fotos/a.png", "truth/a.png")]}
@@ -146,7 +148,7 @@ def test_what_is_left_out_is_said(tmp_path, capsys):
             ["images/train/a.png", "masks/train/a.png", "images/val/b.png"],
             r"the masks of .*images/val are missing",
         ),
-        (["masks/a.png"], r"masks has masks and no folder of images beside it"),
+        (["masks/a.png"], r"masks has masks, but no folder of images matches it"),
         (["images/a.png", "images/a.jpg", "masks/a.png"], r"have the same stem; keep one of them"),
     ],
 )
@@ -160,7 +162,7 @@ def test_unpaired_files_are_named(tmp_path, names, wanted):
     [
         (
             ["pics/a.jpg", "gts/a.png"],
-            r"holds no records .*there are gts \(1 .png, as a.png\), p",
+            r"holds no records .*there are gts \(1 .png, e.g. a.png\), p",
         ),
         (
             ["images/a.jpg"],
@@ -181,10 +183,10 @@ def test_a_folder_that_is_not_understood_is_described(tmp_path, names, wanted):
     with pytest.raises(UserError, match=wanted) as refused:
         open_records(folder)
     assert "\n" not in str(refused.value)
-    assert f"output={folder}" not in str(refused.value)  # which would write into it
+    assert f"output={folder}" not in str(refused.value)  # it would write into the folder
 
 
-def test_the_names_of_another_data_set_are_the_users_beside_a_table(tmp_path):
-    names = ["images/00001.png", "labels/00001.png"]  # as GTA5 has them
+def test_a_table_marks_a_users_folder_despite_names_of_another_data_set(tmp_path):
+    names = ["images/00001.png", "labels/00001.png"]  # GTA5's names
     assert recognise(draw(tmp_path / "x", names)) == ["folder"]
     assert recognise(draw(tmp_path / "y", names, table=None)) == ["gta5"]

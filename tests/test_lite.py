@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 with the ImageNet weights that pip brings, on real streets."""
+"""EfficientNet-Lite0 with ImageNet weights from a pip package, on real streets."""
 
 from collections import Counter
 from importlib.util import find_spec
@@ -13,7 +13,7 @@ from tfseg.checkpoints import read_state_dict
 from tfseg.encoders import ENCODERS
 from tfseg.models import starting_weights
 
-# What ImageNet calls the things of a street.
+# ImageNet's names of things in a street.
 STREET = {
     407: "ambulance", 468: "cab", 569: "garbage truck", 656: "minivan", 705: "passenger car",
     829: "streetcar", 874: "trolleybus", 920: "traffic light",
@@ -47,6 +47,6 @@ def test_the_whole_classifier_names_the_things_of_a_street():
         image = cv2.imread(str(path))[..., ::-1]
         counts[classify(np.asarray(model(image[None])["stride32"])[0], state)] += 1
     street = {name: counts[number] for number, name in STREET.items()}
-    # Of a thousand classes these are the commonest; chance would be a hundredth of the frames.
+    # These are the most frequent of a thousand classes; chance would give 1 % of the frames.
     assert sum(street.values()) > counts.total() / 3, counts
     assert min(street["streetcar"], street["traffic light"]) > 0, counts

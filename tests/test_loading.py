@@ -1,4 +1,4 @@
-"""Checkpoints -> networks: what fits, what is left out, and what is said of it."""
+"""Loading of checkpoints into networks: what fits, what is skipped, and the messages."""
 
 import keras
 import numpy as np
@@ -24,7 +24,7 @@ def assert_same(one, two, but=()):
 
 
 def other_head(classes=3):
-    """The tiny network with weights of zero and another head."""
+    """The tiny network with zero weights and another head."""
     network = tiny_network()
     output = keras.layers.Conv2D(classes, 1, name="head")(network.get_layer("bn1").output)
     made = keras.Model(network.inputs, output, name="tiny")
@@ -34,7 +34,7 @@ def other_head(classes=3):
 
 
 def files(folder):
-    """The same weights in every kind of file."""
+    """Writes the same weights in every kind of file."""
     network = tiny_network()
     save_weights(network, folder / "a.weights.h5")
     network.save(folder / "a.keras")
@@ -126,7 +126,7 @@ def test_a_compiled_network_gets_all_of_its_optimizer(tmp_path):
 def test_every_command_loads_what_train_loads(run, records, tmp_path):
     best = run / "checkpoints" / "best.weights.h5"
     segmenter = tfseg.load(run)
-    assert tfseg.load(best).classes == segmenter.classes  # it lies in its run
+    assert tfseg.load(best).classes == segmenter.classes  # it is inside its run
     segmenter.model.save(tmp_path / "x.keras")
     save_weights(segmenter.model, tmp_path / "x.weights.h5")
     for path in (tmp_path / "x.keras", tmp_path / "x.weights.h5"):
@@ -137,7 +137,7 @@ def test_every_command_loads_what_train_loads(run, records, tmp_path):
         figures = ["--gpu=-1", f"--input={records}", f"--output={tmp_path / 'figures'}"]
         main(["test", *flags, *figures])
     main(["export", *flags, f"--output={tmp_path / 'exported' / '1'}"])
-    main(["test", "--model=linknet", f"--checkpoint={run}", *figures])  # a run is its best
+    main(["test", "--model=linknet", f"--checkpoint={run}", *figures])  # its best checkpoint
     wrong = ExportConfig(model="linknet", checkpoint=best, dataset="voc2012", output=tmp_path)
     with pytest.raises(UserError, match=r"best.weights.h5 does not fit linknet: .*wanted \(.*21"):
         find_network(wrong)

@@ -1,4 +1,4 @@
-"""Losses against plain NumPy, void pixels, and the published CamVid class weights."""
+"""Losses compared with plain NumPy, void pixels, and the published CamVid class weights."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from tfseg.errors import UserError
 from tfseg.losses import LOSSES, make_loss
 
 CLASSES = 4
-# CamVid's training split in the SegNet edition: pixels, and images of 367 that hold the class.
+# CamVid's training split in the SegNet edition: pixels, and how many of 367 images have the class.
 CAMVID = np.array(
     [
         (10682767, 366),  # sky
@@ -48,7 +48,7 @@ def value_and_gradient(loss, labels, logits, **options):
 
 
 def valid_pixels(labels, logits):
-    """Labels (N,) and probabilities (N, K) of the pixels that are not void, in float64."""
+    """Labels (N,) and probabilities (N, K), float64, of pixels that are not void."""
     valid = labels != 255
     scores = np.exp(logits[valid].astype(np.float64))
     return labels[valid], scores / scores.sum(-1, keepdims=True)
@@ -79,7 +79,7 @@ def reference_dice(labels, probabilities, weights):
 
 
 def reference_lovasz(labels, probabilities, weights):
-    """Pixels become wrong one by one, the worst first; each error counts what Jaccard loses."""
+    """Pixels become wrong one by one, worst first; each error weighs as much as Jaccard drops."""
     present = np.unique(labels)
     losses = []
     for c in present:
@@ -140,7 +140,7 @@ def test_void_pixels_change_nothing_and_get_no_gradient(name, batch):
     assert other == pytest.approx(value, rel=1e-6)
     np.testing.assert_allclose(other_gradient, gradient, atol=1e-7)
     assert not gradient[labels == 255].any()
-    if name != "ohem":  # which has none for easy pixels
+    if name != "ohem":  # easy pixels get none
         assert gradient[labels != 255].any(axis=-1).all()
 
 
@@ -172,7 +172,7 @@ def test_an_all_void_batch_costs_exactly_nothing(name, weights, batch):
     labels = np.full_like(batch[0], 255)
     value, gradient = value_and_gradient(LOSSES[name], labels, batch[1], weights=weights)
     assert value == 0
-    assert not gradient.any()  # and so no NaN
+    assert not gradient.any()  # also no NaN
 
 
 @pytest.mark.parametrize("name", LOSSES)

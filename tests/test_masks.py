@@ -1,4 +1,4 @@
-"""How masks are coded: every depth and mode, the decision on all of them, soft edges."""
+"""Coding of masks: every depth and mode, indices or colours, soft edges."""
 
 import cv2
 import numpy as np
@@ -94,7 +94,7 @@ def clear(mode):
         (RAW.astype(np.int32) - 1, "a.tif", r"holds values from -1; class indices start at 0"),
         (Image.fromarray(RAW), "a.jpg", r"is a JPEG, which smears label values"),
         (Image.fromarray(COLORS[RAW]), "a.webp", r"is a lossy WebP, which smears label values"),
-        (Image.fromarray(COLORS[RAW]).convert("CMYK"), "a.tif", r"is CMYK, no mask: save it as"),
+        (Image.fromarray(COLORS[RAW]).convert("CMYK"), "a.tif", r"is CMYK, not a mask: save it"),
     ],
 )
 def test_what_is_no_mask_is_named(tmp_path, mask, name, wanted):
@@ -106,7 +106,7 @@ def test_what_is_no_mask_is_named(tmp_path, mask, name, wanted):
 
 @pytest.mark.parametrize("positives", [1, 30])
 def test_few_masks_decide(tmp_path, positives):
-    """One of many masks tells what 255 is; 16 of them would have missed it."""
+    """Only one of many masks decides what 255 means; a sample of 16 would miss it."""
     spots = [SPOT if i == 7 or i < positives - 1 else 0 * SPOT for i in range(120)]
     found = labels(with_masks(tmp_path / "x", *spots))
     np.testing.assert_array_equal(found[7].index, SPOT // 255)

@@ -1,4 +1,4 @@
-"""Which crops and batches fit into memory."""
+"""Crops and batches that fit into memory."""
 
 import math
 
@@ -59,7 +59,7 @@ def draw(folder, size):
 
 
 def test_inspect_says_what_training_will_take(tmp_path, capsys, monkeypatch):
-    """On a machine of 4 GB: what is free here changes with what else runs."""
+    """Simulates a machine with 4 GB free, because the real free memory varies."""
     monkeypatch.setattr(memory, "free_memory", lambda: 4e9)
     side = math.ceil(math.sqrt(4e9 / 2000))  # more than four of them take
     folder = draw(tmp_path / "large", (side, side))

@@ -1,4 +1,4 @@
-"""The confusion matrix and its figures, alone and inside Keras' fit."""
+"""The confusion matrix and its metrics, alone and inside Keras' fit."""
 
 import warnings
 
@@ -51,7 +51,7 @@ def test_another_void_label(frames):
 
 
 def test_figures_by_hand():
-    figures = scores([[3, 1, 0], [2, 4, 0], [0, 0, 0]])  # the third class is nowhere
+    figures = scores([[3, 1, 0], [2, 4, 0], [0, 0, 0]])  # the third class never occurs
     np.testing.assert_allclose(figures["iou"], [3 / 6, 4 / 7, np.nan])
     assert figures["miou"] == pytest.approx((3 / 6 + 4 / 7) / 2)
     assert figures["pixel_accuracy"] == pytest.approx(7 / 10)
@@ -106,7 +106,7 @@ def test_an_all_void_batch_counts_nothing():
 
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_fit_logs_it_under_plain_names(frames, jit_compile):
-    """Compiled by XLA too, as Keras does by itself on a GPU."""
+    """Also compiled by XLA, which Keras does by default on a GPU."""
     labels, logits = frames
     metric = ConfusionMatrix(3)
     model = keras.Sequential([keras.Input((7, 5, 3)), keras.layers.Identity()])

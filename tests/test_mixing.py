@@ -1,4 +1,4 @@
-"""Frames that borrow regions from their neighbours, image and label together."""
+"""Mixing of frames, image and label together."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ def rng(seed=0):
 
 @pytest.mark.parametrize("mix", ["cutmix", "copy_paste"])
 def test_image_and_label_are_borrowed_together(mix):
-    """Every pixel is the frame's own or its neighbour's; both happen; the input stays."""
+    """Every pixel comes from the frame or the other one; both occur; inputs stay unchanged."""
     labels = (
         rng(1).integers(0, 4, (4, 20, 30), np.uint8)
         + 4 * np.arange(4, dtype=np.uint8)[:, None, None]
@@ -47,7 +47,7 @@ def test_a_class_region_prefers_rare_classes():
     taken = [class_region(label, rng(seed)) for seed in range(200)]
     rare = sum((region == (label == 7)).all() for region in taken)
     assert all((region == (label == 7)).all() or (region == (label == 0)).all() for region in taken)
-    assert rare > 150  # 376 pixels against 4: the root of it is 9.7 to 1
+    assert rare > 150  # 376 pixels against 4: the ratio of roots is 9.7
     assert not class_region(np.full((4, 4), 255, np.uint8), rng()).any()
 
 

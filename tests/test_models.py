@@ -22,14 +22,14 @@ from tfseg.weights import load_state_dict
 sys.path.insert(0, str(ROOT / "tests" / "parity"))
 import rule
 
-LIGHT = ("linknet", "segnet_basic", "segnet_gated", "cae", "fcn8s")  # the everyday ones
-# Those that are built every day: one of each kind.
+LIGHT = ("linknet", "segnet_basic", "segnet_gated", "cae", "fcn8s")  # always tested
+# Encoders that are always built: one of each kind.
 BUILT = (*LIGHT, "enet", "unet_subpixel", "deeplabv3plus", "fpn", "segformer", "fast_scnn")
 
 
 @pytest.fixture(autouse=True)
 def _forget():
-    """Same weights on every run; frees a test's networks: all together exceed the memory."""
+    """Gives the same weights on every run; frees networks, as all together exceed the memory."""
     keras.utils.set_random_seed(0)
     yield
     keras.backend.clear_session()
@@ -41,7 +41,7 @@ def small(name, classes=3, **options):
 
 
 def side_of(name):
-    """At its coarsest a batch of two must leave batch normalisation more than two pixels."""
+    """An input side at which, for a batch of two, batch normalisation gets more than two pixels."""
     row = MODELS[name]
     return max(64, row.smallest, 2 * row.output_stride)
 
@@ -52,7 +52,7 @@ def pictures(height, width=None, count=1):
 
 
 def light(names, everyday=LIGHT):
-    """Test parameters; what is not for every day waits for the slow group."""
+    """Test parameters; all but `everyday` are marked slow."""
     return [
         pytest.param(name, marks=() if name in everyday else pytest.mark.slow) for name in names
     ]
@@ -70,8 +70,8 @@ def test_the_table_is_complete():
     assert set(NETWORKS) == set(MODELS) - {tiny.NAME}
 
 
-# Cases whose values grow from block to block, and rounding with them: their references, too, are so
-# far from what they answer in float64, where they and ours agree (the Lites to 1e-12).
+# Cases whose values, and so rounding errors, grow from block to block: the references differ as
+# much from their own float64 results, where they and ours agree (the Lites to 1e-12).
 ROUNDED = dict.fromkeys(
     ("pidnet_l", "encoder_efficientnet_lite0", "encoder_efficientnet_lite4"), 2e-4
 )
@@ -117,7 +117,7 @@ def test_encoders(name, count):
 
 @pytest.mark.parametrize("name", light(NETWORKS, BUILT))
 def test_any_size(name):
-    """Odd sizes too, and the same whether the size is known beforehand or not."""
+    """Also odd sizes; the result is the same whether or not the size is known in advance."""
     smallest, model = MODELS[name].smallest, small(name)
     for height, width in ((smallest, smallest + 1), (smallest + 15, smallest + 58)):
         logits = model(pictures(height, width))
@@ -141,7 +141,7 @@ def test_too_small_is_said(name):
 
 @pytest.mark.parametrize("name", ["linknet", "unet", "segnet", "enet"])
 def test_odd_sizes_are_not_shifted(name):
-    """A larger input whose first rows and columns are the same gives the same logits far inside."""
+    """A larger input with the same first rows and columns gives the same logits far inside."""
     model = small(name)
     whole = np.asarray(model(pictures(420)))[:, :40, :40]
     odd = np.asarray(model(pictures(420)[:, :389, :391]))[:, :40, :40]
@@ -161,11 +161,11 @@ def test_every_weight_learns_and_the_loss_falls(name):
     images = pictures(side_of(name), count=2)
     labels = (images[..., 0] > 128).astype("int32") + (images[..., 1] > 128)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    # A dozen steps: tracing a graph would take longer than they do.
+    # Only a dozen steps: tracing a graph would take longer.
     model.compile(keras.optimizers.Adam(3e-4), loss, run_eagerly=True)
     first = model.train_on_batch(images, labels)
     model.train_on_batch(images, labels)
-    # Shifts that batch normalisation takes away again: biases, and those of an image's mean.
+    # Shifts that batch normalisation cancels: biases, and those of an image's mean.
     taken_away = {"semantic.stage4_CEBlock.gap.1/beta"} | {
         layer.bias.path
         for layer in model.layers
@@ -199,7 +199,7 @@ def test_round_trips_are_exact(name, tmp_path):
     served = tf.saved_model.load(str(tmp_path / "saved"))  # its function does not keep it alive
     answer = served.serve(tf.cast(images, "float32"))
     difference = np.abs(answer - logits) / np.abs(logits).max()
-    # Rounding decides which pixel of a window SegNet's pooling takes: seen 1.3%, 0.04% in the mean.
+    # Rounding decides which pixel SegNet's pooling takes: seen 1.3 %, 0.04 % in the mean.
     assert np.mean(difference) <= 2e-3 if name == "segnet" else np.max(difference) <= 5e-5
 
 
@@ -233,7 +233,7 @@ def test_auxiliary_heads_have_logits_too(name, heads):
 
 
 def test_dilation_takes_the_place_of_stride():
-    """torchvision's rule: the same weights, finer maps, a stage's first block dilated as before."""
+    """torchvision's rule: same weights, finer maps, a stage's first block keeps its dilation."""
     model = tfseg.build_encoder("resnet50", output_stride=8)
     assert parameters(model) == ENCODERS["resnet50"]
     features = model(pictures(64))

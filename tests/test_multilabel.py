@@ -1,4 +1,4 @@
-"""`--task=multilabel`: a sigmoid and a mask a class, from the records to the server."""
+"""`--task=multilabel`: a sigmoid and a mask per class, from the records to the server."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The notebooks: clean in the repository, and running from top to bottom."""
+"""The notebooks have no outputs in the repository, and run from top to bottom."""
 
 import shutil
 
@@ -7,7 +7,7 @@ import pytest
 from helpers.small import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-SHORTER = {"epochs = 20": "epochs = 1"}  # what a test has no time for
+SHORTER = {"epochs = 20": "epochs = 1"}  # to save time
 
 
 def code(notebook):
@@ -29,7 +29,7 @@ def test_notebooks_are_kept_without_outputs(path):
     ids=lambda value: getattr(value, "stem", None),
 )
 def test_notebooks_run_from_top_to_bottom(path, place, tmp_path, monkeypatch):
-    """One from the repository's root, one from its own folder; neither leaves anything there."""
+    """One runs in the repository's root, one in its own folder; neither leaves files there."""
     from nbclient import NotebookClient
 
     shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks")

@@ -1,4 +1,4 @@
-"""The fused AdamW against Keras' own, and averages."""
+"""The fused AdamW compared with Keras', and averages."""
 
 import keras
 import numpy as np
@@ -24,7 +24,7 @@ def test_fused_adamw_is_keras_adamw():
 
 
 def test_averages_hold_the_statistics_of_batch_normalisation_too(records, tmp_path, monkeypatch):
-    """What is kept as the best has averaged weights and statistics, both from every step."""
+    """The best checkpoint has averaged weights and statistics, both over all steps."""
     seen, step = [], KeepBest.on_train_batch_end
 
     def listen(callback, batch, logs=None):

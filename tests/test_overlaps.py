@@ -85,7 +85,7 @@ def raw(tool, folder, *shapes):
 
 
 def masks_of(tool, folder, **options):
-    """What the first frame says of each class, uint8 (H, W, K)."""
+    """The first frame's mask of each class, uint8 (H, W, K)."""
     spec = get_dataset(tool.__name__, folder, task="multilabel", **options)
     sets = label_sets(labels_of(spec))
     assert sets.labels.classes == NAMES
@@ -113,7 +113,7 @@ def test_a_pixel_keeps_every_class_that_covers_it(tool, tmp_path):
 
 @pytest.mark.parametrize("tool", TOOLS[:3])  # Label Studio has no void
 def test_background_takes_away_and_void_stays(tool, tmp_path):
-    """A shape of the background lies over the two; one of void is void, whatever it lies on."""
+    """A background shape erases the two; a void shape is void, whatever is below."""
     names = ("_background_", "__ignore__") if tool is labelme else ("background", "ignored")
     void = (25, 35, 35, 45)
     shapes = [("cat", CAT), ("dog", DOG), (names[0], SMALL), (names[1], void)]
@@ -142,13 +142,13 @@ def test_the_command_line_converts_it(tmp_path):
     wanted = inside(CAT) + 2 * inside(DOG)
     np.testing.assert_array_equal(records.splits["train"].frame(0)[1], wanted)
     np.testing.assert_array_equal(records.splits["val"].frame(0)[1], 3 * inside(CAT))
-    labelme(folder, ("cat", CAT), ("dog", SMALL))  # another shape makes other records
+    labelme(folder, ("cat", CAT), ("dog", SMALL))  # another shape gives other records
     with pytest.raises(UserError, match="overwrite"):
         convert(get_dataset("labelme", folder, task="multilabel"), folder, out, workers=1)
     labelme(folder, ("cat+dog", CAT))
     with pytest.raises(UserError, match=r"a class cannot be called 'cat\+dog'; rename it"):
         get_dataset("labelme", folder, task="multilabel")
-    with pytest.raises(UserError, match="task is no option of dataset=cvat"):
+    with pytest.raises(UserError, match="task is not an option of dataset=cvat"):
         get_dataset("cvat", folder, task="multilabel")
 
 

@@ -1,4 +1,4 @@
-"""What is installed: pins, extras, the name in the index, and commands without the extras."""
+"""Installation: pins, extras, the distribution's name, and commands without extras."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ import tfseg
 from tfseg.errors import DISTRIBUTION, UserError, install_hint, require
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-NOT_PINNED = {"gpu"}  # whose wheels are not for every machine
+NOT_PINNED = {"gpu"}  # its wheels do not fit every machine
 
 
 def pins(name):
@@ -27,7 +27,7 @@ def pins(name):
 
 
 def needed(requirements):
-    """Names of the distributions that requirements need, as installed here."""
+    """Names of the distributions that requirements need, from the installed metadata."""
     found, left = set(), [Requirement(text) for text in requirements]
     while left:
         wanted = left.pop()

@@ -1,4 +1,4 @@
-"""The pages' templates: text is escaped, nothing is fetched, and an installation has them all."""
+"""The pages' templates: escaped text, no external resources, complete installation."""
 
 import re
 import tomllib
@@ -47,7 +47,7 @@ def test_what_stands_between_backticks_is_code(text, html):
     assert f"<span>{html}</span>" in render("inspect.html", **EMPTY | {"findings": [finding(text)]})
 
 
-def test_the_verdict_counts_what_spoils():
+def test_the_verdict_counts_problems():
     for spoiling, words in (
         (0, "No serious problem."),
         (1, "1 problem would harm training."),

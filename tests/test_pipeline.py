@@ -1,4 +1,4 @@
-"""The batches made from real records of every kind."""
+"""Batches from real records of every kind."""
 
 from functools import partial
 
@@ -21,7 +21,7 @@ from tfseg.records.reader import open_records
 
 
 def draw(index, size):
-    """Noise with a colour of its own; black and class 0 at the end, so that bytes end in zeros."""
+    """Noise in a colour per index; ends in black and class 0, so that the bytes end in zeros."""
     image = rng(index).integers(0, 256, (*size, 3), np.uint8)
     image[0, 0], image[-1, -1] = index, 0
     return image
@@ -83,7 +83,7 @@ SETTINGS = {
 
 @pytest.fixture(scope="module")
 def expected(splits):
-    """Eight batches (three epochs and more) from TFRecord, without a break and without a cache."""
+    """Eight batches (over three epochs) from TFRecord, uninterrupted and without a cache."""
     return take(training_batches(splits["tfrecord"], **SETTINGS), 8)
 
 
@@ -117,7 +117,7 @@ def test_a_run_that_goes_on_mixes_as_before(mix, splits):
 
 
 def test_rare_classes_come_more_often(splits):
-    """By the root of how rare they are; a class's frames come equally often."""
+    """By the inverse root of their share; a class's frames come equally often."""
     counts = np.array([[900, 100, 0], [900, 0, 0], [900, 100, 50]])
     draw = rare_order(counts, seed=0)
     draws = [draw(position) for position in range(4000)]
@@ -155,7 +155,7 @@ def test_a_cache_changes_nothing_and_leaves_nothing(splits, expected, cache, tmp
     options = {"cache": cache, "cache_dir": tmp_path / "cache"}
     dataset = training_batches(splits["lmdb"], **SETTINGS, **options)
     assert_equal_batches(take(dataset, 8), expected)
-    assert not list(tmp_path.glob("cache/*"))  # while the frames are in use: the file has no name
+    assert not list(tmp_path.glob("cache/*"))  # even during use: the file has no name
 
 
 @pytest.mark.parametrize("cache", ["none", "memory"])
@@ -203,7 +203,7 @@ def test_evaluation_never_pads_frames_of_several_sizes(mixed, cache):
 @pytest.mark.parametrize(("cache", "mend"), [("memory", "cache=disk"), ("disk", "cache=none")])
 def test_frames_that_do_not_fit_are_refused(tmp_path, cache, mend):
     split = make_split(tmp_path / "records", [(24, 32)])
-    split.sizes = [(10**6, 10**6)]  # as it were
+    split.sizes = [(10**6, 10**6)]  # pretends to be large
     with pytest.raises(UserError, match=f"cache={cache}.* 4000.0 GB .*{mend}"):
         training_batches(split, cache=cache, cache_dir=tmp_path / "cache", **SETTINGS)
 
@@ -229,7 +229,7 @@ def test_a_damaged_example_is_named(tmp_path):
 
 
 def joined(parts):
-    """Batches put together from those of every part, in their order."""
+    """Batches joined from those of every part, in order."""
     return [
         tuple(np.concatenate(arrays) for arrays in zip(*pieces, strict=True))
         for pieces in zip(*parts, strict=True)
@@ -238,7 +238,7 @@ def joined(parts):
 
 @pytest.mark.parametrize("mix", ["none", "cutmix"])
 def test_parts_of_a_batch_are_the_batch(splits, mix):
-    """Of two processes with two devices each, from the middle of an epoch on."""
+    """With two processes of two devices each, from the middle of an epoch on."""
     settings = {**SETTINGS, "batch_size": 4, "start_step": 2, "mix": mix}
     whole = take(training_batches(splits["tfrecord"], **settings), 3)
     parts = []

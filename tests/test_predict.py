@@ -1,4 +1,4 @@
-"""`predict` and `tfseg.load`: masks of files and folders, and what is refused."""
+"""`predict` and `tfseg.load`: masks of files and folders, and refusals."""
 
 import shutil
 
@@ -87,7 +87,7 @@ def test_uncertainty_alone(run, photo, tmp_path):
 
 
 def test_threads_mix_nothing_up(run, segmenter, tmp_path):
-    """More images than threads run ahead, of several sizes."""
+    """More images than the threads read ahead, of several sizes."""
     folder, rng = tmp_path / "in", np.random.default_rng(1)
     folder.mkdir()
     pictures = {}
@@ -102,7 +102,7 @@ def test_threads_mix_nothing_up(run, segmenter, tmp_path):
             np.testing.assert_array_equal(mask, segmenter.predict(pixels), err_msg=name)
 
 
-def test_a_damaged_picture_ends_it_and_leaves_whole_files(run, tmp_path, capsys):
+def test_a_damaged_image_ends_it_and_leaves_complete_files(run, tmp_path, capsys):
     folder = tmp_path / "in"
     folder.mkdir()
     for name in "abc":
@@ -117,7 +117,7 @@ def test_a_damaged_picture_ends_it_and_leaves_whole_files(run, tmp_path, capsys)
     assert Image.open(tmp_path / "out" / "a_overlay.png").size == (50, 40)
 
 
-def test_no_picture_and_no_answer_is_overwritten(run, photo, tmp_path, capsys):
+def test_no_image_and_no_output_is_overwritten(run, photo, tmp_path, capsys):
     path, _ = photo
     shutil.copy(path, path.with_name("photo_overlay.png"))
     for output, message in ((path.parent, "would overwrite"), (tmp_path / "o", "both become")):
@@ -144,14 +144,14 @@ def test_no_picture_and_no_answer_is_overwritten(run, photo, tmp_path, capsys):
         (["--input=DIR/photo.png", "--tile=16"], "--tile=16: a tile has 16x16 pixels; linknet"),
         (["--input=DIR/photo.png", "--mc_samples=3"], "linknet has no dropout to sample from"),
         (["--input=DIR/none.mp4", "--output=DIR/out/v.mp4"], "there is no such file"),
-        (["--input=DIR/text.mp4", "--output=DIR/out/v.mp4"], "text.mp4 is no video that can be"),
-        (["--input=77", "--output=DIR/out/v.mp4"], "--input=77 is no camera that can be read"),
+        (["--input=DIR/text.mp4", "--output=DIR/out/v.mp4"], "text.mp4 is not a readable video"),
+        (["--input=77", "--output=DIR/out/v.mp4"], "--input=77 is not a readable camera"),
         (["--input=DIR/a.avi", "--output=DIR/out.v2"], "wanted a folder, or a file for the video"),
         (["--input=DIR/a.avi", "--output=DIR/out/v.gif"], "v.gif: wanted a folder, or a file"),
         (["--input=DIR/a.avi", "--output=DIR/a.avi"], "would overwrite its input"),
         (
             ["--input=DIR/a.avi", "--output=DIR/out/v.mp4", "--save=uncertainty"],
-            "--save=uncertainty: of a video, mask or overlay",
+            "--save=uncertainty: for a video, give mask or overlay",
         ),
     ],
     ids=lambda value: value[:40].replace("/", "_") if isinstance(value, str) else "",
@@ -165,12 +165,12 @@ def test_mistakes_end_in_one_line_and_leave_nothing(flags, message, run, photo, 
         video(tmp_path / "a.avi")
     before = listed(tmp_path)
     flags = [word.replace("DIR", str(tmp_path)) for word in flags]
-    with pytest.raises(SystemExit) as stopped:  # the last --output counts
+    with pytest.raises(SystemExit) as stopped:  # the last --output wins
         predict(run, "nothing", tmp_path / "out", *flags)
     assert stopped.value.code == 2
     errors = capfd.readouterr().err.splitlines()
     assert errors[-1].startswith("error: ")
     assert message in errors[-1]
-    assert "VIDEOIO" not in "".join(errors)  # what OpenCV has to say of cameras
+    assert "VIDEOIO" not in "".join(errors)  # OpenCV's own message about cameras
     left = listed(tmp_path)
     assert left == before or (left == sorted([*before, "out"]) and not listed(tmp_path / "out"))

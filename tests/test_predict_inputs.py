@@ -1,4 +1,4 @@
-"""What `predict` and `Segmenter` take: folders, patterns, lists, arrays; and ranges of pixels."""
+"""Inputs of `predict` and `Segmenter`: folders, patterns, lists, arrays, and pixel ranges."""
 
 import json
 
@@ -80,7 +80,7 @@ def test_masks_of_an_earlier_call_are_no_images(photos):
         ("a.jpg,PHOTOS/none", "input=none|none does not exist"),
     ],
 )
-def test_inputs_that_are_none(given, message, photos, tmp_path):
+def test_invalid_inputs(given, message, photos, tmp_path):
     with pytest.raises(UserError, match=message):
         find_images(photos / given.replace("PHOTOS", str(photos)), tmp_path / "out")
 
@@ -134,7 +134,7 @@ def test_huge_images_need_tiles(run, tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"10000x20000 .*178,956,970 in all; give tile=1024"):
         tfseg.load(run).predict(tmp_path / "huge.png")
     assert tfseg.load(run, tile=32).open(tmp_path / "huge.png").size == (10_000, 20_000)
-    monkeypatch.setattr(segmenters, "MOST_PIXELS", 1000)  # so that a small one is huge
+    monkeypatch.setattr(segmenters, "MOST_PIXELS", 1000)  # so that a small image counts as huge
     (tmp_path / "large.png").write_bytes(saved(RGB, "PNG"))
     assert MOST_PIXELS > 1000
     with pytest.raises(UserError, match="tile"):
@@ -153,12 +153,12 @@ def test_alpha_is_said_once(run, tmp_path, capsys):
     assert notes[0].startswith("note: 2 of 2 images have transparency, which is ignored")
 
 
-# A range of pixels, from the raw folder through the run to masks and exports
+# A pixel range, from the raw folder through the run to masks and exports
 
 
 @pytest.fixture(scope="module")
 def sensor(tmp_path_factory):
-    """A raw folder of 12-bit images as 16-bit files, and one of the same images in 8 bits."""
+    """A raw folder of 12-bit images in 16-bit files, and one of the same images in 8 bits."""
     root = tmp_path_factory.mktemp("sensor")
     for kind in ("deep", "plain"):
         for split in ("train", "val"):

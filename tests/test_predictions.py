@@ -1,4 +1,4 @@
-"""`test` of masks in a folder, of an export and of label ids, without the network."""
+"""`test` of masks in a folder, an export and label ids, without a network."""
 
 import dataclasses
 import json
@@ -36,7 +36,7 @@ def frames(records, split="val"):
 
 @pytest.fixture(scope="module")
 def masks(tested, records, tmp_path_factory):
-    """What `predict` writes of the frames of val, called by their ids."""
+    """The masks that `predict` writes for the frames of val, named by their ids."""
     folder = tmp_path_factory.mktemp("masks")
     for name, (image, _) in frames(records).items():
         (folder / "in" / name).parent.mkdir(parents=True, exist_ok=True)
@@ -69,7 +69,7 @@ def test_an_export_has_the_figures_of_its_network(tested, records, tmp_path):
     flags = [f"--output={tmp_path}", f"--html={tmp_path / 'report.html'}"]
     main(["test", f"--export={export}", f"--input={records}", "--gpu=-1", *flags])
     figures = json.loads((tmp_path / "test-val.json").read_text())
-    # Folded batch normalisation computes the same in another order, which may turn a pixel.
+    # Folded batch normalisation computes in another order, which may change a pixel.
     wanted = pytest.approx(flat(without_confidence(tested[1])), abs=2e-3)
     assert flat(without_confidence(figures)) == wanted
 
@@ -123,7 +123,7 @@ def test_masks_that_cannot_be_scored(change, message, records, masks, tmp_path, 
 
 
 def test_one_mask_serves_one_frame(records, masks, tmp_path, capsys):
-    """A frame in another folder of the same name, with no mask of its own, borrows none."""
+    """A frame with the same name in another folder, without a mask, does not get this one."""
 
     def drives(source, report):
         every = few_streets().frames(source, report)["val"]
@@ -137,12 +137,12 @@ def test_one_mask_serves_one_frame(records, masks, tmp_path, capsys):
     capsys.readouterr()
     with pytest.raises(SystemExit):
         main(["test", f"--predictions={folder.parent}", f"--input={tmp_path}"])
-    assert "would be of a/" in capsys.readouterr().err.splitlines()[-1]
+    assert "fits both a/" in capsys.readouterr().err.splitlines()[-1]
 
 
 @pytest.fixture(scope="module")
 def cityscapes(tmp_path_factory):
-    """Records in Cityscapes' layout: (records, {id: labelIds that someone predicted})."""
+    """(records in Cityscapes' layout, {id: predicted labelIds})."""
     folder = tmp_path_factory.mktemp("cityscapes")
     raw = Raw(folder / "raw")
     raw.folder.mkdir()
@@ -176,14 +176,14 @@ def test_label_ids_as_cityscapes_server_takes_them(cityscapes, tmp_path, capsys)
     assert figures == tally.results()
     assert "iiou" in figures
     assert 0 < figures["miou"] < 1
-    for name, ids in predicted.items():  # the same in train ids, but for caravan and trailer
+    for name, ids in predicted.items():  # the same in train ids, except caravan and trailer
         Image.fromarray(TRAIN_IDS[ids]).save(tmp_path / f"{name}_leftImg8bit.png")
     main(["test", *flags])
     again = json.loads((tmp_path / "out" / "test-val.json").read_text())
     assert again["iou"] == figures["iou"]
 
 
-def test_a_frame_of_several_files_is_said_to_have_none(cityscapes, tmp_path, capsys):
+def test_a_frame_that_fits_several_files_has_none(cityscapes, tmp_path, capsys):
     records, predicted = cityscapes
     for name, ids in predicted.items():
         for end in ("color", "labelIds"):

@@ -1,4 +1,4 @@
-"""Trained public networks by name: fetched from a server of our own, whole or not at all."""
+"""Trained public networks by name, fetched from a local server, completely or not at all."""
 
 import hashlib
 import http.server
@@ -26,7 +26,7 @@ NAME = "enet_test"
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """One file; `cut` is how many bytes of an answer go out before the connection ends."""
+    """Serves one file; closes the connection after `cut` bytes of an answer."""
 
     daemon_threads = True
 
@@ -117,7 +117,7 @@ def test_a_download_that_was_cut_off_goes_on(server, tmp_path):
     assert fetched().read_bytes() == server.content
     assert server.requests == [0, 10_000]
     whole = cached(tmp_path)[0]
-    whole.rename(f"{whole}.partial")  # as a process leaves it that is killed at the very end
+    whole.rename(f"{whole}.partial")  # left by a process that was killed at the very end
     assert fetched().read_bytes() == server.content
 
 
@@ -165,7 +165,7 @@ def test_what_is_settled_or_unknown_is_refused(server, records, tmp_path):
 
 
 def test_training_starts_from_a_name(server, state, records, tmp_path):
-    """All but the head, which is for other classes."""
+    """All weights except the head, which is for other classes."""
     run = tfseg.train(
         input=records, checkpoint=NAME, savedir=tmp_path / "run", epochs=1, optimizer="sgd",
         learning_rate_init=1e-12, **SMALL,

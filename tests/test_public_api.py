@@ -1,4 +1,4 @@
-"""What a Python user meets: `import tfseg` alone, in a fresh interpreter."""
+"""The Python API: `import tfseg` in a fresh interpreter."""
 
 import inspect
 import os

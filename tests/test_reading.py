@@ -1,4 +1,4 @@
-"""Reading: raw folders like records, several at once, parts for workers, damaged examples."""
+"""Reading raw folders like records, several data sets, parts for workers, damaged examples."""
 
 import dataclasses
 
@@ -63,14 +63,14 @@ def test_a_raw_folder_that_says_nothing_needs_dataset(raw_camvid, tmp_path):
 
 
 def test_turned_photos_stand_upright(raw_camvid):
-    """A phone writes its pixels lying down and a note beside them."""
+    """A phone writes sideways pixels and their orientation."""
     from PIL import Image
 
     path = first(raw_camvid, "train").with_suffix(".jpg")
     upright = cv2.imread(str(path.with_suffix(".png")), cv2.IMREAD_COLOR_RGB)
     path.with_suffix(".png").unlink()
     exif = Image.Exif()
-    exif[0x0112] = 6  # the camera was turned: rotate by 90 degrees clockwise to see it
+    exif[0x0112] = 6  # rotate by 90 degrees clockwise
     Image.fromarray(np.rot90(upright).copy()).save(path, exif=exif)
     lying = np.asarray(Image.open(path))
     convert(camvid.spec(), raw_camvid, raw_camvid.parent / "out")
@@ -106,7 +106,7 @@ def test_weights_say_how_often_each_is_drawn(two):
     for epoch in epochs:
         assert sum(i < 6 for i in epoch) == 2  # of the first set, in every epoch
     drawn = np.bincount(np.ravel(epochs), minlength=8)
-    assert list(drawn) == [3] * 6 + [27] * 2  # and all its frames equally often
+    assert list(drawn) == [3] * 6 + [27] * 2  # and all frames of a set equally often
     assert [frame_order(train.parts, seed=1)(i) for i in range(8)] == epochs[0]
     assert [frame_order(train.parts, seed=2)(i) for i in range(72)] != np.ravel(epochs).tolist()
 
@@ -116,7 +116,7 @@ def test_data_sets_that_disagree_are_refused(two, records):
     convert(other, None, two, size=(32, 32))
     with pytest.raises(UserError, match="have different classes"):
         open_records(f"{two}/a,{two}/c")
-    with pytest.raises(UserError, match="dataset=a beside several"):
+    with pytest.raises(UserError, match="dataset=a does not work with several"):
         open_records(f"{two}/a,{two}/b", "a")
     with pytest.raises(UserError, match="names 3 weights for 2"):
         open_records(f"{two}/a,{two}/b", weights=(1, 2, 3))
@@ -170,14 +170,14 @@ def test_damaged_examples_are_skipped_and_counted(tmp_path, capsys):
 def test_damaged_files_of_a_raw_folder_are_skipped(raw_camvid, capsys):
     first(raw_camvid, "trainannot").write_bytes(b"no picture")
     with pytest.raises(UserError, match=r"trainannot/street-000.png is damaged"):
-        open_records(raw_camvid)  # its header is read, for its size
+        open_records(raw_camvid)  # reads the header for its size
     path = first(raw_camvid, "val")
     path.write_bytes(path.read_bytes()[:-3000])
     cv2.imwrite(str(first(raw_camvid, "trainannot")), np.full((144, 192), 77, np.uint8))
     records = open_records(raw_camvid)
     assert len(without_corrupt(records.splits["train"])) == 2
     assert len(without_corrupt(records.splits["val"])) == 1
-    assert "label value 77 is no class" in capsys.readouterr().out
+    assert "label value 77 is not a class" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("format", ["tfrecord", "lmdb"])
@@ -188,7 +188,7 @@ def test_verify_finds_the_changed_shard(tmp_path, format):
     file = next(folder.glob("*train*")) if format == "tfrecord" else folder / "train" / "data.mdb"
     data = bytearray(file.read_bytes())
     image = pixels(open_records(tmp_path).splits["train"], 2)[0].tobytes()
-    data[data.index(image[1000:1100])] ^= 1  # in raw pixels, which nothing else would notice
+    data[data.index(image[1000:1100])] ^= 1  # in raw pixels, where only the checksum shows it
     file.write_bytes(data)
     records = open_records(tmp_path)
     (line,) = changed_shards(records)

@@ -1,4 +1,4 @@
-"""Recipes: files of flags, and what stands beside them."""
+"""Recipes: files of flags, and flags in addition to them."""
 
 import dataclasses
 import tomllib

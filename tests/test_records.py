@@ -1,4 +1,4 @@
-"""Records: both formats, read back bit for bit, and what is damaged in them."""
+"""Records: both formats, read back bit for bit, and damage."""
 
 import dataclasses
 
@@ -67,7 +67,7 @@ def test_tfds_opens_it(raw_camvid, tmp_path, encoding):
 
 @pytest.mark.parametrize("encoding", ["encoded", "raw"])
 def test_tfds_would_write_the_same_files(tmp_path, encoding):
-    """Ours describe two splits, one of them empty, in a title with quotes and accents."""
+    """With two splits, one of them empty, and a title with quotes and accents."""
     folder, title = tmp_path / "mine" / "1.0.0", 'Ünïcode "x" / <é>'
     folder.mkdir(parents=True)
     splits = {"train": ([3, 2], 77), "val": ([0], 0)}
@@ -158,7 +158,7 @@ def test_which_data_set_is_meant(raw_camvid, tmp_path):
     convert(few_streets(1, 1), None, tmp_path)
     assert open_records(tmp_path).name == "streets"
     convert(camvid.spec(), raw_camvid, tmp_path)
-    assert open_records(tmp_path).name == "camvid"  # the sample steps back
+    assert open_records(tmp_path).name == "camvid"  # the sample is ignored
     assert open_records(tmp_path, "streets").name == "streets"
     assert open_records(tmp_path / "camvid").name == "camvid"
     assert open_records(tmp_path / "camvid" / "1.0.0").name == "camvid"
@@ -242,7 +242,7 @@ def test_records_converted_again_are_read_anew(tmp_path):
         assert pixels(train, 1)[1].shape == (16, 16)
 
 
-def test_input_val_beside_a_data_set_with_splits_is_refused(records):
+def test_input_val_with_a_data_set_that_has_splits_is_refused(records):
     with pytest.raises(UserError, match="input_val=x is for a bare LMDB environment"):
         open_records(records, input_val="x")
 
@@ -257,7 +257,7 @@ def test_input_val_has_its_own_sizes_and_must_agree(tmp_path):
     records = open_records(train, input_val=tmp_path / "b" / "streets_lmdb")
     assert records.splits["train"].sizes == [(32, 32)]
     assert records.splits["val"].sizes == [(48, 48)]
-    with pytest.raises(UserError, match="has another encoding than"):
+    with pytest.raises(UserError, match="differ in encoding; convert"):
         open_records(train, input_val=tmp_path / "raw" / "streets_lmdb" / "val")
 
 

@@ -1,4 +1,4 @@
-"""Damage of records on disk: found when it is read, named in one line, or skipped and counted."""
+"""Damaged records on disk: found when read, named in one line, or skipped and counted."""
 
 import json
 import os
@@ -34,7 +34,7 @@ def whole(request, tmp_path_factory):
 
 @pytest.fixture
 def damaged(whole, tmp_path):
-    """A copy, in whose third training example one bit is flipped: (folder, file)."""
+    """A copy with a flipped bit in its third training example: (folder, file)."""
     folder = shutil.copytree(whole[1], tmp_path / "set" / whole[1].name)
     file = train_file(folder)
     data = bytearray(file.read_bytes())
@@ -66,7 +66,7 @@ def test_a_flipped_bit_is_named_with_file_split_and_index(damaged, capsys):
 
 
 def found(capsys, *argv):
-    """What a command prints that ends with exit code 1."""
+    """The output of a command that ends with exit code 1."""
     with pytest.raises(SystemExit) as stopped:
         main(list(argv))
     assert stopped.value.code == 1
@@ -87,7 +87,7 @@ def test_a_damaged_length_ends_its_shard_alone(tmp_path, capsys):
     shard = sorted(folder.glob("*train*"))[0]
     data = bytearray(shard.read_bytes())
     length = int.from_bytes(data[:8], "little")
-    data[16 + length] ^= 1  # the length of the second of three
+    data[16 + length] ^= 1  # in the length of the second of three
     shard.write_bytes(data)
     with pytest.raises(UserError, match=f"{shard.name} is damaged at byte {16 + length} "):
         open_records(folder)
@@ -102,7 +102,7 @@ def test_a_damaged_length_ends_its_shard_alone(tmp_path, capsys):
 
 
 def test_an_environment_that_shrinks_while_it_is_open(tmp_path):
-    """liblmdb's map would end the process by SIGBUS."""
+    """liblmdb's memory map would kill the process by SIGBUS."""
     folder = convert(few_streets(6, 2), None, tmp_path, format="lmdb", size=SIZE, encoding="raw")
     train = open_records(folder).splits["train"]
     os.truncate(folder / "train" / "data.mdb", 9000)
@@ -121,7 +121,7 @@ def test_damaged_pages_cost_their_examples(tmp_path, capsys):
         try:
             records = open_records(folder, skip_damaged=True)
             skipped.add(len(without_corrupt(records.splits["train"])))
-        except UserError:  # the page of the metadata, or every example
+        except UserError:  # the page holds the metadata, or all examples
             skipped.add(0)
     assert skipped == {0, 2, 3}
 
@@ -135,7 +135,7 @@ def test_a_split_that_is_gone_is_missed(tmp_path):
 
 
 def test_what_earlier_versions_wrote_is_read(tmp_path):
-    """LMDB without checksums, metadata without one of their own."""
+    """LMDB without checksums, metadata without a checksum of its own."""
     folder = convert(few_streets(3, 1), None, tmp_path, format="lmdb", size=SIZE)
     before = open_records(folder)
     values = [before.splits["train"].read(i) for i in range(3)]
@@ -153,7 +153,7 @@ def test_what_earlier_versions_wrote_is_read(tmp_path):
 
 
 def no_examples(folder):
-    """Records whose checksums hold and whose second training example is none."""
+    """Records with valid checksums whose second training example is not an example."""
     shard = next(folder.glob("*train*"))
     examples = [r.numpy() for r in tf.data.TFRecordDataset(str(shard))]
     tfrecord_store.write_shard(shard, [examples[0], b"\xff\xfe\x80" * 40, examples[2]])

@@ -1,4 +1,4 @@
-"""Refusals that do not wait for TensorFlow; the runs `last` and `best`; a quiet terminal."""
+"""Refusals before TensorFlow loads; the runs `last` and `best`; a quiet terminal."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from tfseg.config import TrainConfig
 from tfseg.runs import RunFolder, find_run
 from tfseg.training.fit import train
 
-# What is typed -> what its one line says. None of it needs TensorFlow, which takes seconds to load.
+# Command -> its one-line refusal. None needs TensorFlow, which takes seconds to load.
 REFUSED = {
     "predict --run=nope --input=photo.png": "nope is not a run",
     "predict --run=run --input=nope.png": "--input=nope.png does not exist",
@@ -81,7 +81,7 @@ def desk(tmp_path):
 
 
 def python(code, folder, given=""):
-    """A fresh interpreter, with nothing in its environment that would quieten TensorFlow."""
+    """Runs a fresh interpreter without environment variables that silence TensorFlow."""
     env = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
     env["PYTHONPATH"] = f"{ROOT}:{ROOT / 'tests'}"
     done = subprocess.run(
@@ -135,7 +135,7 @@ def test_last_and_best(tmp_path, monkeypatch, capsys):
     assert str(configured("train", resume="last").resume) == "runs/unfinished"
     assert "--run=best is runs/old, val mIoU 0.700\n" in capsys.readouterr().out
     (tmp_path / "best").mkdir()
-    assert str(find_run("best")) == "best"  # a folder of that name comes first
+    assert str(find_run("best")) == "best"  # a folder of that name has priority
 
 
 def test_the_last_run_predicts(run, tmp_path, monkeypatch, capsys):
@@ -159,7 +159,7 @@ def test_a_served_run_is_exported_where_that_is_missing_or_old(records, tmp_path
     for _ in range(2):
         assert _exported(config) == versions
         assert os.listdir(versions) == ["1"]
-    os.utime(RunFolder(run).best, (2**31, 2**31))  # trained on since
+    os.utime(RunFolder(run).best, (2**31, 2**31))  # trained further since then
     assert _exported(config) == versions
     assert sorted(os.listdir(versions)) == ["1", "2"]
 

@@ -1,4 +1,4 @@
-"""The whole road from bucket to bucket, over S3's protocol; the training is killed on the way."""
+"""The whole workflow from bucket to bucket over S3's protocol, with a killed training."""
 
 import json
 import os
@@ -15,7 +15,7 @@ FLAGS = ["--model=tiny", "--batch_size=2", "--gpu=-1", "--loss=lovasz", "--pictu
 
 
 def started(monkeypatch, *argv):
-    """A command line in a process of its own, with this process's cache and endpoint."""
+    """Starts a command in a separate process, with this process's cache and endpoint."""
     monkeypatch.setattr(tiny, "ENVIRONMENT", {**tiny.ENVIRONMENT, **os.environ, **PATH})
     return tiny.command(*argv)
 
@@ -24,7 +24,7 @@ PATH = {"PYTHONPATH": tiny.ENVIRONMENT["PYTHONPATH"]}
 
 
 def ran(monkeypatch, *argv):
-    """What a command prints; its exit code must be 0."""
+    """The output of a command, whose exit code must be 0."""
     process = started(monkeypatch, *argv)
     out, err = process.communicate(timeout=600)
     assert process.returncode == 0, err
@@ -62,7 +62,7 @@ def test_from_bucket_to_bucket(line, raw_camvid, tmp_path, monkeypatch):
 
 
 def train_kill_and_resume(line, tmp_path, monkeypatch):
-    """kill -9 behind the first upload; then, from an empty cache, two epochs more."""
+    """Kills training after the first upload; then, from an empty cache, trains two more epochs."""
     where = ["--input=s3://data/records", "--savedir=s3://data/run", "--keep=all"]
     process = started(monkeypatch, "train", *where, *FLAGS, "--epochs=5000")
     while not line.system.exists("data/run/checkpoints/last.json"):
@@ -80,7 +80,7 @@ def train_kill_and_resume(line, tmp_path, monkeypatch):
 
 
 def serve_from_bucket(line):
-    """The server answers with a version of the bucket, and changes to one that is put there."""
+    """The server uses a version in the bucket, and switches to a new one."""
     server = Server("s3://data/exports/tiny")
     try:
         image = np.zeros((48, 64, 3), np.uint8).tolist()

@@ -1,4 +1,4 @@
-"""The report: a page of figures, and runs side by side."""
+"""The report: a page of metrics, and a comparison of runs."""
 
 import base64
 import csv
@@ -23,7 +23,7 @@ def test_the_page_needs_nothing_but_itself(tested):
     assert links
     assert all(link.startswith("data:image/png;base64,") for link in links)
     assert not page.tags & {"link", "iframe"}
-    assert "<script>" in page.source  # inside, like all else
+    assert "<script>" in page.source  # inline, like everything
     assert "http" not in page.source.replace("http://www.w3.org/2000/svg", "")
     assert "url(" not in page.source
     assert "@import" not in page.source
@@ -51,7 +51,7 @@ def test_the_page_has_the_figures_of_the_test(tested):
 
 def test_the_page_shows_frames_matrix_and_calibration(tested):
     _, _, page = tested
-    # The confusion matrix, and image, label, mask and errors of the three frames there are.
+    # The confusion matrix, and image, label, mask and errors of all three frames.
     assert sum(link.startswith("data:") for link in page.links) == 1 + 4 * 3
     for word in ("Worst", "Best", "Calibration", "confusion matrix"):
         assert word in page.source
@@ -77,7 +77,7 @@ def test_every_frame_has_its_figures(tested, records):
         shown = ["–" if np.isnan(value) else percent(value) for value in wanted]
         assert page.row(name)[1:] == shown
         assert f'id="row-{index}"' in page.source
-    assert {f"#frame-{index}" for index in range(3)} < set(page.links)  # each of the three is shown
+    assert {f"#frame-{index}" for index in range(3)} < set(page.links)  # all three are shown
 
 
 def test_the_frames_are_sorted_by_a_click(tested, browser):
@@ -103,7 +103,7 @@ def test_the_frames_are_sorted_by_a_click(tested, browser):
 
 @pytest.fixture(scope="module")
 def other(tested, tmp_path_factory):
-    """Another tested run, worse at Road and better at all else."""
+    """Another tested run, worse at Road and better at everything else."""
     _, figures, _ = tested
     other = tmp_path_factory.mktemp("tested") / "theirs"
     other.mkdir()
@@ -145,7 +145,7 @@ def test_a_run_that_was_not_tested_cannot_be_compared(run, tested, tmp_path, cap
     (tmp_path / "odd" / "test-val.json").write_text("[1]")
     argv = ["test", f"--run={tested[0]}", "--gpu=-1", f"--compare={tmp_path / 'odd'}"]
     assert "odd has no test-val.json" in refused(capsys, *argv, f"--html={tmp_path / 'r.html'}")
-    assert "that is a folder" in refused(capsys, *argv, f"--html={tmp_path}")
+    assert "not a folder" in refused(capsys, *argv, f"--html={tmp_path}")
     argv = ["test", f"--run={tested[0]}", "--gpu=-1", f"--compare={tmp_path / 'new'}"]
     error = refused(capsys, *argv, f"--html={tmp_path / 'report.html'}")
     assert "new has no test-val.json; test --run=" in error

@@ -1,4 +1,4 @@
-"""Exports of Roboflow and Label Studio, drawn in their layout, to the last pixel."""
+"""Exports of Roboflow and Label Studio, in their exact layout, compared by pixel."""
 
 import numpy as np
 import pytest
@@ -51,24 +51,24 @@ def test_roboflow_refuses_tables(tmp_path, table, message):
 def test_roboflow_refuses_folders(tmp_path):
     roboflow(tmp_path, "train", "a")
     roboflow(tmp_path, "boats", "b")
-    with pytest.raises(UserError, match="boats is no split; rename it train, valid or test"):
+    with pytest.raises(UserError, match="boats is not a split; rename it train, valid or test"):
         get_dataset("roboflow", tmp_path).list_frames(tmp_path)
     roboflow(tmp_path, "valid", "c", table=TABLE.replace("cat", "cow"))
-    with pytest.raises(UserError, match="have other classes; export them together"):
+    with pytest.raises(UserError, match="have different classes; export them together"):
         get_dataset("roboflow", tmp_path)
     write(tmp_path / "multi" / "train" / "_classes.csv", "filename, dog\n")
     assert recognise(tmp_path / "multi") == []
 
 
 def brush(inside):
-    """Label Studio's coding of a mask, in blocks of one repeated value or of several."""
+    """Label Studio's coding of a mask, in blocks of one repeated value or several values."""
     rgba = np.repeat(np.uint8(inside)[..., None] * 255, 4, -1).ravel()
     lengths = (3, 4, 8, 16)  # bits of a block's length
     bits = f"{rgba.size:032b}{7:05b}" + "".join(f"{n - 1:04b}" for n in lengths)
     runs = np.split(rgba, np.flatnonzero(np.diff(rgba)) + 1)
     for place, run in enumerate(runs):
         size = next(i for i, n in enumerate(lengths) if len(run) <= 1 << n)
-        repeats = place % 3 > 0  # of each kind some
+        repeats = place % 3 > 0  # some of each kind
         bits += f"{int(repeats)}{size:02b}{len(run) - 1:0{lengths[size]}b}"
         bits += f"{run[0]:08b}" * (1 if repeats else len(run))
     bits += "0" * (-len(bits) % 8)
@@ -89,7 +89,7 @@ def region(kind, labels, size=SIZE, **value):
 
 
 def polygon(label, top, bottom, left, right, **more):
-    """A box of pixels, both ends inside, as pycocotools fills it; points in percent."""
+    """A polygon in percent that pycocotools fills as a box of pixels, ends inclusive."""
     corners = ((left, top), (right + 1, top), (right + 1, bottom + 1), (left, bottom + 1))
     points = [[100 * x / W, 100 * y / H] for x, y in corners]
     return region("polygonlabels", [label], points=points, closed=True) | more
@@ -135,7 +135,7 @@ def test_label_studio(tmp_path, capsys):
     second[5:9, 5:10] = 2
     assert recognise(folder) == ["label_studio"]
     frames = get_dataset("label_studio", folder).list_frames(folder)["train"]
-    assert "1 tasks have no annotation and are left out" in capsys.readouterr().out
+    assert "1 tasks have no annotation and are skipped" in capsys.readouterr().out
     assert [frame.id for frame in frames] == ["images/a", "images/b", "images/c"]
     for frame, label in zip(frames, (first, second, filled()), strict=True):
         np.testing.assert_array_equal(frame.label(), label)
@@ -148,7 +148,7 @@ def test_label_studio_is_converted(tmp_path):
         photo(folder / f"{name}.png")
     tasks = [task(i, f"/data/upload/1/{name}.png", shape) for i, name in enumerate("ab")]
     write(folder / "tasks.json", tasks)
-    frames = [(None, filled((2, 20, 2, 30, 1)))]  # of the two one is held out
+    frames = [(None, filled((2, 20, 2, 30, 1)))]  # the other one is held out
     check(folder, "label_studio", ("background", "dog"), {"train": frames, "val": frames})
 
 
@@ -156,11 +156,11 @@ BOX = (1, 2, 3, 4)
 STUDIO_REFUSED = [
     (
         [region("rectanglelabels", ["dog"])],
-        "region Dx_aB3dIKW is rectanglelabels, which is not read",
+        "region Dx_aB3dIKW is rectanglelabels, which is not supported",
     ),
     (
         [region("keypointlabels", ["dog"])],
-        "is keypointlabels, which is not read; draw it as polygon",
+        "is keypointlabels, which is not supported; use a polygon",
     ),
     (
         [polygon("dog", *BOX, image_rotation=90)],
@@ -169,8 +169,8 @@ STUDIO_REFUSED = [
     ([polygon("dog", *BOX, original_width=None)], "lacks original_width and original_height"),
     ([polygon("dog", *BOX, original_width=47)], "original_height and original_width are 40 and 47"),
     ([region("polygonlabels", ["a", "b"], points=[])], "has 2 labels; give it one"),
-    ([region("polygonlabels", ["a"], points=[[1, 2]])], "wants 3 or more points of two numbers"),
-    ([stroke("a", [0, 0, 0, 8])], "its rle is no brush of 40x48 pixels (height x width): it ends"),
+    ([region("polygonlabels", ["a"], points=[[1, 2]])], "needs 3 or more points of two numbers"),
+    ([stroke("a", [0, 0, 0, 8])], "its rle is not a brush of 40x48 pixels (height x width)"),
     ([stroke("a", brush(np.ones((2, 2))))], "(height x width): it holds 16 values of 8 bits"),
     ([stroke("a", brush(LABEL)[:-9])], "it ends too early; export it again"),
     ([stroke("a", None)], "is a brush without rle; export it again"),
@@ -202,9 +202,9 @@ def test_label_studio_refuses_tasks(tmp_path):
     ]
     write(tmp_path / "tasks.json", tasks)
     parts = (
-        "task 2: gone.png lies nowhere below the folder; put the image there",
+        "task 2: gone.png is not in the folder; put the image there",
         "task 3: twice.png may be ",
-        "task 4 has 2 annotations; keep the one that is meant",
+        "task 4 has 2 annotations; keep one of them",
         "task 5 names no image in its data; name it data.image",
         "task 6: another task has ",
     )

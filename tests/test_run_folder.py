@@ -1,4 +1,4 @@
-"""A run's folder: one process holds it, no kill makes it a dead end, damage is named."""
+"""A run's folder: locked by one process, usable after every kill, damage is named."""
 
 import json
 import multiprocessing
@@ -25,7 +25,7 @@ FLAGS = ("--model=tiny", "--gpu=-1", "--batch_size=2", "--precision=float32", "-
 
 @pytest.fixture(scope="module")
 def whole(records, tmp_path_factory):
-    """A run of two epochs that nothing disturbed."""
+    """An undisturbed run of two epochs."""
     return train(config(records, tmp_path_factory.mktemp("whole") / "run"))
 
 
@@ -41,7 +41,7 @@ def wait_for(happened, process, seconds=120):
         time.sleep(0.02)
 
 
-# One process
+# Locking
 
 
 def test_a_run_is_held_by_one_process_until_it_is_killed(records, tmp_path):
@@ -94,7 +94,7 @@ def test_a_lock_that_is_a_link_is_not_followed(records, tmp_path):
 
 
 def leave(folder, *kept):
-    """Removes all files but those whose name holds one of `kept`."""
+    """Removes all files except those with one of `kept` in their name."""
     for path in [p for p in folder.rglob("*") if p.is_file()]:
         if not any(part in path.name for part in kept):
             path.unlink()
@@ -111,7 +111,7 @@ LEFT = {
 
 @pytest.mark.parametrize("left", LEFT)
 def test_what_a_kill_leaves_is_no_dead_end(records, whole, tmp_path, left):
-    """The same command begins it anew; `--resume` too, where it knows the config."""
+    """The same command starts again, and so does `--resume`, if it finds the config."""
     folder = tmp_path / "run"
     shutil.copytree(whole, folder)
     leave(folder, *LEFT[left])
@@ -144,7 +144,7 @@ def stop_in_validation(records, folder, kind, monkeypatch, **changes):
 def test_stopped_in_its_validation_it_validates_when_it_goes_on(
     records, tmp_path, monkeypatch, changes
 ):
-    """The epoch's figures are not left out, and the weights end as they would have."""
+    """The epoch's metrics are not lost, and the final weights are the same."""
     whole = train(config(records, tmp_path / "whole", **changes))
     folder = tmp_path / "run"
     stop_in_validation(records, folder, signal.SIGTERM, monkeypatch, **changes)
@@ -168,7 +168,7 @@ def test_sigterm_saves_and_exits_with_143(records, tmp_path):
 
 
 def test_minutes_between_checkpoints(records, tmp_path, monkeypatch):
-    """A step here lasts longer than --save_every, so every one is kept."""
+    """A step takes longer than --save_every here, so every step is saved."""
     monkeypatch.setattr(
         KeepBest, "on_train_batch_begin", lambda *_, **__: time.sleep(0.61), raising=False
     )
@@ -178,7 +178,7 @@ def test_minutes_between_checkpoints(records, tmp_path, monkeypatch):
 
 
 def test_patience_ends_a_run_that_gets_no_better(records, tmp_path):
-    """Nothing learns, so the first epoch stays the best; going on ends at once."""
+    """Nothing learns, so the first epoch stays the best; resuming ends at once."""
     still = {"learning_rate_init": 0.0, "weight_decay": 0.0, "freeze_batch_norm": True}
     folder = train(config(records, tmp_path / "run", epochs=9, patience=2, **still))
     state = RunFolder(folder).last()
@@ -190,7 +190,7 @@ def test_patience_ends_a_run_that_gets_no_better(records, tmp_path):
 
 
 def test_older_checkpoints_go_and_the_newest_stays(whole, tmp_path):
-    """Also where a kill left one of a later step."""
+    """Also if a kill left a checkpoint of a later step."""
     shutil.copytree(whole, tmp_path / "run")
     run = RunFolder(tmp_path / "run")
     for step in (2, 4, 99):

@@ -1,4 +1,4 @@
-"""Samples by dropout, and the uncertainty of a mask."""
+"""Dropout samples, and the uncertainty of a mask."""
 
 import keras
 import numpy as np
@@ -14,10 +14,10 @@ from tfseg.prediction.engine import Engine, uncertainty
 
 
 class Steps(keras.layers.Dropout):
-    """Dropout that can be followed: sample i of an image is multiplied by i; it counts its calls.
+    """Deterministic dropout: multiplies sample i of an image by i, and counts its calls.
 
     Args:
-        samples: of one image, which lie side by side in the batch.
+        samples: number of samples of an image, adjacent in the batch.
     """
 
     def __init__(self, samples):
@@ -34,7 +34,7 @@ class Steps(keras.layers.Dropout):
 
 
 def norm():
-    """Batch normalisation with statistics that no batch here has."""
+    """Batch normalisation with statistics that differ from every batch."""
     layer = BatchNormalization()
     layer.build((None, None, None, 3))
     weights = [[1, 2, 1], [3, 0, 1], [90, 100, 110], [400, 900, 2500]]
@@ -76,7 +76,7 @@ def test_samples_differ_and_masks_without_dropout_do_not():
     np.testing.assert_array_equal(Engine(model).probabilities(image), plain)
 
 
-def test_bayesian_segnet_is_sampled_unless_told_otherwise():
+def test_bayesian_segnet_is_sampled_by_default():
     model = tfseg.build("bayesian_segnet", 2)
     assert Engine(model).samples == 8
     assert Engine(model, mc_samples=0).samples == 0

@@ -1,4 +1,4 @@
-"""SegFormer and its encoders: every spelling of their files, whole blocks dropped in training."""
+"""SegFormer and its encoders: all variants of key names, and stochastic depth."""
 
 import re
 import sys
@@ -25,7 +25,7 @@ def assert_same_weights(one, two):
 
 
 def as_in_files(key):
-    """The spelling of the hub's files, which transformers had until version 4."""
+    """The key as in the hub's files, which transformers used until version 4."""
     for new, old in (
         (r"stages\.(\d)\.patch_embeddings", r"encoder.patch_embeddings.\1"),
         (r"stages\.(\d)\.blocks", r"encoder.block.\1"),
@@ -46,7 +46,7 @@ def as_in_files(key):
 
 
 def as_by_the_authors(state):
-    """smp's Segformer as NVlabs' own: the same encoder, another head."""
+    """smp's Segformer with NVlabs' keys: the same encoder, another head."""
     spelt = {"decode_head.conv_seg.weight": np.zeros((11, 128, 1, 1), "f4")}
     for key, array in state.items():
         key = re.sub(r"^encoder", "backbone", key)
@@ -83,7 +83,7 @@ def test_every_spelling_of_segformer_loads():
 
 
 def test_training_drops_a_branch_of_whole_images_alone():
-    """More of the deeper blocks' (Huang et al. 2016, arXiv 1603.09382); the rest is scaled up."""
+    """Deeper blocks more often (Huang et al. 2016, arXiv 1603.09382); the rest is scaled up."""
     model = tfseg.build_encoder("mit_b0")
     drops = [layer for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
     rates = [drop.rate for drop in drops]

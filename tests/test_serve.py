@@ -1,4 +1,4 @@
-"""The server over real sockets: its answers, and versions that change under way."""
+"""The server over real sockets: answers, and changes of version under load."""
 
 import base64
 import concurrent.futures
@@ -19,7 +19,7 @@ SERVING = "/v1/models/linknet"
 
 
 def png_of(prediction):
-    """The file in an answer: b64 where the output's name ends in `_bytes`, else as it is."""
+    """The file in an answer: base64 if the output's name ends in `_bytes`, else raw."""
     if isinstance(prediction, dict):
         return base64.b64decode(prediction["b64"])
     return prediction.encode("latin-1")
@@ -27,11 +27,11 @@ def png_of(prediction):
 
 @pytest.fixture(scope="module")
 def network(server):
-    """The same export, run here."""
+    """The same export, run in this process."""
     return Export(server.folder / "1")
 
 
-# Images in, masks out
+# Images to masks
 
 
 @pytest.mark.parametrize("size", [(48, 64), (61, 83), (32, 71)])
@@ -126,7 +126,7 @@ def test_status_and_metadata(server):
     assert error_of(server.ask("GET", f"{SERVING}/versions/{'9' * 5000}"))[0] == 404
 
 
-# Versions that change under way
+# Changes of version
 
 
 def test_no_request_is_lost_when_the_version_changes(server):
@@ -150,7 +150,7 @@ def test_no_request_is_lost_when_the_version_changes(server):
         assert newest(server) == first
         shutil.copytree(server.folder / str(first), server.folder / str(first + 1))
         wait_for(lambda: newest(server) == first + 1)
-        (half / "saved_model.pb").write_bytes(whole)  # the copy goes on
+        (half / "saved_model.pb").write_bytes(whole)  # the copy continues
         shutil.copytree(server.folder / str(first) / "variables", half / "variables")
         wait_for(lambda: newest(server) == first + 2)
         stop.set()
@@ -164,5 +164,5 @@ def test_no_request_is_lost_when_the_version_changes(server):
         (str(first), "END"),
     ]
     assert sum(f"version {first + 2} is not used" in line for line in server.log) == 1
-    shutil.rmtree(half)  # the way back
+    shutil.rmtree(half)  # switches back
     wait_for(lambda: newest(server) == first + 1)

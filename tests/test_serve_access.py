@@ -1,4 +1,4 @@
-"""Who may ask the server: tokens from files and the environment, and names it goes by."""
+"""Access to the server: tokens from files and the environment, and host names."""
 
 import os
 import socket
@@ -77,7 +77,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_token_files_that_hold_none(tmp_path, case):
+def test_token_files_without_a_token(tmp_path, case):
     content, line = WRONG[case]
     (tmp_path / "token").write_bytes(content)
     with pytest.raises(UserError, match=line):

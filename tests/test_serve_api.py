@@ -1,11 +1,11 @@
-"""The OpenAPI description against the server, by schemathesis."""
+"""Tests the server against its OpenAPI description with schemathesis."""
 
 import subprocess
 import sys
 
 import pytest
 
-# What a schema cannot say: which bytes are an image, which list is a tensor.
+# A schema cannot tell which bytes are an image and which list is a tensor.
 UNTOLD = "positive_data_acceptance"
 
 

@@ -1,4 +1,4 @@
-"""The server under hostile clients: half requests, strange bytes, too many at once, other names."""
+"""The server with hostile clients: partial requests, invalid bytes, overload, other hosts."""
 
 import concurrent.futures
 import contextlib
@@ -24,7 +24,7 @@ def connect(server):
 
 
 def upload(server):
-    """A connection with a request under way, whose body has not come in."""
+    """A connection with a request whose body has not arrived."""
     connection = connect(server)
     head = b"POST /segment HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n"
     connection.sendall(head + b"Expect: 100-continue\r\n\r\n")
@@ -33,7 +33,7 @@ def upload(server):
 
 
 def told(server, raw):
-    """Everything that comes back for some bytes, until the server closes."""
+    """Everything that the server sends for some bytes until it closes."""
     with connect(server) as connection:
         connection.sendall(raw)
         return b"".join(iter(lambda: connection.recv(65536), b""))
@@ -41,7 +41,7 @@ def told(server, raw):
 
 @pytest.fixture(scope="module")
 def narrow(server):
-    """A server with short deadlines and few connections, on versions of its own."""
+    """A server with short deadlines and few connections, with its own versions."""
     flags = ("--header_timeout=1", "--timeout=4", "--connections=12", "--queue=3")
     narrow = Server(server.folder, *flags, "--max_bytes=3000000")
     yield narrow
@@ -49,18 +49,18 @@ def narrow(server):
     assert not any("Traceback" in line for line in narrow.log), "".join(narrow.log)
 
 
-# Deadlines, and how many
+# Deadlines and connections
 
 
 def test_half_sent_headers_are_answered_408_and_closed(narrow):
     answer = told(narrow, b"GET /healthz HTTP/1.1\r\nHost: local")
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert json.loads(answer.partition(b"\r\n\r\n")[2]) == {
-        "error": "the request's headers came in too slowly"
+        "error": "the request's headers arrived too slowly"
     }
-    assert told(narrow, b"") == b""  # nothing sent, nothing said
+    assert told(narrow, b"") == b""  # no request, no answer
     second = told(narrow, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET /heal")
-    assert second.startswith(b"HTTP/1.1 200 ")  # and the half request after it holds nothing open
+    assert second.startswith(b"HTTP/1.1 200 ")  # the partial request after it does not keep it open
 
 
 def test_headers_that_drip_in_are_given_up(narrow):
@@ -71,7 +71,7 @@ def test_headers_that_drip_in_are_given_up(narrow):
                 connection.sendall(bytes([letter]))
                 time.sleep(0.1)
                 seconds = time.monotonic() - start
-        assert seconds < 6  # of the ten that all of it takes
+        assert seconds < 6  # all of it would take ten
 
 
 def test_idle_connections_give_way(narrow):
@@ -96,7 +96,7 @@ def test_one_more_than_all_that_work_is_sent_away(server):
 
 
 def test_who_reads_no_answer_is_cut_off(narrow):
-    """A connection that reads nothing holds its answers for so long and no longer."""
+    """A connection that reads nothing keeps its answers only for a limited time."""
     file = file_of(picture(900, 900))
     head = (
         f"POST /segment?output=overlay HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(file)}"
@@ -111,7 +111,7 @@ def test_who_reads_no_answer_is_cut_off(narrow):
 
 
 def holds(server, client):
-    """Whether a server still has its end of a client's connection open."""
+    """Whether the server's end of a client's connection is still open."""
     port = client.getsockname()[1]
     ends = psutil.Process(server.process.pid).net_connections("tcp")
     return any(end.raddr and end.raddr.port == port for end in ends)
@@ -153,7 +153,7 @@ def test_too_large_a_body_is_answered_and_not_reset(narrow):
         assert error_of(answer)[0] == 413
 
 
-# Bytes that are not what they should be
+# Invalid bytes
 
 
 SURROGATES = {
@@ -170,7 +170,7 @@ def test_half_a_letter_in_json_is_400(server, place):
 
 
 @pytest.mark.parametrize("charset", ["undefined", "idna", "punycode"])
-def test_a_form_in_a_charset_that_is_none_is_400(server, charset):
+def test_a_form_in_an_unknown_charset_is_400(server, charset):
     body, headers = form(file_of(picture()), name="image\xff")
     headers["Content_Type"] += f"; charset={charset}"
     assert error_of(server.ask("POST", "/segment", body, **headers))[0] == 400
@@ -192,7 +192,7 @@ def test_head_is_get_without_the_body(server):
     assert server.ask("HEAD", "/segment")[0] == 405
 
 
-def test_what_is_no_http_is_told_so(server):
+def test_invalid_http_is_answered(server):
     answer = told(server, b"hello\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert json.loads(answer.partition(b"\r\n\r\n")[2]) == {
@@ -213,7 +213,7 @@ def test_images_smaller_than_the_network_takes(server):
     assert "needs 32 pixels a side" in told["error"]
 
 
-# What is counted
+# Metrics
 
 
 def test_who_left_counts_as_499(narrow):
@@ -223,7 +223,7 @@ def test_who_left_counts_as_499(narrow):
     assert b"None" not in narrow.ask("GET", "/metrics")[2]
 
 
-# New versions that are broken
+# Broken new versions
 
 
 BROKEN = {
@@ -261,7 +261,7 @@ def test_a_version_with_wrong_labels_is_never_switched_in(server, tmp_path):
 
 
 def publish(folder, number, change):
-    """A copy of version 1 whose labels are changed, in one rename."""
+    """Publishes a copy of version 1 with changed labels, by one rename."""
     partial = folder / "partial"
     shutil.copytree(folder / "1", partial)
     labels = json.loads((partial / "labels.json").read_text())
@@ -273,7 +273,7 @@ def fewer(labels):
     return {key: labels[key][:-1] for key in ("classes", "colors")}
 
 
-# Anything
+# Mutations
 
 
 @pytest.mark.slow

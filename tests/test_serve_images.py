@@ -1,4 +1,4 @@
-"""Image files of every kind over HTTP: `/segment` and `encoded` see what `predict` sees."""
+"""Image files of every kind over HTTP: `/segment` and `encoded` see the pixels of `predict`."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def test_segment_and_encoded_see_the_same_pixels(server, kind):
     wanted = pixels_of(server.ask("POST", "/segment", upright)[2])
     np.testing.assert_array_equal(pixels_of(server.ask("POST", "/segment", data)[2]), wanted)
     if "TIFF" in kind or "WebP" in kind:
-        return  # the graph has no decoder for it
+        return  # the graph cannot decode it
     request = {"signature_name": "encoded", "instances": [b64(data)]}
     status, answer = server.predict(request)
     assert status == 200, answer

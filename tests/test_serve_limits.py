@@ -1,4 +1,4 @@
-"""What the server refuses: bad requests and images, too much of them, people without a token."""
+"""Refusals of the server: invalid requests and images, limits, missing tokens."""
 
 import json
 import socket
@@ -15,7 +15,7 @@ SERVING = "/v1/models/linknet"
 
 
 def png_that_says(width, height):
-    """A PNG whose header promises so many pixels, which do not follow."""
+    """A PNG whose header claims so many pixels, without their data."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b""))
 
@@ -66,7 +66,7 @@ BAD_REQUESTS = {
 
 
 @pytest.mark.parametrize("name", BAD_REQUESTS)
-def test_a_request_that_is_none_is_refused_in_one_line(server, name):
+def test_an_invalid_request_is_refused_in_one_line(server, name):
     request = BAD_REQUESTS[name]
     body = request if isinstance(request, bytes) else json.dumps(request).encode()
     status, line = error_of(server.ask("POST", f"{SERVING}:predict", body))
@@ -86,11 +86,11 @@ BAD_FILES = {
 
 
 @pytest.mark.parametrize("name", BAD_FILES)
-def test_a_file_that_is_no_picture_is_refused(server, name):
+def test_a_file_that_is_not_an_image_is_refused(server, name):
     assert error_of(server.ask("POST", "/segment", BAD_FILES[name]))[0] == 400
 
 
-def test_forms_without_a_picture_are_refused(server):
+def test_forms_without_an_image_are_refused(server):
     body, headers = form(file_of(picture()), name="other")
     assert error_of(server.ask("POST", "/segment", body, **headers))[0] == 400
     assert error_of(server.ask("POST", "/segment", b"--b\r\nxx", **headers))[0] == 400
@@ -103,12 +103,12 @@ def test_pixels_are_counted_before_anything_is_decoded(server):
     assert error_of(server.ask("POST", "/segment", bomb))[0] == 413
     request = json.dumps({"signature_name": "encoded", "instances": [b64(bomb)]})
     assert error_of(server.ask("POST", f"{SERVING}:predict", request))[0] == 413
-    many = [b64(png_that_says(2000, 2000))] * 2  # each alone would do
+    many = [b64(png_that_says(2000, 2000))] * 2  # each alone is small enough
     request = json.dumps({"signature_name": "encoded", "instances": many})
     assert error_of(server.ask("POST", f"{SERVING}:predict", request))[0] == 413
 
 
-def test_addresses_that_are_none(server):
+def test_invalid_addresses(server):
     assert error_of(server.ask("GET", "/other"))[0] == 404
     assert error_of(server.ask("POST", "/v1/models/other:predict", b"{}"))[0] == 404
     assert error_of(server.ask("POST", f"{SERVING}/versions/77:predict", b"{}"))[0] == 404
@@ -158,7 +158,7 @@ def test_a_token_is_asked_for(strict):
 def test_bytes_are_counted_as_they_come(strict):
     large = bytes(50_000)
     assert error_of(strict.ask("POST", "/segment", large, **TOKEN))[0] == 413
-    pieces = (bytes(10_000) for _ in range(5))  # chunked, so it does not say how many
+    pieces = (bytes(10_000) for _ in range(5))  # chunked, so the length is not announced
     assert error_of(strict.ask("POST", "/segment", pieces, **TOKEN))[0] == 413
     body, headers = form(large)
     pieces = iter([body[:20_000], body[20_000:]])
@@ -179,7 +179,7 @@ def test_one_more_than_the_queue_takes_is_sent_away_and_slow_ones_are_given_up(s
 
 
 def slow_upload(server, file):
-    """A connection that has sent a request's head and nothing of its body."""
+    """A connection that has sent a request's headers, but no body."""
     upload = socket.create_connection(("127.0.0.1", server.port), timeout=60)
     head = f"POST /segment HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(file)}\r\n"
     upload.sendall(f"{head}Authorization: Bearer Sésame\r\n\r\n".encode())

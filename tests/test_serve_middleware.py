@@ -1,4 +1,4 @@
-"""What the middleware counts, over an application that does what ours must not."""
+"""The middleware's metrics, with an application that fails in ways ours must not."""
 
 import asyncio
 from types import SimpleNamespace
@@ -20,7 +20,7 @@ async def read(scope, receive, send):
 
 
 def count_of(app, status):
-    """Runs one request that is closed after its head; the count under a status."""
+    """Runs one request that is closed after its headers; returns the count of a status."""
     metrics, access = Metrics(), Access(None, None, any_address=True)
     middleware = Middleware(app, access, 100, 4, lambda size: False, 5, metrics)
     metrics.watch(lambda: 0, lambda: SimpleNamespace(number=1, runtime="saved_model"))

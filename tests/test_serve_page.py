@@ -27,7 +27,7 @@ def strict_page(browser, strict):
 
 
 def opened(browser, server):
-    """The page, and afterwards a look at what went wrong on it."""
+    """The page; checks for its errors afterwards."""
     page = browser.new_page(viewport={"width": 390, "height": 844})
     wrong = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
@@ -65,7 +65,7 @@ def slide(page, percent):
 
 @pytest.fixture(scope="module")
 def truth(server):
-    """The mask that the server gives, and the classes and colours it has."""
+    """The server's mask, classes and colours."""
     mask = pixels_of(server.ask("POST", "/segment", file_of(IMAGE))[2])
     return mask, json.loads(server.ask("GET", "/info")[2])
 
@@ -95,7 +95,7 @@ def test_a_class_alone_by_keyboard_and_by_click(page, truth):
     mask, info = truth
     largest = np.bincount(mask.ravel()).argmax()
     colors = np.asarray(info["colors"])[mask]
-    alone = np.where((mask == largest)[..., None], colors, IMAGE * 0.4)  # the others in shade
+    alone = np.where((mask == largest)[..., None], colors, IMAGE * 0.4)  # the others are darkened
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.id") == "file"
     ring = "getComputedStyle(document.getElementById('choose')).outlineStyle"
@@ -156,7 +156,7 @@ def test_nothing_is_wider_than_the_screen(page, width):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_a_token_is_typed_and_a_large_picture_is_shrunk(strict_page):
+def test_a_token_is_typed_and_a_large_image_is_shrunk(strict_page):
     page = strict_page
     page.get_by_role("alert").wait_for()
     for token, words in (("other", "That token is not the server's."), ("secret", None)):

@@ -1,4 +1,4 @@
-"""The runtimes that a server can label with: equal masks, the fastest, what is missing."""
+"""The server's runtimes: equal masks, the fastest, missing ones."""
 
 import shutil
 
@@ -18,7 +18,7 @@ from tfseg.serving.versions import Version, Versions
 
 @pytest.fixture(scope="module")
 def versions(run, tmp_path_factory):
-    """Version 1 has every format, version 2 the SavedModel alone."""
+    """Version 1 has every format, version 2 only the SavedModel."""
     for row in FORMATS.values():
         pytest.importorskip(row.runtime, reason="the runtimes need the extra `export`")
     folder = tmp_path_factory.mktemp("runtimes") / "linknet"
@@ -58,7 +58,7 @@ def test_a_runtime_whose_file_is_missing(versions, tmp_path, capsys):
     with pytest.raises(SystemExit) as error:
         main(["serve", f"--export={tmp_path / 'linknet'}", "--runtime=openvino", "--gpu=-1"])
     assert error.value.code == 2
-    assert "no model.xml in it; export OpenVINO beside" in capsys.readouterr().err
+    assert "no model.xml in it; export OpenVINO next to" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("damage", ["half", "others"])

@@ -40,11 +40,11 @@ def check(found):
     for name, far in found.items():
         assert far["weights"] <= 1e-5, (name, far)
         assert far["loss"] <= 1e-5, (name, far)
-        assert far["pixels"] <= 2, (name, far)  # of 4,096 that a rounding tips over
+        assert far["pixels"] <= 2, (name, far)  # of 4,096; rounding may change some
 
 
 def test_two_devices(records):
-    """The default loss clipped, and heads whose batch goes through in two pieces."""
+    """The default loss with clipping, and heads with a batch in two pieces."""
     chosen = ("adamw, clipped", "accumulated")
     check(compared(records, 2, {name: CASES[name] for name in chosen}))
 
@@ -78,9 +78,9 @@ resume(TrainConfig.of(resume=broken, epochs=2))
 
 @pytest.mark.slow
 def test_a_run_on_two_devices(records, tmp_path):
-    """Weights, averages and figures of a run are those of one device; it goes on to the bit.
+    """Weights, averages and metrics equal those of one device; resuming is exact to the bit.
 
-    The last batch of val has one frame, so that one device has none.
+    The last batch of val has one frame, so one device has none.
     """
     code = RUNS.format(folder=str(tmp_path), records=str(records))
     done = subprocess.run(
@@ -90,14 +90,14 @@ def test_a_run_on_two_devices(records, tmp_path):
     one, two = newest(tmp_path / "one"), newest(tmp_path / "two")
     for name, array in one.items():
         far = np.abs(two[name] - array).max() / max(np.abs(array).max(), 1e-12)
-        assert far <= (1e-4 if "optimizer" in name else 1e-5), name  # it keeps squares
+        assert far <= (1e-4 if "optimizer" in name else 1e-5), name  # it holds squares
     states = [RunFolder(tmp_path / name).last() for name in ("one", "two")]
     assert states[0] == {**states[1], "best_miou": pytest.approx(states[1]["best_miou"], rel=1e-4)}
     assert_same(tmp_path / "broken", tmp_path / "two")
 
 
 class Recorder(Known):
-    """A whole batch that keeps its sums."""
+    """A whole batch that records its sums."""
 
     def __init__(self):
         self.sums = []
@@ -112,7 +112,7 @@ LOSS_FUNCTIONS = {name: make_loss(name) for name in LOSSES if name != "lovasz"}
 
 @pytest.mark.parametrize("name", [*LOSS_FUNCTIONS, "boundary"])
 def test_parts_of_a_batch_have_the_loss_and_the_gradient_of_the_whole(name):
-    """With the sums known, void unevenly spread, one part without a valid pixel."""
+    """With known sums, unevenly spread void, and one part without a valid pixel."""
     rng = np.random.default_rng(1)
     labels = rng.integers(0, 3, (3, 3, 3)).astype("uint8").repeat(8, 1).repeat(8, 2)
     labels[1, :15], labels[2] = 255, 255

@@ -1,4 +1,4 @@
-"""The site: it builds strictly, names every flag and public name, and loads nothing else."""
+"""The site builds strictly, contains every flag and public name, and loads nothing external."""
 
 import dataclasses
 import os
@@ -27,7 +27,7 @@ def site(tmp_path_factory):
 
 
 class Page(HTMLParser):
-    """A page's ids, and the addresses of what it loads."""
+    """A page's ids, and the addresses that it loads."""
 
     def __init__(self, path):
         super().__init__()

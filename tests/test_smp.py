@@ -1,4 +1,4 @@
-"""segmentation_models.pytorch's networks: options of their decoders, and what smp never calls."""
+"""segmentation_models.pytorch's networks: decoder options, and modules that smp never calls."""
 
 import re
 import sys
@@ -94,7 +94,7 @@ def test_stages_that_a_network_lacks_are_left_out_and_no_more():
 
 
 def test_weights_of_other_mathematics_are_refused():
-    """smp pads its own EfficientNet-Lites alike on every side; timm dilates ResNets otherwise."""
+    """smp pads its EfficientNet-Lites equally on all sides; timm dilates ResNets differently."""
     names = ("efficientnet_lite0", "timm_efficientnet_lite0")
     for encoder, other in (names, names[::-1]):
         state = rule.state_dict(rule.load(f"fpn_{other}")[0])

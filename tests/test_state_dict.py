@@ -1,6 +1,6 @@
-"""PyTorch's depthwise and grouped convolutions in Keras' layout, and what they cost.
+"""PyTorch's depthwise and grouped convolutions in Keras' layout, and their FLOPs.
 
-The figures were computed once by PyTorch 2.13; all are multiples of 1/64, so float32 is exact.
+PyTorch 2.13 computed the expected numbers; all are multiples of 1/64, so float32 is exact.
 """
 
 import keras
@@ -34,7 +34,7 @@ GROUPED = [
     [-289, 321, -8, 24],
     [219, -374, 23, 8],
 ]
-CONVOLUTIONS = {  # layer, input channels, PyTorch's kernel shape, its figures
+CONVOLUTIONS = {  # layer, input channels, PyTorch's kernel shape, its outputs
     "depthwise": (
         lambda: keras.layers.DepthwiseConv2D(3, depth_multiplier=2, name="conv"),
         4,
@@ -46,7 +46,7 @@ CONVOLUTIONS = {  # layer, input channels, PyTorch's kernel shape, its figures
 
 
 def eighths(shape, step):
-    """Numbers from -1 to 1 by rule, in steps of 1/8; the reference was made of the same."""
+    """Numbers from -1 to 1 by rule, in steps of 1/8; the reference used the same."""
     return (((np.arange(np.prod(shape)) * step) % 17 - 8).reshape(shape) / 8).astype("float32")
 
 
@@ -67,12 +67,12 @@ def test_a_convolution_in_groups_gives_pytorchs_numbers(kind):
 
 
 @pytest.mark.parametrize("kind", CONVOLUTIONS)
-def test_a_misfit_is_told_in_pytorchs_shapes(kind):
+def test_a_misfit_is_reported_in_pytorchs_shapes(kind):
     layer, channels, shape, _ = CONVOLUTIONS[kind]
     model = network(layer(), channels)
     conv = model.get_layer("conv")
     assert torch_shape(conv, conv.kernel.shape) == shape
-    for wrong in ((*shape[:2], 5, 5), (shape[0] // 2, shape[1] * 2, 3, 3)):  # the other size, too
+    for wrong in ((*shape[:2], 5, 5), (shape[0] // 2, shape[1] * 2, 3, 3)):  # also the other size
         state = {"conv.weight": np.zeros(wrong, "f4"), "conv.bias": np.zeros(8, "f4")}
         with pytest.raises(UserError) as refused:
             load_state_dict(model, state)

@@ -1,4 +1,4 @@
-"""Addresses: mirrored here, published there, over S3's protocol and in memory."""
+"""Addresses: mirroring and publishing over S3's protocol and in memory."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from tfseg.storage import cache, remote
 
 
 def written(address, **files):
-    """The local place of an address, with files in it."""
+    """The local place of an address, with new files in it."""
     place = place_of(address)
     for name, text in files.items():
         path = place / name.replace("__", "/").replace("_json", ".json")
@@ -56,13 +56,13 @@ def test_records_are_published_whole_and_read_elsewhere(line, tmp_path, monkeypa
     wanted = [here.read(i) for i in range(len(here))]
     emptied(monkeypatch, tmp_path)
     split = open_records("s3://data/records").splits["train"]
-    assert not list(place_of("s3://data").rglob("*tfrecord*"))  # only what describes them
+    assert not list(place_of("s3://data").rglob("*tfrecord*"))  # only the metadata
     assert split.read(5) == wanted[5]
     assert [p.name[-14:] for p in place_of("s3://data").rglob("*tfrecord*")] == ["00001-of-00002"]
     assert [split.read(i) for i in range(len(split))] == wanted
     before = line.carried
     assert open_records("s3://data/records").splits["train"].read(5) == wanted[5]
-    assert line.carried - before < 8000  # a listing, from then on
+    assert line.carried - before < 8000  # only a listing
 
 
 def test_shards_without_room_are_read_by_ranges(line, tmp_path, monkeypatch):
@@ -71,7 +71,7 @@ def test_shards_without_room_are_read_by_ranges(line, tmp_path, monkeypatch):
     here = open_records(output).splits["train"]
     wanted = [here.read(i) for i in range(len(here))]
     emptied(monkeypatch, tmp_path)
-    monkeypatch.setenv("TFSEG_CACHE_GB", "0.00003")  # for one of the shards
+    monkeypatch.setenv("TFSEG_CACHE_GB", "0.00003")  # room for one of the shards
     split = open_records("s3://data/records").splits["train"]
     assert [split.read(i) for i in (5, 0, 3, 1, 4, 2)] == [wanted[i] for i in (5, 0, 3, 1, 4, 2)]
     kept = [path for path in place_of("s3://data").rglob("*") if path.is_file()]
@@ -130,7 +130,7 @@ def test_half_an_upload_is_no_data_set_and_the_same_command_ends_it(line, tmp_pa
 def test_a_mirror_follows_its_address_and_keeps_what_was_made_here(line):
     for name in ("a.png", "sub/b.png", "sub/c.jpg"):
         line.system.pipe(f"data/photos/{name}", name.encode())
-    line.system.touch("data/photos/sub/")  # a console's mark of a folder
+    line.system.touch("data/photos/sub/")  # a web console's folder marker
     place = storage.fetch("s3://data/photos")
     found = {str(p.relative_to(place)): p.read_text() for p in place.rglob("*") if p.is_file()}
     assert found == {name: name for name in ("a.png", "sub/b.png", "sub/c.jpg")}
@@ -205,7 +205,7 @@ def test_a_line_that_breaks_and_is_slow_carries_all(line):
 
 def test_names_that_no_file_can_have_are_refused(line):
     line.system.call_s3("put_object", Bucket="data", Key="bad/../../escape", Body=b"x")
-    with pytest.raises(UserError, match=r"s3://data/bad holds .* which no local file can be"):
+    with pytest.raises(UserError, match=r"s3://data/bad holds .* an impossible local file name"):
         storage.fetch("s3://data/bad")
 
 

@@ -1,4 +1,4 @@
-"""What goes wrong between here and an address, and a run that is uploaded while it is written."""
+"""Failures of transfers, and a run that is uploaded while it is written."""
 
 import json
 import os
@@ -61,7 +61,7 @@ def test_a_server_that_says_nothing_is_not_waited_for(line, monkeypatch):
 
 
 def checkpoint(run, step):
-    """What `RunFolder.save_last` does."""
+    """Writes a checkpoint like `RunFolder.save_last`."""
     weights = run / "checkpoints" / f"step-{step:07d}.weights.h5"
     weights.parent.mkdir(parents=True, exist_ok=True)
     (run / "config.json").write_text("{}")
@@ -76,13 +76,13 @@ def checkpoint(run, step):
 
 
 def state(line):
-    """The step that the bucket's run is at, checked to have its weights."""
+    """The step of the run in the bucket; checks that its weights are there."""
     while True:
         text = line.system.cat("data/run/checkpoints/last.json")
         last = json.loads(text)
         try:
             weights = line.system.cat(f"data/run/checkpoints/{last['weights']}")
-        except FileNotFoundError:  # no wonder where the run has gone on
+        except FileNotFoundError:  # the run may have advanced meanwhile
             assert line.system.cat("data/run/checkpoints/last.json") != text
             continue
         assert weights == str(last["step"]).encode()
@@ -137,7 +137,7 @@ def test_a_run_that_could_not_be_uploaded_goes_on_from_what_is_here(line, monkey
 
     with monkeypatch.context() as patch:
         patch.setattr(remote, "write", breaks)
-        with pytest.raises(UserError, match="cannot be reached; what it lacks is kept"):  # noqa: SIM117
+        with pytest.raises(UserError, match="cannot be reached; missing files are kept"):  # noqa: SIM117
             with storage.uploading(run):
                 checkpoint(run, 2)
     assert state(line) == 1

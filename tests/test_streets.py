@@ -1,4 +1,4 @@
-"""The drawn streets: equal pixels everywhere, every class often enough, train apart from val."""
+"""The generated streets: equal pixels everywhere, enough of every class, distinct splits."""
 
 import hashlib
 import pickle

@@ -1,4 +1,4 @@
-"""Tables of classes as spreadsheets and people write them, and the draft of one."""
+"""Tables of classes as spreadsheets and people write them, and drafts."""
 
 import csv
 
@@ -64,12 +64,12 @@ def test_what_is_found_instead_is_named(tmp_path, text, wanted):
 
 def test_values_that_collide_are_named(tmp_path):
     folder = with_masks(tmp_path / "x", RAW, table="name,value\na,1\nb,\nc,2\n")
-    with pytest.raises(UserError, match=r"value 1 is b and, by its place .*give every class its"):
+    with pytest.raises(UserError, match=r"value 1 is b and, by position .*give every class its"):
         get_dataset("folder", folder).list_frames(folder)
 
 
 def drafted(tmp_path, *masks):
-    """(the rows of the draft, labels by it) of a folder without a table."""
+    """(rows of the draft, labels read with it) of a folder without a table."""
     folder = with_masks(tmp_path / "garden", *masks, table=None)
     path, page = folder / "classes.csv", tmp_path / "page.html"
     cli.main(["inspect", f"--input={folder}", f"--draft={path}", f"--html={page}"])
@@ -116,7 +116,7 @@ def test_a_draft_of_a_palette_and_of_black_and_white(tmp_path):
 def test_a_draft_replaces_nothing(tmp_path, capsys):
     folder = with_masks(tmp_path / "x", RAW)
     for path, wanted in (
-        (folder / "classes.csv", "is there already; choose another file, or remove it"),
+        (folder / "classes.csv", "exists; choose another file, or remove it"),
         (folder / "other.csv", "--draft is for a folder without a table, and"),
     ):
         with pytest.raises(SystemExit):
@@ -125,4 +125,4 @@ def test_a_draft_replaces_nothing(tmp_path, capsys):
     nothing = draw(tmp_path / "empty", ["notes/a.png"], table=None)
     with pytest.raises(SystemExit):
         cli.main(["inspect", f"--input={nothing}", f"--draft={nothing / 'classes.csv'}"])
-    assert "there are notes (1 .png, as a.png)" in capsys.readouterr().err
+    assert "there are notes (1 .png, e.g. a.png)" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Exports of annotation tools: the tools' own pixels, and what would be silently wrong."""
+"""Exports of annotation tools: the tools' own pixels, and faults that could stay silent."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ SIZE = (20, 30)
 TRIANGLE = [[2, 2], [20, 2], [20, 15]]
 TABLE = "# label:color_rgb:parts:actions\nbackground:0,0,0::\ncar:250,50,83::\n"
 
-# labelme 6.3.1, `shapes_to_label` of the polygon and the circle below.
+# Output of labelme 6.3.1's `shapes_to_label` for the polygon and the circle below.
 LABELME = """
 01000000000000
 00122210000000
@@ -111,14 +111,14 @@ REFUSED = [
     ("coco_json", draw_coco, ((2, 2, 2, 900, 9, 9),), "annotation 1 has the point 2,900, outside"),
     (
         "coco_json", draw_coco, ((2, 2, 9, 2, 9, 9), ("car", "tree"), "20"),
-        "a.json: one of its images has height '20', which is no int; export it again",
+        "a.json: one of its images has height '20', not of type int; export it again",
     ),
     ("cvat", draw_cvat, (np.zeros(SIZE, np.uint8),), "a.png is L, not in the colours of labelmap"),
     ("yolo", draw_yolo, ("0 .1 .1 1.2 .1 .9 .9",), "line 1: points are not between 0 and 1"),
     ("yolo", draw_yolo, ("0.5 .1 .1 .9 .1 .9 .9",), "line 1: wanted class x y x y ..., only"),
     (
         "roboflow", draw_roboflow, (np.zeros(SIZE, np.uint8), "0, car\n1, car\n"),
-        "_classes.csv has two values of one class; rename one in Roboflow",
+        "_classes.csv has two values for one class; rename one in Roboflow",
     ),
     (
         "label_studio", draw_label_studio, ([[1, 1], [900, 1], [900, 90]],),
@@ -147,7 +147,7 @@ def test_it_is_refused(tmp_path, name, draw, wrong, message):
 )
 def test_coco_ids_are_numbers(tmp_path, wrong):
     draw_coco(tmp_path, **wrong)
-    with pytest.raises(UserError, match=r"a\.json: one of its annotations has .* which is no int"):
+    with pytest.raises(UserError, match=r"a\.json: one of its annotations has .* not of type int"):
         get_dataset("coco_json", tmp_path)
 
 
@@ -161,7 +161,7 @@ def test_coco_images_have_ids_of_their_own(tmp_path):
 
 
 def seen(folder, name):
-    """(classes, the values of the one label) of a folder."""
+    """(classes, values of the only label) of a folder."""
     spec = get_dataset(name, folder)
     (frame,) = spec.list_frames(folder)["train"]
     return spec.classes, set(np.unique(read_label(frame).index).tolist())

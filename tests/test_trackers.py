@@ -1,4 +1,4 @@
-"""Experiment trackers and callbacks: what W&B and MLflow have of a run afterwards."""
+"""Experiment trackers and callbacks: what W&B and MLflow store of a run."""
 
 import importlib.util
 import json
@@ -32,7 +32,7 @@ def test_a_missing_package_is_one_line_before_any_work(records, monkeypatch, tmp
 
 
 class Seen(keras.callbacks.Callback):
-    """Keeps the logs, and stops a run after its second epoch."""
+    """Stores the logs, and stops a run after its second epoch."""
 
     def __init__(self):
         super().__init__()
@@ -59,25 +59,25 @@ def test_any_callback_of_keras_takes_part(records, tmp_path):
 
 
 def unpacked(content, block=2**15):
-    """The records of W&B's file: LevelDB's log after 7 bytes, in blocks and parts of records."""
+    """The records of W&B's file: after 7 bytes, a LevelDB log of blocks and record fragments."""
     assert content.startswith(b":W&B")
     place, parts = 7, b""
     while place + 7 <= len(content):
         if block - place % block < 7:
-            place += block - place % block  # no header fits in the rest of a block
+            place += block - place % block  # a header does not fit into the rest of the block
             continue
         _, length, kind = struct.unpack("<IHB", content[place : place + 7])
         if not kind:
             break
         parts += content[place + 7 : place + 7 + length]
         place += 7 + length
-        if kind in (1, 4):  # whole, or the last part
+        if kind in (1, 4):  # a full record, or its last fragment
             yield parts
             parts = b""
 
 
 def logged(run):
-    """The records of what W&B kept of an offline run, by their kind."""
+    """W&B's records of an offline run, by kind."""
     from wandb.proto import wandb_internal_pb2
 
     (file,) = run.glob("wandb/offline-run-*/run-*.wandb")
@@ -116,7 +116,7 @@ def test_wandb_has_the_run_offline(records, tmp_path, monkeypatch):
 
 @pytest.fixture
 def mlflow_server(tmp_path):
-    """A real server; its address."""
+    """The address of a real server."""
     pytest.importorskip("mlflow", reason="needs the extra `mlflow`")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -153,7 +153,7 @@ def test_a_real_mlflow_server_has_the_run(mlflow_server, records, tmp_path, monk
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_server)
     run = train(config(records, tmp_path / "run", pictures=1, tracker=("tensorboard", "mlflow")))
-    resume(TrainConfig.of(resume=run, epochs=3))  # one run there, too
+    resume(TrainConfig.of(resume=run, epochs=3))  # still one run there
     client = mlflow.MlflowClient(mlflow_server)
     experiment = client.get_experiment_by_name("tfseg")
     (shown,) = client.search_runs([experiment.experiment_id])

@@ -1,4 +1,4 @@
-"""Runs: what they write, going on after a stop, NaN, interrupts, TensorBoard over HTTP."""
+"""Runs: output, resuming, NaN, interrupts, TensorBoard over HTTP."""
 
 import dataclasses
 import json
@@ -24,7 +24,7 @@ from tfseg.runs import RunFolder
 from tfseg.training.callbacks import StopBetweenSteps
 from tfseg.training.fit import resume, train
 
-TINY = {"model": tiny.NAME}  # where the network does not matter
+TINY = {"model": tiny.NAME}  # if the network does not matter
 
 
 def config(records, folder, **changes):
@@ -48,7 +48,7 @@ def test_a_run_writes_its_folder(run):
 
 
 def test_the_seed_repeats_a_run_and_resume_continues_it(records, tmp_path):
-    """One epoch and a resumed second one end in the very weights of two epochs in one go."""
+    """One epoch and a resumed second one give the same weights as two uninterrupted epochs."""
     settings = {**TINY, "schedule": "constant"}
     one, other = (train(config(records, tmp_path / name, epochs=2, **settings)) for name in "ab")
     assert RunFolder(one).last()["step"] == 6
@@ -60,7 +60,7 @@ def test_the_seed_repeats_a_run_and_resume_continues_it(records, tmp_path):
 
 
 def test_a_broken_epoch_goes_on_exactly(records, tmp_path, monkeypatch):
-    """Ctrl-C in the middle of an epoch, with averages: the same weights as without it."""
+    """After Ctrl-C in the middle of an epoch, with averages, the weights are the same."""
     settings = {**TINY, "epochs": 2, "ema": 0.5}
     whole = train(config(records, tmp_path / "a", **settings))
 
@@ -108,7 +108,7 @@ def test_every_way_to_train_runs(records, tmp_path, changes):
 
 
 def test_averages_are_what_is_kept_as_the_best(records, tmp_path):
-    """With a decay of 1 the averages never leave the first weights."""
+    """With a decay of 1, the averages stay at the initial weights."""
     folder = train(config(records, tmp_path / "run", ema=1.0, learning_rate_init=0.1, **TINY))
     best = arrays(folder / "checkpoints" / "best.weights.h5")
     last = newest(folder)
@@ -193,7 +193,7 @@ def tensorboard(run):
 
 
 def ask(url, seconds=60):
-    """JSON or bytes from the server, once it is up and has read the events."""
+    """JSON or bytes from the server, once it runs and has read the events."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -207,7 +207,7 @@ def ask(url, seconds=60):
         time.sleep(0.5)
 
 
-def test_tensorboard_shows_scalars_and_pictures(tensorboard):
+def test_tensorboard_shows_scalars_and_images(tensorboard):
     import cv2
 
     def has(tags):
@@ -228,7 +228,7 @@ def test_tensorboard_shows_scalars_and_pictures(tensorboard):
     samples = json.loads(ask(f"{tensorboard}/images/images?run=val&tag={frame}&sample=0"))
     picture = ask(f"{tensorboard}/images/individualImage?{samples[-1]['query']}")
     pixels = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR_RGB)
-    # Three panels of a 48×64 frame grown five times, a caption row above, the legend below.
+    # Three panels of a 48×64 frame, five times enlarged, a caption row above, the legend below.
     assert pixels.shape[1] == 3 * 320 + 4 * 8
     assert pixels.shape[0] > 240 + 24
     assert re.search(rb"learning_rate_init", ask(f"{tensorboard}/text/text?run=train&tag=config"))

@@ -1,4 +1,4 @@
-"""`test --tune`: ways to look at images, compared on val."""
+"""`test --tune`: test-time options compared on val."""
 
 import json
 
@@ -37,10 +37,16 @@ def test_every_way_has_the_figures_of_its_flags(trained, capsys):
     ("flags", "message"),
     [
         (["--split=test"], "--tune chooses on val, so that test stays unseen"),
-        (["--flip"], "--flip beside --tune, which tries it; leave it out"),
-        (["--crf_iterations=3"], "--crf_iterations beside --tune, which tries it; leave it out"),
+        (["--flip"], "--flip does not work with --tune, which tries it; leave it out"),
+        (
+            ["--crf_iterations=3"],
+            "--crf_iterations does not work with --tune, which tries it; leave it out",
+        ),
         (["--size=40x40"], "--size=40x40 has 40x40 pixels, scaled by 0.75 of that; tiny needs 32"),
-        (["--html=x.html"], "--html beside --tune, which writes no report; leave it out"),
+        (
+            ["--html=x.html"],
+            "--html does not work with --tune, which writes no report; leave it out",
+        ),
         (["--export=x"], "--tune is for networks; leave it out with --export"),
     ],
 )

@@ -1,4 +1,4 @@
-"""`predict` of videos and cameras: what is written, and that a browser plays it."""
+"""`predict` of videos and cameras: the output, and its playback in a browser."""
 
 import http.server
 import importlib.util
@@ -52,7 +52,7 @@ def test_a_video_becomes_a_video(source, target, save, run, segmenter, tmp_path,
 
 
 class Stopped:
-    """A network that someone stops at its third frame."""
+    """A network that is stopped at its third frame."""
 
     colors = ((1, 2, 3),)
 
@@ -79,7 +79,7 @@ def test_a_video_that_was_stopped_is_not_there(error, tmp_path):
 
 
 def test_ctrl_c_ends_a_camera_and_keeps_its_video(tmp_path):
-    """A file stands in for the camera, which is read the same way."""
+    """A file stands in for the camera, as both are read the same way."""
     config = PredictConfig(input=video(tmp_path / "a.avi"), output=tmp_path / "b.avi")
     label_video(config, open_video(config), Stopped(KeyboardInterrupt), camera=True)
     assert len(played(tmp_path / "b.avi")[0]) == 2
@@ -98,7 +98,7 @@ def test_a_video_cut_short_says_so(run, tmp_path, capsys):
 
 
 class Painted:
-    """Stands in for a network: masks of any size, one class left and one right."""
+    """Stands in for a network: masks of any size, one class left, one right."""
 
     colors = ((200, 30, 30), (20, 60, 220))
 
@@ -110,7 +110,7 @@ class Painted:
 
 @pytest.fixture
 def address(tmp_path):
-    """The address under which a browser finds the files of `tmp_path`."""
+    """The URL of the files in `tmp_path`."""
     handler = partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path)
     handler.log_message = lambda *_: None
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)

@@ -1,4 +1,4 @@
-"""Images, pixel by pixel where pixels are the point."""
+"""Images of masks, compared by pixel."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def test_write_mask_keeps_indices_and_shows_colours(tmp_path):
 
 
 def halves(height, width):
-    """An image, its truth (road left, sky right) and an all-person prediction."""
+    """(image, label with road left and sky right, mask with only person)."""
     truth = np.zeros((height, width), np.uint8)
     truth[:, width // 2 :] = 1
     return np.full((height, width, 3), 77, np.uint8), truth, np.full_like(truth, 2)
@@ -48,7 +48,7 @@ def halves(height, width):
     [((144, 192), (288, 384)), ((360, 480), (360, 480)), ((1024, 2048), (256, 512))],
 )
 def test_triptych_puts_three_panels_over_a_legend(size, panel):
-    """Small frames grow by a whole factor, large ones shrink by one."""
+    """Small frames are enlarged, large ones reduced, by an integer factor."""
     picture = visualize.triptych(*halves(*size), CLASSES, COLORS)
     height, width = panel
     assert picture.dtype == np.uint8

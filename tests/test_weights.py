@@ -1,4 +1,4 @@
-"""Checkpoint files of other projects: reading them, filling networks, and refusing the rest."""
+"""Checkpoint files of other projects: reading, loading into networks, and refusals."""
 
 import collections
 import io
@@ -29,7 +29,7 @@ def state_of(name):
 
 
 class Tensor:
-    """What PyTorch writes for a tensor: a call, and a reference to numbers kept elsewhere."""
+    """PyTorch's pickle of a tensor: a call, and a reference to numbers stored elsewhere."""
 
     def __init__(self, array, strides=None, offset=0, shape=None):
         self.array, self.offset = array, offset
@@ -94,7 +94,7 @@ def write_pth(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def encoder_state():
-    """ResNet-18 as an ImageNet classifier has it: with its last layer."""
+    """ResNet-18 as an ImageNet classifier, with its last layer."""
     state = state_of("encoder_resnet18")
     return {**state, "fc.weight": np.zeros((1000, 512), "float32"), "fc.bias": np.zeros(1000, "f4")}
 
@@ -109,7 +109,7 @@ def assert_equal(one, two):
 
 
 def test_both_spellings_of_the_reference_load():
-    """The authors' ImageNet class numbers its blocks, their base class names them."""
+    """The authors' ImageNet class numbers its blocks; their base class names them."""
     state, spelt = state_of("linknet"), {}
     for key, value in state.items():
         key = key.replace("block1.", "0.").replace("block2.", "1.")
@@ -167,8 +167,8 @@ def test_an_auxiliary_head_is_left_out_where_there_is_none():
     assert not load_state_dict(model, state_of("fcn_resnet50"))
 
 
-def test_the_authors_of_ddrnet_spell_it_otherwise():
-    """Their stem's biases, too, which mmsegmentation's lacks, are taken in."""
+def test_ddrnet_loads_with_its_authors_keys():
+    """It also loads the biases of their stem, which mmsegmentation lacks."""
     model, state = tfseg.build("ddrnet23_slim", 11, aux=True), state_of("ddrnet23_slim")
     load_state_dict(model, state)
     mean = np.array(model.get_layer("stem.0.bn").moving_mean)

@@ -1,4 +1,4 @@
-"""Several processes that train together: real ones, on 127.0.0.1."""
+"""Real processes on 127.0.0.1 that train together."""
 
 import json
 import os
@@ -85,7 +85,7 @@ def test_two_workers_end_where_one_process_does(records, together, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_a_worker_that_ends_stops_the_others(records, together, tmp_path, how):
-    """At once where it is killed, after the same step where it is asked; then all go on."""
+    """At once if it is killed, after the same step if it is asked to stop; then all resume."""
     run = tmp_path / "run"
     settings = {**team.SETTINGS, "input": records, "savedir": run, "epochs": EPOCHS}
     chief, other = team.start(2, tmp_path, **settings)
@@ -96,7 +96,7 @@ def test_a_worker_that_ends_stops_the_others(records, together, tmp_path, how):
     said = (tmp_path / "0.txt").read_text().splitlines()
     if how == signal.SIGKILL:
         assert codes == [2, -signal.SIGKILL], said[-5:]
-        assert time.monotonic() - began < 60  # what is promised, not what it takes
+        assert time.monotonic() - began < 60  # the guarantee; it usually takes less
         wanted = "error: another worker has ended or cannot be reached"
     else:
         assert codes == [143, 143], said[-5:]

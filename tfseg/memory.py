@@ -1,4 +1,4 @@
-"""How much memory a training step takes, how much there is, and which crops fit."""
+"""Estimates the memory of a training step, the free memory, and the crop that fits."""
 
 import math
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from pathlib import Path
 import keras
 
 GB = 1e9
-SHARE = 0.6  # of the free memory that a step may take: batches and validation want some too
+SHARE = 0.6  # of the free memory for a step; batches and validation need the rest
 KEPT = 1.1  # a step's peak over the outputs of all layers; LinkNet 0.8 to 0.9 on a CPU, U-Net 1.2
-LOSS = 5  # arrays as large as the float32 logits that the loss adds
-WEIGHTS = 16  # bytes a weight: itself, its gradient, two moments
-SIDE = 256  # pixels a side of the network that is measured, and of the smallest default crop
-MULTIPLE = 32  # that the sides of a crop which is cut down are of
-CERTAIN = 2**20  # pixels a step that fit in every machine: what follows need not be worked out
+LOSS = 5  # arrays of the size of the float32 logits that the loss adds
+WEIGHTS = 16  # bytes per weight: itself, its gradient, two moments
+SIDE = 256  # side of the measured network and of the smallest default crop, pixels
+MULTIPLE = 32  # the sides of a reduced crop are multiples of this
+CERTAIN = 2**20  # pixels of a step that fit on every machine, so nothing needs to be computed
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class StepCost:
 
 
 def step_cost(network: keras.Model) -> StepCost:
-    """The cost of a network with one static input size, from the outputs of its layers."""
+    """The cost of a network with a fixed input size, from the outputs of its layers."""
     pixels = math.prod(network.input_shape[1:3])
     outputs = sum(_bytes(tensor) for layer in network.layers for tensor in _tensors(layer.output))
     logits = max(_bytes(tensor) for tensor in _tensors(network.output))
@@ -55,14 +55,14 @@ def free_memory() -> float:
         values = dict(line.split(":") for line in lines)
         free.append(1024 * int(values["MemAvailable"].split()[0]))
     except (OSError, KeyError):
-        pass  # not a Linux
+        pass  # not Linux
     group = Path("/sys/fs/cgroup")
     try:
         most = (group / "memory.max").read_text().strip()
         if most != "max":
             free.append(int(most) - int((group / "memory.current").read_text()))
     except (OSError, ValueError):
-        pass  # no such limit
+        pass  # no limit
     return min(free)
 
 
@@ -76,8 +76,8 @@ def fitting_crop(
 ) -> tuple[tuple[int, int], int]:
     """The largest crop and batch, up to those given, whose step fits into `room` bytes.
 
-    The crop shrinks first, in proportion, down to `SIDE` pixels; then the batch does; what is to
-    be kept does not. The result may still not fit.
+    The crop shrinks first, proportionally, down to `SIDE` pixels, then the batch, unless they are
+    to be kept. The result may still not fit.
     """
     if cost.bytes(crop, batch) > room and not keep_crop:
         pixels = max(0.0, room - cost.fixed) / (cost.per_pixel * batch)

@@ -1,4 +1,4 @@
-"""Confusion matrices, and the figures computed from them."""
+"""Confusion matrices, and the metrics computed from them."""
 
 from typing import Any
 
@@ -13,18 +13,18 @@ from tfseg.labels import VOID
 def confusion_matrix(labels: Any, predictions: Any, num_classes: int, ignore: int = VOID) -> Any:
     """Counts of (truth, prediction) pairs, (K, K) integers: rows truth, columns prediction.
 
-    Written in `keras.ops`, so that it runs inside a compiled step. `pair_counts` counts NumPy
-    frames, several times as fast.
+    It uses `keras.ops`, so it runs inside a compiled step. `pair_counts` counts NumPy frames
+    several times faster.
 
     Args:
         labels: class indices of any shape.
         predictions: class indices of the same shape.
         num_classes: K.
-        ignore: the label of pixels that do not count.
+        ignore: label of pixels to ignore.
     """
     labels = ops.cast(ops.reshape(labels, (-1,)), "int32")
     predictions = ops.cast(ops.reshape(predictions, (-1,)), "int32")
-    # Void goes into one bin past the matrix, which is cut off: shapes stay static for XLA.
+    # Void goes into an extra bin, which is dropped, so that shapes stay static for XLA.
     pair = ops.where(labels == ignore, num_classes**2, labels * num_classes + predictions)
     counts = _histogram(pair, num_classes**2 + 1)
     return ops.reshape(counts[: num_classes**2], (num_classes, num_classes))
@@ -33,11 +33,11 @@ def confusion_matrix(labels: Any, predictions: Any, num_classes: int, ignore: in
 def _histogram(values, length):
     """Counts of each of 0..length-1 in `values` (N,) int32.
 
-    Not `ops.bincount`, whose output grows with the largest value: neither XLA nor JAX compiles it.
+    The output of `ops.bincount` grows with the largest value, so XLA and JAX cannot compile it.
     """
     if keras.backend.backend() != "tensorflow":
         return ops.segment_sum(ops.ones_like(values), values, num_segments=length)
-    import tensorflow as tf  # only where it is the backend; a quarter of segment_sum's time on CPU
+    import tensorflow as tf  # only if it is the backend; a quarter of segment_sum's time on CPU
 
     none = tf.zeros([0], tf.int32)  # no weights
     return tf.raw_ops.DenseBincount(input=values, size=length, weights=none)
@@ -46,12 +46,12 @@ def _histogram(values, length):
 def pair_counts(truth: np.ndarray, prediction: np.ndarray, classes: int) -> np.ndarray:
     """Counts of (truth, prediction) pairs of a frame, int64 (classes + 1, 256), exact.
 
-    Row 0 is what is void in the truth, row c + 1 its class c; a column is a value of the
-    prediction. Both are uint8 (H, W). Segmentations hold their values for many pixels on end, so
-    runs are counted by their lengths, unless they are too short to be worth it.
+    Row 0 is void in the truth, row c + 1 its class c; columns are values of the prediction. Both
+    are uint8 (H, W). Neighbouring pixels are mostly equal, so it counts runs by their lengths,
+    unless they are too short to save time.
 
     Raises:
-        UserError: for a truth that is neither a class nor void.
+        UserError: if a truth value is neither a class nor void.
     """
     truth, prediction = truth.ravel(), prediction.ravel()
     ends = np.ones(truth.size, bool)
@@ -62,20 +62,20 @@ def pair_counts(truth: np.ndarray, prediction: np.ndarray, classes: int) -> np.n
         places = np.flatnonzero(ends)
         truth, prediction = truth[places], prediction[places]
         lengths = np.diff(places, prepend=-1)  # as float64 weights, exact up to 2^53 pixels
-    row = truth + np.uint8(1)  # void wraps round to 0, which keeps the table small
+    row = truth + np.uint8(1)  # void wraps to 0, which keeps the table small
     pair = (row.astype(np.intp) << 8) | prediction
     counts = np.bincount(pair, lengths, minlength=(classes + 1) * 256)
     if counts.size > (classes + 1) * 256:
         value = (counts.size - 1) // 256 - 1
-        raise UserError(f"label {value} among the truth; wanted 0 to {classes - 1} or {VOID}, void")
+        raise UserError(f"label {value} is invalid; wanted 0 to {classes - 1} or {VOID}, void")
     return counts.reshape(-1, 256).astype(np.int64)
 
 
 def class_logits(logits: Any) -> Any:
-    """Logits of every class, (..., K), whose softmax are the probabilities.
+    """Logits of every class, (..., K), whose softmax gives the probabilities.
 
-    A binary network has one logit z, of its second class: the sigmoid of z is the softmax of 0 and
-    z, so the first class, the background, has the logit 0.
+    A binary network has one logit z for its second class. The sigmoid of z is the softmax of 0 and
+    z, so the first class, background, has the logit 0.
     """
     if logits.shape[-1] > 1:
         return logits
@@ -85,17 +85,17 @@ def class_logits(logits: Any) -> Any:
 def class_indices(logits: Any) -> Any:
     """The class of every pixel, int32 (B, H, W), from logits (B, H, W, K).
 
-    Keras' own argmax takes twice as long, because it tells -0.0 from 0.0.
+    Keras' argmax takes twice as long, because it distinguishes -0.0 from 0.0.
     """
     if keras.backend.backend() != "tensorflow":
         return ops.argmax(logits, axis=-1)
-    import tensorflow as tf  # only where it is the backend
+    import tensorflow as tf  # only if it is the backend
 
     return tf.argmax(logits, axis=-1, output_type="int32")
 
 
 def ratio(part: Any, whole: Any) -> np.ndarray:
-    """`part` / `whole`, NaN where there is nothing."""
+    """`part` / `whole`, NaN if `whole` is 0."""
     part, whole = np.asarray(part, np.float64), np.asarray(whole, np.float64)
     return np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole > 0)
 
@@ -113,14 +113,14 @@ def mean(values: Any) -> float:
 
 
 def scores(matrix: np.ndarray) -> dict[str, Any]:
-    """Computes figures from a confusion matrix, as shares of 1.
+    """Computes metrics from a confusion matrix, as fractions.
 
     Args:
         matrix: (K, K), rows truth, columns prediction. Columns from K on are predictions of no
             class; they count as misses.
 
     Returns:
-        `iou` (K,) TP / (TP + FP + FN), `miou` its mean, `pixel_accuracy` the share of right
+        `iou` (K,) TP / (TP + FP + FN), `miou` its mean, `pixel_accuracy` the share of correct
         pixels, `class_accuracy` the mean recall, `fw_iou` the IoU weighted by frequency. Classes
         absent from truth and prediction are NaN and skipped in means (Long et al. 2015, section 5).
     """
@@ -138,14 +138,14 @@ def scores(matrix: np.ndarray) -> dict[str, Any]:
 
 @keras.saving.register_keras_serializable("tfseg")
 class ConfusionMatrix(keras.metrics.Metric):
-    """Streams labels and logits into one confusion matrix, in integers.
+    """Accumulates labels and logits in one confusion matrix of integers.
 
-    A float32 sum would stop counting at 2^24 pixels, 97 frames of CamVid. During `fit` it shows
-    up in the logs as "miou" and "pixel_accuracy".
+    A float32 sum would stop counting at 2^24 pixels, 97 frames of CamVid. In the logs of `fit`, it
+    appears as "miou" and "pixel_accuracy".
 
     Args:
         num_classes: K; 2 for a binary network, which has one logit.
-        ignore: the label of pixels that do not count.
+        ignore: label of pixels to ignore.
 
     Example:
         >>> metric = tfseg.metrics.ConfusionMatrix(11)
@@ -187,7 +187,7 @@ class ConfusionMatrix(keras.metrics.Metric):
         return ops.convert_to_numpy(self.counts).astype(np.int64)
 
     def scores(self) -> dict[str, Any]:
-        """The figures so far, as `scores` gives them."""
+        """The metrics so far, see `tfseg.metrics.scores`."""
         return scores(self.matrix())
 
     def get_config(self) -> dict[str, Any]:
@@ -196,12 +196,12 @@ class ConfusionMatrix(keras.metrics.Metric):
 
 @keras.saving.register_keras_serializable("tfseg")
 class MultilabelCounts(keras.metrics.Metric):
-    """Streams labels and logits of classes that do not exclude each other, as `ConfusionMatrix`.
+    """As `ConfusionMatrix`, for classes that do not exclude each other.
 
     Args:
-        table: (256, K), what a label's value says of each class: 0, 1 or `ignore`; see
+        table: (256, K), for each label value 0, 1 or `ignore` per class; see
             `tfseg.labels.LabelSets`.
-        ignore: what it says of void.
+        ignore: the table's value for void.
     """
 
     def __init__(
@@ -209,7 +209,7 @@ class MultilabelCounts(keras.metrics.Metric):
     ) -> None:
         super().__init__(name=name, **kwargs)
         self.table, self.ignore = np.asarray(table, np.uint8), ignore
-        shape = (self.table.shape[1], 2, 2)  # of each class its truth and its mask
+        shape = (self.table.shape[1], 2, 2)  # class, truth, mask
         self.counts = self.add_variable(
             shape, "zeros", dtype="int64", aggregation="sum", name="counts"
         )
@@ -237,8 +237,8 @@ class MultilabelCounts(keras.metrics.Metric):
         """None: multilabel networks have no confusion matrix."""
 
     def scores(self) -> dict[str, Any]:
-        """The figures so far, named as those of `scores`; `pixel_accuracy` of K decisions a
-        pixel."""
+        """The metrics so far, named as in `tfseg.metrics.scores`; `pixel_accuracy` counts K
+        decisions per pixel."""
         counts = ops.convert_to_numpy(self.counts).astype(np.float64)
         hits, truth, found = counts[:, 1, 1], counts[:, 1].sum(1), counts[:, :, 1].sum(1)
         by_class = iou(hits, truth, found)

@@ -1,4 +1,4 @@
-"""Which network a command uses: a run's, or a public checkpoint's, with its labels and settings."""
+"""Finds the network of a command: a run's or a public one, with its labels and settings."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ from tfseg.records.split import Records
 from tfseg.runs import RunFolder
 from tfseg.weights import count_classes, load_tensors
 
-# Flags that some networks take; `tfseg.build` refuses them for the others.
+# Flags for some networks; `tfseg.build` refuses them for others.
 OPTIONS = (
     "output_stride",
     "encoder_depth",
@@ -38,12 +38,12 @@ class Network:
 
     Attributes:
         model: Keras model in float32, RGB pixels (N, H, W, 3) in 0..255 -> logits. Mixed precision
-            is for training; figures and masks come from float32.
-        labels: what its classes mean.
-        settings: how it is built, as `build_network` takes it.
-        name: what it is called in reports: the run's folder, or the network and its file.
-        run: the `RunFolder` that it is from, or None.
-        thresholds: of its `Decision`.
+            is only for training; metrics and masks use float32.
+        labels: its classes and their colours.
+        settings: the config to build it, see `build_network`.
+        name: its name in reports: the run's folder, or the network and its file.
+        run: its `RunFolder`, or None.
+        thresholds: thresholds of its `Decision`.
     """
 
     model: keras.Model
@@ -62,13 +62,13 @@ def find_network(config: NetworkConfig, labels: Labels | None = None) -> Network
     """The network that a command's flags name.
 
     Args:
-        config: its `run`, its `model` and `checkpoint`, or a row of `PRETRAINED` as `model`.
-        labels: the classes of `model`, where they are known; else they are `config.dataset`'s, or
-            counted in the checkpoint.
+        config: names `run`, `model` and `checkpoint`, or a row of `PRETRAINED` as `model`.
+        labels: the classes of `model`, if known; else those of `config.dataset`, or numbered
+            classes, as many as the checkpoint has.
 
     Raises:
-        UserError: for flags that exclude each other or that a run has settled, for a run or a
-            checkpoint that is none, and one that does not fit.
+        UserError: for flags that exclude each other or that the run defines, for an invalid run or
+            checkpoint, and for a checkpoint that does not fit.
     """
     config.check()
     if config.model is None:
@@ -82,7 +82,7 @@ def find_network(config: NetworkConfig, labels: Labels | None = None) -> Network
     if config.checkpoint is None:
         raise UserError(
             f"--model={config.model} needs --checkpoint=FILE with its weights; "
-            f"`models --pretrained` lists networks that have theirs"
+            f"`models --pretrained` lists networks with weights"
         )
     if labels is None and config.dataset:
         labels = labels_of(get_dataset(config.dataset), config.task)
@@ -100,7 +100,7 @@ def find_network(config: NetworkConfig, labels: Labels | None = None) -> Network
 
 
 def with_thresholds(network: Network, given: tuple[float, ...] | None) -> Network:
-    """A network with the thresholds that a command gives, if any."""
+    """The network with the thresholds of a command, if any are given."""
     if given is None:
         return network
     if network.settings.task == "multiclass":
@@ -115,7 +115,7 @@ def with_thresholds(network: Network, given: tuple[float, ...] | None) -> Networ
 
 
 def load_hub(name: str, checkpoint: Path | None = None) -> Network:
-    """The network of a run on the Hugging Face hub, as "hf://user/name"."""
+    """The network of a run on the Hugging Face hub, such as "hf://user/name"."""
     return replace(load_run(fetch_run(name), checkpoint), name=name, run=None)
 
 
@@ -125,7 +125,7 @@ def _from_hub(config):
 
 
 def _refuse_settings(config):
-    """Raises `UserError` for a flag that a trained network has settled."""
+    """Raises `UserError` for a flag that a trained network defines."""
     for option in config.group("model"):
         if option in config.given:
             raise UserError(
@@ -135,7 +135,7 @@ def _refuse_settings(config):
 
 
 def _pretrained(config):
-    """A public network by its name, with its own weights or those of a file."""
+    """A public network by name, with its own weights or those of a file."""
     name, row = config.model, PRETRAINED[config.model]
     _refuse_settings(config)
     config = config.replace(model=row.model, encoder=row.encoder, normalization=row.normalization)
@@ -150,7 +150,7 @@ def _pretrained(config):
 def load_run(run: str | Path | RunFolder | None, checkpoint: Path | None = None) -> Network:
     """A run's network with its best weights, or with those of another checkpoint.
 
-    `run` may be a checkpoint in a run, too: its settings and classes are the run's.
+    `run` may also be a checkpoint inside a run, which provides settings and classes.
     """
     if run is not None and not isinstance(run, RunFolder) and not Path(run).is_dir():
         run, checkpoint = _run_around(Path(run)), checkpoint or Path(run)
@@ -166,7 +166,7 @@ def load_run(run: str | Path | RunFolder | None, checkpoint: Path | None = None)
 def _run_around(file):
     """The run that holds a checkpoint. Raises `UserError` if no run does."""
     if not file.is_file():
-        return file  # which is answered as a run that is none
+        return file  # `RunFolder` reports that it is not a run
     around = file.absolute().parent.parent
     if file.absolute().parent.name == "checkpoints" and (around / "config.json").exists():
         return around
@@ -194,7 +194,7 @@ def check_labels(records: Records, labels: Labels, task: str, name: str) -> None
 
 @contextmanager
 def precision(policy: str) -> Iterator[None]:
-    """Layers made inside compute in `policy`; the rest of the process keeps its own."""
+    """Layers created inside compute in `policy`; the process's policy is restored after."""
     kept = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
@@ -204,14 +204,14 @@ def precision(policy: str) -> Iterator[None]:
 
 
 def build_network(config: TrainConfig | NetworkConfig, num_classes: int, **options: Any):
-    """Builds the network of a config, for any input size; `options` as in `tfseg.build`.
+    """Builds the network of a config, for any input size; `options` are those of `tfseg.build`.
 
-    Raises `UserError` for a binary one of more than two classes.
+    Raises `UserError` for a binary network with more than two classes.
     """
     if config.task == "binary":
         if num_classes > 2:
             raise UserError(
-                f"--task=binary: background and one class; there are {num_classes} classes"
+                f"--task=binary: wanted background and one class; there are {num_classes} classes"
             )
         num_classes = 1
     given = {name: getattr(config, name) for name in OPTIONS}
@@ -233,21 +233,21 @@ def logits_alone(network: keras.Model) -> keras.Model:
 
 
 def load_checkpoint(network: keras.Model, path: Path, skip_head: bool = False) -> list[str]:
-    """Fills `network` from a file or a run (its best), or raises `UserError`.
+    """Loads weights into `network` from a file or a run's best checkpoint. Raises `UserError`.
 
-    Files are of Keras or PyTorch, as `tfseg.checkpoints` reads them. A network that is compiled
-    gets its optimizer's state, too, and all must be there. With `skip_head` a head for another
-    number of classes is left as it is.
+    Files are those of Keras or PyTorch that `tfseg.checkpoints` reads. A compiled network also
+    gets its optimizer's state, which must be complete. With `skip_head`, a head for another
+    number of classes keeps its weights.
 
     Returns:
-        What was left out, one line a key.
+        The keys that were skipped, one line each.
     """
     file = _file(path, network.name)
     return _fill(network, file, read_checkpoint(file), skip_head)
 
 
 def _file(path, model):
-    """The file that a checkpoint's path means; for a run of this network, its best checkpoint."""
+    """The file of a checkpoint's path; for a run of this network, its best checkpoint."""
     path = Path(path)
     if not (path / "config.json").is_file() or not (path / "checkpoints").is_dir():
         return path
@@ -266,7 +266,7 @@ def _fill(network, file, checkpoint: Checkpoint, skip_head=False):
 
 
 def _restore(network, file, checkpoint):
-    """Restores weights and the states of optimizer and random layers, as a run left them."""
+    """Restores weights and the states of optimizer and random layers."""
     wanted = {f"optimizer/{i}": v.shape for i, v in enumerate(network.optimizer.variables)}
     found = {key: checkpoint.tensors[key].shape for key in wanted if key in checkpoint.tensors}
     if checkpoint.layout != "keras" or found != wanted:
@@ -275,7 +275,7 @@ def _restore(network, file, checkpoint):
             f"version; start a new run from its weights: train --checkpoint={file}"
         )
     try:
-        network.load_weights(file)  # Keras' own reader; what it reads was checked
+        network.load_weights(file)  # Keras' reader, on a file that was checked
     except (ValueError, OSError, KeyError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"checkpoint {file} does not fit {network.name}: {reason}") from None

@@ -1,4 +1,4 @@
-"""How the text of a flag is read. Each raises `ValueError`, which says what is wanted."""
+"""Parsers of flags. Each raises `ValueError` with a text on what is wanted."""
 
 import math
 import re
@@ -44,7 +44,7 @@ def value_range(text):
     except ValueError:
         low = high = math.nan
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise ValueError("two numbers like 0,4095, that of black and a larger one of white")
+        raise ValueError("two numbers like 0,4095, for black and a larger one for white")
     return low, high
 
 
@@ -65,14 +65,14 @@ def folders(text):
 
 
 def path(text):
-    """Text like "~/photos" or "s3://bucket/photos" -> its path; of an address, its mirror's."""
+    """Text like "~/photos" or "s3://bucket/photos" -> its path; for an address, its mirror's."""
     return place_of(text)
 
 
 def page_file(text):
     """Text like "report.html" -> its path; refuses a folder."""
     if path(text).is_dir():
-        raise ValueError("a file like report.html, and that is a folder")
+        raise ValueError("a file like report.html, not a folder")
     return path(text)
 
 

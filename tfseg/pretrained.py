@@ -1,4 +1,4 @@
-"""Trained public networks by name. A new one is a row in PRETRAINED."""
+"""Trained public networks by name. To add one, add a row to PRETRAINED."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +13,14 @@ class Pretrained:
     """A row of `PRETRAINED`.
 
     Attributes:
-        model: network, as `tfseg.build` takes it.
+        model: network, a name of `tfseg.build`.
         encoder: its encoder.
-        dataset: data set whose classes it knows; a row of `DATASETS`.
-        source: where its weights lie.
-        licence: of the weights.
+        dataset: data set of its classes, a row of `DATASETS`.
+        source: location of its weights.
+        licence: licence of the weights.
         miou: published mIoU in percent, single scale.
-        scored: what that was measured on: the split, and the input's size.
-        normalization: what pixels become.
+        scored: split and input size of that measurement.
+        normalization: normalisation of pixels.
     """
 
     model: str
@@ -33,7 +33,7 @@ class Pretrained:
     normalization: str = "imagenet"
 
     def labels(self) -> Labels:
-        """The classes with their colours."""
+        """The classes and their colours."""
         spec = get_dataset(self.dataset)
         return Labels(spec.name, spec.classes, spec.colors)
 
@@ -64,8 +64,8 @@ def _segformer(number, trained, revision, miou, sha256=None, file="pytorch_model
     )
 
 
-# mIoU: torchvision's tables of weights; SegFormer's paper (arXiv 2105.15203), table 1a. A checksum
-# that fewer than two public sources state is not written: the commit alone pins the file.
+# mIoU from torchvision's tables of weights and SegFormer's paper (arXiv 2105.15203), table 1a. A
+# checksum is given only if two public sources state it; else the commit pins the file.
 PRETRAINED = {
     "fcn_resnet50_coco": _torchvision("fcn", "resnet50", "fcn_resnet50_coco-1167a1af", 60.5),
     "fcn_resnet101_coco": _torchvision("fcn", "resnet101", "fcn_resnet101_coco-7ecb50ca", 63.7),
@@ -128,10 +128,10 @@ PRETRAINED = {
 
 
 def is_pretrained(name: str | Path | None) -> bool:
-    """Whether this names a row; a file or folder of the same name has priority."""
+    """Whether `name` is a row; a file or folder of the same name has priority."""
     return str(name) in PRETRAINED and not Path(name).exists()
 
 
 def fetch_pretrained(name: str, option: str) -> Path:
-    """The file with a row's weights; `option` is the flag that named it. Raises `UserError`."""
+    """Fetches the file of a row's weights; messages name the flag `option`. Raises `UserError`."""
     return fetch(PRETRAINED[name].source, f"--{option}={name}", "--checkpoint")

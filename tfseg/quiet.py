@@ -1,4 +1,4 @@
-"""Keeps what libraries write to the terminal while they load or convert off it."""
+"""Silences libraries that write to the terminal while they load or convert."""
 
 import os
 import sys
@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Nothing that is written to stderr inside is seen: C++ writes to the file itself."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # for what TensorFlow says later
+    """Discards stderr inside; redirects the file descriptor, because C++ code writes to it."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # for TensorFlow's later messages
     if sys.stderr is not None:
         sys.stderr.flush()
     try:

@@ -1,4 +1,4 @@
-"""The folder of a run: its config, labels and checkpoints, and the lock of its training."""
+"""The folder of a run: its config, labels and checkpoints, and a lock for training."""
 
 import json
 import math
@@ -16,9 +16,9 @@ from tfseg.config import TrainConfig
 from tfseg.errors import UserError
 from tfseg.labels import Labels, read_labels
 
-BEST = "best.weights.h5"  # weights alone; the best on val, averaged where --ema is on
+BEST = "best.weights.h5"  # only weights; the best on val, averaged with --ema
 LOCK = ".lock"
-WRITTEN = ("config.json", "labels.json", "results.json")  # by training alone
+WRITTEN = ("config.json", "labels.json", "results.json")  # only training writes these
 _WITHOUT = "delete the file to use 0.5"
 STEP = re.compile(r"step-(\d{7,})\.weights\.h5")
 
@@ -26,11 +26,11 @@ STEP = re.compile(r"step-(\d{7,})\.weights\.h5")
 class RunFolder:
     """`config.json`, `labels.json`, `checkpoints/`, `results.json`.
 
-    `checkpoints/last.json` names the newest `step-*.weights.h5`, which holds the optimizer's state
-    too; it is replaced only when that file is whole, so a killed run always resumes.
+    `checkpoints/last.json` names the newest `step-*.weights.h5`, which includes the optimizer's
+    state; it is replaced only when that file is complete, so a killed run always resumes.
 
     Attributes:
-        scratch: where a process may leave what the run does not need.
+        scratch: folder for files that the run does not need.
     """
 
     def __init__(self, path):
@@ -42,7 +42,7 @@ class RunFolder:
 
     @classmethod
     def new(cls, dataset: str, model: str) -> Self:
-        """A folder below `runs` that no other run has, made at once."""
+        """Creates a new folder in `runs` with a unique name."""
         name = f"{dataset}-{model}-{time.strftime('%Y%m%d-%H%M%S')}"
         number = 1
         while True:
@@ -55,9 +55,9 @@ class RunFolder:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Holds the run for this process alone, and removes what a kill left half-written.
+        """Locks the run for this process, and removes partial files of a killed one.
 
-        Raises `UserError` where another process trains it.
+        Raises `UserError` if another process is training it.
         """
         busy = (
             f"another process is training {self.path}; wait for it to end, "
@@ -74,11 +74,11 @@ class RunFolder:
                     atomic.remove_partials(self.path, name)
                 yield
         finally:
-            with suppress(OSError):  # where nothing was written
+            with suppress(OSError):  # removes the folder only if it is empty
                 self.path.rmdir()
 
     def require_new(self):
-        """Raises `UserError` where a run lies here that can go on."""
+        """Raises `UserError` if the folder holds a run that can be resumed."""
         if self.last():
             raise UserError(
                 f"--savedir={self.path} holds a run; continue it with --resume={self.path}, "
@@ -86,7 +86,7 @@ class RunFolder:
             )
 
     def create(self, config, labels):
-        """Begins the run; what a run that was killed before its first checkpoint left goes."""
+        """Starts the run; removes files of a run that was killed before its first checkpoint."""
         self.checkpoints.mkdir(parents=True, exist_ok=True)
         for old in (self.best, *self._steps()):
             old.unlink(missing_ok=True)
@@ -108,7 +108,7 @@ class RunFolder:
         return Labels(values["dataset"], tuple(values["classes"]), colors)
 
     def thresholds(self, task, labels):
-        """Those of a `Decision`, as tuned on val; none where the task or the run has none."""
+        """The thresholds of a `Decision`, tuned on val; empty if the task or the run has none."""
         path = self.path / "results.json"
         if task == "multiclass" or not path.exists():
             return ()
@@ -125,11 +125,11 @@ class RunFolder:
         return found
 
     def save_best(self, network):
-        """`network` must not be compiled, or the optimizer's state would come along."""
+        """Saves the best weights; `network` must not be compiled, or its optimizer is saved too."""
         self._save(network, self.best)
 
     def save_last(self, model, state, keep):
-        """Saves weights and optimizer at `state["step"]`, then drops all but `keep` older ones."""
+        """Saves weights and optimizer at `state["step"]`; keeps the newest `keep` checkpoints."""
         path = self._step_file(state["step"])
         self._save(model, path)
         atomic.write_json(self.checkpoints / "last.json", {**state, "weights": path.name})
@@ -137,7 +137,7 @@ class RunFolder:
         older, later = every[: every.index(path)], every[every.index(path) + 1 :]
         if keep != "all":
             older = older[: max(0, len(older) - keep + 1)]
-            for old in [*older, *later]:  # a kill before `last.json` leaves a later one
+            for old in [*older, *later]:  # a kill before writing `last.json` leaves a later one
                 old.unlink()
 
     def _save(self, model, path):
@@ -153,12 +153,12 @@ class RunFolder:
         return self.checkpoints / f"step-{step:07d}.weights.h5"
 
     def _steps(self):
-        """Checkpoints, the oldest first."""
+        """The checkpoints, oldest first."""
         found = self.checkpoints.glob("step-*.weights.h5")
         return sorted((p for p in found if STEP.fullmatch(p.name)), key=_step)
 
     def last(self):
-        """The state that `save_last` saved last, or None before the first."""
+        """The last state of `save_last`, or None before the first."""
         path = self.checkpoints / "last.json"
         try:
             state = json.loads(path.read_text(encoding="utf-8"))
@@ -188,7 +188,7 @@ _STATE = {
 def _damaged(path, reason):
     return UserError(
         f"{path} is damaged ({reason}); start a new run from its weights, "
-        f"as train --checkpoint={path.parent.parent}"
+        f"e.g. train --checkpoint={path.parent.parent}"
     )
 
 
@@ -197,10 +197,10 @@ def _step(path):
 
 
 def find_run(name: str | Path, flag: str = "run") -> Path:
-    """The folder that a run's flag names: `last` is the newest below `runs`, `best` the best.
+    """The folder that a run's flag names: `last` is the newest in `runs`, `best` the best.
 
-    The best has the highest mIoU on val in its `results.json`. A line says which it is. A file or
-    folder of that name comes first. Raises `UserError` where there is none.
+    The best has the highest mIoU on val in its `results.json`. It prints the choice. A file or
+    folder of that name has priority. Raises `UserError` if there is no run.
     """
     path = Path(name)
     if str(name) not in ("last", "best") or path.exists():
@@ -223,13 +223,13 @@ def find_run(name: str | Path, flag: str = "run") -> Path:
 
 
 def _runs():
-    """The runs below `runs`, the newest last."""
+    """The runs in `runs`, newest last."""
     configs = Path("runs").glob("*/config.json")
     return [path.parent for path in sorted(configs, key=lambda path: path.stat().st_mtime)]
 
 
 def _miou(run):
-    """A run's mIoU on val; None where it has not come to its end."""
+    """A run's mIoU on val; None if the run is not finished."""
     try:
         miou = json.loads((run / "results.json").read_text(encoding="utf-8"))["miou"]
     except (OSError, ValueError, RecursionError, LookupError, TypeError):

@@ -34,8 +34,8 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
     Args:
         name: one of `SCHEDULES`; "poly" and "cosine" reach 0 at `steps`.
         initial: learning rate at the start, or after the warm-up.
-        steps: steps of the whole run, warm-up included.
-        warmup_steps: the rate rises linearly to `initial` over so many.
+        steps: steps of the whole run, including the warm-up.
+        warmup_steps: number of steps in which the rate rises linearly to `initial`.
         step_size, decay: "step" multiplies by `decay` every `step_size` steps.
     """
 

@@ -1,7 +1,7 @@
-"""Masks as images: colours, overlays, legends, side-by-side panels, confusion matrices.
+"""Shows masks as images: colours, overlays, legends, side-by-side panels, confusion matrices.
 
-Images are RGB uint8 (H, W, 3), masks class indices uint8 (H, W) with void 255. Masks of multilabel
-networks are uint8 (H, W, K), 0, 1 or void for each class.
+Images are RGB uint8 (H, W, 3), masks are class indices uint8 (H, W) with void 255. Masks of
+multilabel networks are uint8 (H, W, K): 0, 1 or void for each class.
 """
 
 from pathlib import Path
@@ -15,11 +15,11 @@ from tfseg.labels import VOID
 
 INK, PAPER = (40, 40, 40), (255, 255, 255)
 FONT_SIZE = 15  # pixels
-LETTERS = 28  # times a letter's size that a triptych's panels are wide
+LETTERS = 28  # a triptych's panel is this many font sizes wide
 
 
 def colorize(mask, colors):
-    """The colours of one mask: void is black; several classes of a pixel give their mean colour."""
+    """The colours of a mask: void is black; several classes of a pixel give their mean colour."""
     if mask.ndim == 3:
         there = (mask == 1).astype(np.float32)
         count = np.maximum(there.sum(axis=2, keepdims=True), 1)
@@ -30,8 +30,8 @@ def colorize(mask, colors):
 
 
 def overlay(image, mask, colors, alpha=0.5):
-    """The colours of a mask laid over its image; void and pixels without a class keep the image."""
-    # OpenCV's, because floats of a large image would take gigabytes.
+    """Blends a mask's colours over its image; void and pixels without a class stay unchanged."""
+    # OpenCV avoids floats, which would take gigabytes for a large image.
     blended = cv2.addWeighted(image, 1 - alpha, colorize(mask, colors), alpha, 0)
     void = mask == VOID if mask.ndim == 2 else (mask != 1).all(axis=2)
     blended[void] = image[void]
@@ -43,17 +43,17 @@ def write_mask(path, mask, colors):
     palette = np.zeros((256, 3), np.uint8)
     palette[: len(colors)] = colors
     picture = Image.fromarray(mask)
-    picture.putpalette(palette.tobytes())  # makes it mode P, values as they are
+    picture.putpalette(palette.tobytes())  # sets mode P, keeps the values
     _write_png(path, picture)
 
 
 def write_picture(path, picture):
-    """Writes RGB pixels as a PNG, whole or not at all."""
+    """Writes RGB pixels as a PNG, completely or not at all."""
     _write_png(path, Image.fromarray(picture))
 
 
 def _write_png(path, picture):
-    """`path` may be an open file too."""
+    """Writes a PNG; `path` may also be an open file."""
     if isinstance(path, str | Path):
         with atomic.file(path) as partial:
             picture.save(partial, format="PNG")
@@ -64,12 +64,12 @@ def _write_png(path, picture):
 def triptych(image, truth, prediction, classes, colors, title=""):
     """Image | label | mask in class colours, with captions, a title and a legend.
 
-    The legend has the classes that are there. The lettering grows with the sheet, so that it can
-    still be read where a page shows the sheet small, as TensorBoard's cards do.
+    The legend lists the classes that occur. The text grows with the sheet, so that it stays
+    readable when a page shows the sheet small, as TensorBoard's cards do.
     """
-    grow = max(1, round(320 / image.shape[1]))  # small frames to legible panels, large ones to fit
+    grow = max(1, round(320 / image.shape[1]))  # enlarge small frames, reduce large ones
     shrink = -(-image.shape[1] // 640)
-    image = np.asarray(Image.fromarray(image).reduce(shrink))  # pixels average, classes do not
+    image = np.asarray(Image.fromarray(image).reduce(shrink))  # averages, which labels cannot
     masks = (colorize(mask[::shrink, ::shrink], colors) for mask in (truth, prediction))
     panels = [panel.repeat(grow, axis=0).repeat(grow, axis=1) for panel in (image, *masks)]
     letters = 3 * panels[0].shape[1] // LETTERS
@@ -85,12 +85,12 @@ def _has(mask, index):
 
 
 def _fitting(text, width, letters):
-    """The size of the lettering at which a text is at most `width` pixels wide."""
+    """The font size at which a text is at most `width` pixels wide."""
     return min(letters, max(6, int(letters * width / max(1, _font(letters).getlength(text)))))
 
 
 def _line(text, width, letters):
-    """A line of lettering, up to half as large where it would not fit, else without its start."""
+    """A line of text that fits: down to half the font size, then with its start cut off."""
     letters, row = max(letters // 2, _fitting(text, width - 16, letters)), _row(letters)
     while _font(letters).getlength(text) > width - 16:
         text = f"...{text[4:]}"
@@ -102,8 +102,8 @@ def _line(text, width, letters):
 def captioned(rows, letters=FONT_SIZE):
     """Rows of (caption, image) as one image, each caption above its image.
 
-    Images are of one size, uint8 (H, W, 3); a long caption runs on over neighbours without one.
-    `letters` is the size of the lettering, pixels.
+    All images have one size, uint8 (H, W, 3); a long caption continues over images without one.
+    `letters` is the font size, pixels.
     """
     gap, above = 8, _row(letters)
     height, width = rows[0][0][1].shape[:2]
@@ -122,7 +122,7 @@ def captioned(rows, letters=FONT_SIZE):
 
 
 def legend(classes, colors, width, letters=FONT_SIZE):
-    """A strip `width` pixels wide: swatch and name of each class, in as many rows as needed."""
+    """A strip of `width` pixels: swatch and name of each class, in as many rows as needed."""
     names = [*classes, "void"]
     letters = min(_fitting(name, width - 8 - 3 * letters, letters) for name in names)
     font, row = _font(letters), _row(letters)
@@ -141,7 +141,7 @@ def legend(classes, colors, width, letters=FONT_SIZE):
 
 
 def _row(letters):
-    """The height of a line of lettering, pixels."""
+    """The height of a line of text, pixels."""
     return 8 * letters // 5
 
 
@@ -150,8 +150,8 @@ def _font(letters):
 
 
 def confusion_picture(matrix, classes):
-    """A confusion matrix as a heat map: each row's shares in percent, one row per label class."""
-    # Figure objects rather than pyplot: no global state, no window system.
+    """A confusion matrix as a heat map: a row per label class, its shares in percent."""
+    # Figure objects instead of pyplot: no global state, no window system.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -179,10 +179,10 @@ def confusion_picture(matrix, classes):
 
 
 def hourglass(title, stages, edges):
-    """A network's stages from left to right, drawn as high as their maps (in powers of two).
+    """Draws a network's stages from left to right, with heights by their maps (log scale).
 
-    `stages` are (name, (height, width, channels)), `edges` pairs of their numbers. Neighbours that
-    are joined touch; an arc joins the others.
+    `stages` are (name, (height, width, channels)), `edges` pairs of their indices. A line joins
+    neighbours, an arc joins others.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

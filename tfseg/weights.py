@@ -24,21 +24,20 @@ def load_state_dict(
     Args:
         model: a network of `tfseg.build` or `tfseg.build_encoder`; its layers have the
             names of the reference's modules.
-        mapping: key -> array in PyTorch's layout (OIHW, transposed kernels IOHW). A prefix that
-            all the network's keys share (Lightning's `model.`, DataParallel's `module.`) is taken
-            off and said; `num_batches_tracked`, DenseNet's old spelling and the spelling of the
-            reference's own project are understood. What serves training alone is left out where the
-            network lacks it: an auxiliary head, an encoder's classifier or deeper stages, a loss's
-            weights.
+        mapping: key -> array in PyTorch's layout (OIHW, transposed kernels IOHW). A prefix shared
+            by all keys (Lightning's `model.`, DataParallel's `module.`) is removed, with a note;
+            `num_batches_tracked`, DenseNet's old names and the names of the reference's own
+            project are accepted. Tensors only for training are skipped if the network lacks them:
+            an auxiliary head, an encoder's classifier or deeper stages, a loss's weights.
         strict: whether missing and unexpected keys are errors.
-        skip_head: whether tensors of another shape are left as they are: a head for other classes.
-            An auxiliary head may be missing then.
+        skip_head: whether to skip tensors of another shape, such as a head for other classes. An
+            auxiliary head may then be missing.
 
     Returns:
-        What was left out, one line a key or a group of keys; nothing where all of it fits.
+        What was skipped, one line per key or group of keys; empty if everything fits.
 
     Raises:
-        UserError: for keys that are missing or unexpected, and shapes that differ.
+        UserError: for missing or unexpected keys, and for different shapes.
 
     Example:
         >>> model = tfseg.build("unet", 11, encoder="resnet34")
@@ -55,7 +54,7 @@ def load_tensors(
     skip_head: bool = False,
     source: str = "checkpoint",
 ) -> list[str]:
-    """`load_state_dict` for a checkpoint of any kind; `source` is its name in messages."""
+    """As `load_state_dict`, for a checkpoint of any kind; `source` is its name in messages."""
     found, wanted, beside = _matched(model, checkpoint, source, say=print)
     spare = ("fc.", "classifier.", "pre_logits.", "head.") if model.name in ENCODERS else ("aux",)
     unused = unused_layers(model)
@@ -74,9 +73,9 @@ def load_tensors(
 
 
 def count_classes(model: keras.Model, checkpoint: Checkpoint | Mapping[str, np.ndarray]) -> int:
-    """The number of classes that weights were trained on; `model` is their network for one class.
+    """The number of classes of trained weights; `model` is their network for one class.
 
-    `checkpoint` may be a PyTorch state dict, too.
+    `checkpoint` may also be a PyTorch state dict.
     """
     if not isinstance(checkpoint, Checkpoint):
         checkpoint = Checkpoint("torch", dict(checkpoint))
@@ -95,13 +94,13 @@ LAYOUTS = {"torch": TORCH, "keras": KERAS}
 
 
 def _matched(model, checkpoint, source="checkpoint", say=lambda line: None):
-    """A checkpoint's tensors by the network's keys, its variables by the same, what is left out."""
+    """(a checkpoint's tensors by the network's keys, its variables by the same, skipped keys)."""
     if checkpoint.layout == "keras":
         return _of_keras(model, checkpoint.tensors), named_variables(model, {}), []
     wanted = named_variables(model)
     row = MODELS.get(model.name) or ENCODERS.get(model.name)
     table = row.keys if row else ()
-    # DataParallel's prefix is everywhere; the others are found, and said.
+    # DataParallel's prefix is on all keys; other prefixes are searched for, and reported.
     state = rename(checkpoint.tensors, ())
     fitting = find_prefix(state, wanted, partial(rename, table=table))
     if fitting.prefix:
@@ -110,7 +109,7 @@ def _matched(model, checkpoint, source="checkpoint", say=lambda line: None):
 
 
 def _of_keras(model, tensors):
-    """Keras' weights by name, "conv1.kernel": the file has the layer's name and a number."""
+    """Keras' weights by name, "conv1.kernel"; the file has the layer's name and a number."""
     named = {
         f"{layer.name}/{number}": f"{layer.name}.{variable.path.rsplit('/', 1)[-1]}"
         for layer in model.layers

@@ -1,1 +1,1 @@
-"""Faults on purpose, seeded: what must not lose, halve or silently change anything."""
+"""Seeded fault injection: no fault may lose, truncate or silently change anything."""

@@ -1,6 +1,6 @@
-"""Faults of every kind, for as long as you like: `python -m tests.faults --minutes=30 --seed=1`.
+"""Injects faults of every kind: `python -m tests.faults --minutes=30 --seed=1`.
 
-Each kind runs in a process of its own: kills and full disks fork before TensorFlow runs anything.
+Each kind runs in its own process: kills and full disks fork before TensorFlow runs anything.
 """
 
 import argparse
@@ -11,46 +11,46 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-BATCH = 50  # tries between two looks at the clock
+BATCH = 50  # tries between two checks of the time
 
 
 def kills(count, seed):
-    """`convert`, `train`, `export` and `predict`, killed."""
+    """Kills `convert`, `train`, `export` and `predict`."""
     from faults import kills
 
     return kills.run(count, seed)
 
 
 def disks(count, seed):
-    """The same on disks that fill up."""
+    """Runs the same commands on disks that fill up."""
     from faults import disks
 
     return disks.run(count, seed)
 
 
 def records(count, seed):
-    """Records with flipped bits, cut, or with odd metadata."""
+    """Reads records with flipped bits, truncated, or with odd metadata."""
     from faults import files
 
     return files.run(files.KINDS, count, seed)
 
 
 def raw(count, seed):
-    """Raw data sets of every kind, damaged."""
+    """Reads damaged raw data sets of every kind."""
     from faults import files
 
     return files.run(files.RAW, count, seed)
 
 
 def checkpoints(count, seed):
-    """Checkpoints of every kind, damaged."""
+    """Reads damaged checkpoints of every kind."""
     from faults import checkpoints
 
     return checkpoints.run(count, seed)
 
 
 def requests(count, seed):
-    """Requests to a server, mutated."""
+    """Sends mutated requests to a server."""
     import tempfile
 
     from helpers.serving import Server
@@ -78,7 +78,7 @@ KINDS = {work.__name__: work for work in (kills, disks, records, raw, checkpoint
 
 
 def main():
-    """Runs the kinds that are asked for; exit code 1 where one failed."""
+    """Runs the requested kinds; exit code 1 if one failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("kinds", nargs="*", help=f"{', '.join(KINDS)}; all by default")
     parser.add_argument("--minutes", type=float, help="for all kinds together")
@@ -97,7 +97,7 @@ def main():
 
 
 def _run(work, count, seed, minutes):
-    """1 where something failed; without a count, batches of other seeds until the time is over."""
+    """Returns 1 if something failed; without a count, runs new seeds until time is up."""
     end, failed = time.monotonic() + 60 * (minutes or 0), 0
     while True:
         report = work(count or BATCH, seed)

@@ -1,11 +1,11 @@
-"""Checkpoint files, mutated, to the reader of checkpoints.
+"""Reads mutated checkpoint files.
 
     from faults import checkpoints
     report = checkpoints.run(count=1000, seed=0)
     assert not report.failures, report
 
-File `i` of a seed is the same in every run. Each must load the weights that were saved, or be
-refused in one line that leaves the network as it was.
+File `i` of a seed is the same in every run. Each must load the saved weights, or be refused in one
+line without changing the network.
 """
 
 import collections
@@ -29,19 +29,19 @@ from tfseg.networks import load_checkpoint
 from tfseg.weights import load_state_dict
 
 HANG = 10.0  # seconds
-MEMORY = 32 << 20  # bytes that the reading of a file of some kB may take
+MEMORY = 32 << 20  # most bytes to read a file of some kB
 
 
 @dataclass
 class Report:
-    """What became of the files.
+    """The results of all files.
 
     Attributes:
         tries: files read.
-        outcomes: {(kind of file, "same" or "refused"): how often}.
+        outcomes: {(kind of file, "same" or "refused"): count}.
         failures: one line for each file that loaded other weights, changed the network although it
-            was refused, ended in another error or a message of several lines, or took too long or
-            too much memory.
+            was refused, raised another error or a message of several lines, or took too much time
+            or memory.
     """
 
     tries: int = 0
@@ -55,13 +55,13 @@ class Report:
 
 
 def run(count: int, seed: int) -> Report:
-    """Reads `count` mutated files and says what went wrong."""
+    """Reads `count` mutated files and reports failures."""
     network, report = tiny_network(), Report()
     wanted = [np.asarray(weight).copy() for weight in network.weights]
     with tempfile.TemporaryDirectory() as folder:
         sources = written(network, Path(folder))
         names = list(sources)
-        for name, (data, _) in sources.items():  # which load while nothing is wrong with them
+        for name, (data, _) in sources.items():  # undamaged, they must load
             (Path(folder) / name).write_bytes(data)
             assert (found := _outcome(network, Path(folder) / name, wanted)) == "same", found
         for index in range(count):
@@ -80,7 +80,7 @@ def run(count: int, seed: int) -> Report:
 
 
 def tiny_network():
-    """A network for the weights of `torch_files.make.state`, which it has."""
+    """A network with the weights of `torch_files.make.state`."""
     pixels = keras.Input((None, None, 3))
     x = keras.layers.Conv2D(4, 3, use_bias=False, name="conv1")(pixels)
     x = keras.layers.BatchNormalization(name="bn1")(x)
@@ -90,9 +90,9 @@ def tiny_network():
 
 
 def written(network, folder):
-    """{ending: (bytes, how many of the first may be mutated)}.
+    """{extension: (bytes, number of first bytes that may be mutated)}.
 
-    What has no checksum cannot show a change in its numbers; there the rest is mutated.
+    Files without a checksum cannot reveal changed numbers, so only their other bytes are mutated.
     """
     state = make.state()
     save_weights(network, folder / "a.weights.h5")
@@ -107,7 +107,7 @@ def written(network, folder):
 
 
 def mutated(rng, data, span):
-    """The file with something wrong, and what that is."""
+    """(the mutated file, the name of the mutation)."""
     data, change = bytearray(data), rng.choice((flips, flips, zeros, swap, cut, doubled))
     told = change(rng, data, span)
     return bytes(data), f"{change.__name__} {told}"

@@ -1,4 +1,4 @@
-"""What can happen to a file: each function does one thing to one file, by a seeded `rng`."""
+"""Damage to a file: each function changes one file in one way, by a seeded `rng`."""
 
 import json
 import os
@@ -18,7 +18,7 @@ def flipped_bits(rng, path):
 
 
 def flipped_near_the_start(rng, path):
-    """In the headers, where lengths and places lie."""
+    """Flips a bit in the headers, which hold lengths and offsets."""
     data = bytearray(path.read_bytes())
     if data:
         data[rng.randrange(min(len(data), 200))] ^= 1 << rng.randrange(8)
@@ -44,14 +44,14 @@ def inserted(rng, path):
 
 
 def doubled(rng, path):
-    """A part of it comes twice."""
+    """Repeats a part of the file."""
     data = path.read_bytes()
     start, end = sorted(rng.randrange(len(data) + 1) for _ in range(2))
     path.write_bytes(data[:end] + data[start:end] + data[end:])
 
 
 def moved(rng, path):
-    """Two parts have changed places, as blocks of a disk may."""
+    """Swaps two parts, as blocks of a disk may be."""
     data, size = bytearray(path.read_bytes()), rng.choice((16, 512, 4096))
     a, b = (size * rng.randrange(len(data) // size + 1) for _ in range(2))
     data[a : a + size], data[b : b + size] = data[b : b + size], data[a : a + size]
@@ -70,12 +70,12 @@ def rubbish(rng, path):
 
 
 def grown(rng, path):
-    """A hole at its end that takes no room on the disk."""
+    """Adds a hole at the end that takes no room on the disk."""
     os.truncate(path, rng.choice((1 << 20, 1 << 42)))
 
 
 def replaced(rng, path):
-    """By something that is no file."""
+    """Replaces it by something that is not a regular file."""
     kind = rng.choice(("pipe", "nothing", "circle", "folder", "device", "no one", "memory"))
     path.unlink()
     if kind == "pipe":
@@ -93,13 +93,13 @@ def replaced(rng, path):
 
 
 def renamed(rng, path):
-    """To what is no UTF-8, or breaks lines."""
+    """Renames it to a name that is not UTF-8 or has a line break."""
     name = rng.choice((b"\xff\xfe", b"a\nb", b"\x1b[31m", "\u2028".encode())) + path.name.encode()
     os.rename(path, os.path.join(os.fsencode(path.parent), name))
 
 
 def swapped(rng, path):
-    """With a neighbour."""
+    """Swaps it with a neighbour."""
     other = rng.choice(sorted(path.parent.iterdir()))
     if other.is_file():
         ours, theirs = path.read_bytes(), other.read_bytes()
@@ -108,7 +108,7 @@ def swapped(rng, path):
 
 
 def claims_much(rng, path):
-    """A PNG whose header says that it has thousands of millions of pixels."""
+    """Makes a PNG's header claim billions of pixels."""
     side = rng.choice((60_000, 2**31 - 1))
     header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
     chunks = (b"IHDR", header), (b"IDAT", b"x"), (b"IEND", b"")
@@ -127,7 +127,7 @@ VALUES = (
 
 
 def other_json(rng, path):
-    """A value of the JSON, somewhere, is another one, is gone, or comes twice."""
+    """Changes, removes or repeats some value of the JSON."""
     try:
         content = json.loads(path.read_bytes())
     except ValueError:
@@ -164,7 +164,7 @@ WORDS = (
 
 
 def other_words(rng, path):
-    """One word of a text is another one, or gone, or there twice."""
+    """Changes, removes or repeats one word of a text."""
     words = path.read_bytes().decode("latin-1").replace("\n", " \n ").split(" ")
     place = rng.randrange(len(words))
     words[place : place + 1] = rng.choice(([rng.choice(WORDS)], [], [words[place]] * 2))
@@ -179,11 +179,11 @@ ANY = (
 
 
 def mutations(path):
-    """What may be done to a file of that name."""
+    """The functions that apply to a file of that name."""
     if path.suffix == ".json":
         return (*ANY, *(other_json,) * 8, deep_json, other_words)
     if path.suffix in TEXTS:
         return (*ANY, *(other_words,) * 8)
     if path.suffix in IMAGES:
-        return (*ANY[:-1], claims_much, claims_much)  # who swaps images says another thing
+        return (*ANY[:-1], claims_much, claims_much)  # swapping images would not be damage
     return (*ANY, *(flipped_bits,) * 4, moved, moved)

@@ -1,12 +1,12 @@
-"""Commands on disks that fill up, and what they leave.
+"""Runs commands on disks that fill up, and checks what they leave.
 
     from faults import disks
     report = disks.run(count=20, seed=0)
     assert not report.failures, report
 
-A command works in a tmpfs that holds a random share of what it writes. It must end with its
-result, or with one line that names the full disk and nothing half-written; with room it must go
-on to the undisturbed result. Mounting needs root.
+A command runs in a tmpfs that holds a random share of its output. It must end with its result, or
+with one line that names the full disk and no partial file; with more room, it must continue to the
+undisturbed result. Mounting needs root.
 """
 
 import os
@@ -48,7 +48,7 @@ def run(count: int, seed: int) -> Report:
 
 
 def _fill(job, disk):
-    """What one full disk broke, or None."""
+    """The failure of one full disk, or None."""
     status, *_, log = forked(job.argv(disk), disk)
     if status not in (0, 2):
         return f"ended with {status}: {log}"

@@ -1,4 +1,4 @@
-"""Exports of every annotation tool, two images each, small and right."""
+"""Small valid exports of every annotation tool, with two images each."""
 
 import json
 

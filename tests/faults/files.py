@@ -1,12 +1,12 @@
-"""Data sets on disk, mutated, and read.
+"""Mutates data sets on disk and reads them.
 
     from faults import files
     report = files.run(files.KINDS, count=150, seed=0)
     assert not report.failures, report
 
 Mutant `i` of a seed is the same in every run. By hand, from the folder `tests`:
-`python -m faults.files --count=1000 --seed=0`, with `--kinds=raw` for every raw data set. The
-mutants are read in a process of their own, because damaged files have ended processes.
+`python -m faults.files --count=1000 --seed=0`, with `--kinds=raw` for every raw data set. A
+separate process reads the mutants, because damaged files have crashed processes.
 """
 
 import argparse
@@ -31,8 +31,8 @@ from helpers.raw_folders import EVERY
 from .damage import mutations
 from .exports import EXPORTS
 
-HANG = 20  # seconds for a mutant
-DEAF = 90  # seconds after which a process that does not even hear the alarm is ended
+HANG = 20  # seconds per mutant
+DEAF = 90  # seconds after which a process that does not react to the alarm is killed
 WAYS = ("read", "read", "skip", "skip", "batches", "verify", "inspect", "convert")
 RECORDS = ("tfrecord-png", "tfrecord-jpeg", "tfrecord-raw", "lmdb-png", "lmdb-raw")
 RAW = ("folder", "lists", *EXPORTS, *(draw.__name__ for draw in EVERY))
@@ -41,13 +41,13 @@ KINDS = (*RECORDS, "folder", "lists")
 
 @dataclass
 class Report:
-    """What became of the mutants.
+    """The results of all mutants.
 
     Attributes:
         tries: mutants read.
-        outcomes: {(kind, outcome): how often}: "sound", "refused", "skipped" (some examples),
-            "otherwise" (a text that was changed and says another thing now).
-        failures: one line for each traceback, hang, end of the process, and changed pixel.
+        outcomes: {(kind, outcome): count}: "sound", "refused", "skipped" (some examples),
+            "otherwise" (a changed text with another valid meaning).
+        failures: one line for each traceback, hang, crash, and changed pixel.
     """
 
     tries: int = 0
@@ -61,7 +61,7 @@ class Report:
 
 
 def run(kinds: Sequence[str], count: int, seed: int) -> Report:
-    """Reads `count` mutants of data sets of the `kinds` in turn, and says what went wrong."""
+    """Reads `count` mutants of data sets of the `kinds` in turn, and reports failures."""
     report = Report()
     while report.tries < count:
         _run_some(kinds, count, seed, report)
@@ -69,7 +69,7 @@ def run(kinds: Sequence[str], count: int, seed: int) -> Report:
 
 
 def _run_some(kinds, count, seed, report):
-    """Mutants in one process, until all are read or it ends."""
+    """Reads mutants in one process until all are read or it crashes."""
     command = [sys.executable, "-m", "faults.files", "--child", f"--first={report.tries}"]
     command += [f"--count={count}", f"--seed={seed}", f"--kinds={','.join(kinds)}"]
     paths = [str(Path(__file__).parents[1]), os.getcwd(), os.environ.get("PYTHONPATH", "")]
@@ -104,7 +104,7 @@ def _run_some(kinds, count, seed, report):
 
 
 def _child(kinds, first, count, seed):
-    """Reads mutants and tells on stdout what becomes of each; the rest of the output is kept."""
+    """Reads mutants and prints each result to stdout; other output is captured."""
     from . import reading
 
     told = os.fdopen(os.dup(1), "w", buffering=1, errors="backslashreplace")
@@ -149,7 +149,7 @@ def _outcome(data_set, folder, path, way):
 
 
 def _place(error):
-    """The last line of the project that an error came through."""
+    """The last line of the project in an error's traceback."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if "tfseg" in f.filename]
     return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "no frame"
 

@@ -1,13 +1,13 @@
-"""Commands that are killed at a file operation, or at any moment, and what they leave.
+"""Kills commands at a file operation or at a random moment, and checks what they leave.
 
     from faults import kills
     report = kills.run(count=100, seed=0)
     assert not report.failures, report
 
-A child that has everything imported runs one command and sends itself SIGKILL at its n-th open,
-rename, removal, new folder or fsync, or is killed after a random time (libraries in C write
-without Python's knowledge). What lies there then must be whole, and one more command must end as
-if nothing had happened.
+A child process with everything imported runs one command and sends itself SIGKILL at its n-th
+open, rename, removal, new folder or fsync, or is killed after a random time (C libraries write
+without Python noticing). The files it leaves must be complete, and one more command must end as if
+nothing had happened.
 """
 
 import importlib
@@ -29,12 +29,12 @@ from helpers.tiny import main
 
 from tfseg.labels import VOID
 
-# Calls of C in which LMDB and TensorFlow write; a profile that hears of them slows all Python down,
-# so that conversions alone are watched by one.
+# C calls in which LMDB and TensorFlow write. A profiler that sees them slows Python down, so only
+# conversions use one.
 CALLS = {"put", "commit", "sync", "set_mapsize", "close", "write", "flush"}
 OPERATIONS = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link")
-WAIT = 120.0  # seconds that a command may take
-IMPORTED = (  # once, and not after every fork
+WAIT = 120.0  # most seconds of a command
+IMPORTED = (  # once, instead of after every fork
     "fire", "tensorflow_datasets", "tfseg.training.fit", "tfseg.exporting.export",
     "tfseg.prediction.predict", "tfseg.records.convert",
 )  # fmt: skip
@@ -46,7 +46,7 @@ TRAIN = (
 
 @dataclass
 class Report:
-    """What became of the faults: `tries` of each command, a line for each that lost work."""
+    """The results: `tries` of each command, a line for each that lost work."""
 
     kind: str
     tries: dict[str, int] = field(default_factory=dict)
@@ -60,15 +60,15 @@ class Report:
 
 @dataclass
 class Job:
-    """A command that is killed.
+    """A command to kill.
 
     Attributes:
-        argv: its words, given the folder it works in.
-        mend: the words that go on after a kill, given that folder and `resume`, whether to prefer
-            --resume where both are possible.
-        result: what it has made, to be compared with an undisturbed one.
-        whole: what is wrong with what a kill left; None where nothing is.
-        calls: functions in C that count as file operations, too.
+        argv: its arguments, given its folder.
+        mend: the arguments to continue after a kill, given that folder and `resume`, whether to
+            prefer --resume if both are possible.
+        result: its result, to compare with an undisturbed one.
+        whole: the fault in the files that a kill left, or None.
+        calls: C functions that also count as file operations.
     """
 
     argv: Callable
@@ -96,7 +96,7 @@ def run(count: int, seed: int) -> Report:
 
 
 def _kill(job, folder, rng):
-    """What one kill broke, or None."""
+    """The failure of one kill, or None."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     if rng.random() < 0.7:
@@ -119,7 +119,7 @@ def _kill(job, folder, rng):
 
 
 def forked(argv, folder, calls=(), kill_at=None, kill_after=None):
-    """Runs a command in a child; its (exit status, operations, seconds, last line)."""
+    """Runs a command in a child; returns (exit status, operations, seconds, last line)."""
     log, start = folder.with_name("log"), time.monotonic()
     reader, writer = os.pipe()
     child = os.fork()
@@ -141,7 +141,7 @@ def forked(argv, folder, calls=(), kill_at=None, kill_after=None):
 
 
 def _become(argv, folder, log, writer, calls, kill_at):
-    """The child: counts its file operations, and kills itself at one of them."""
+    """Runs in the child: counts its file operations, and kills itself at one of them."""
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(output, 1), os.dup2(output, 2)
     sys.stdout = os.fdopen(1, "w", closefd=False)
@@ -204,7 +204,7 @@ def prepared(place: Path) -> dict[str, Job]:
 
 
 def _draw(raw, photos):
-    """A raw data set in CamVid's layout, and images to label."""
+    """Writes a raw data set in CamVid's layout, and images to predict."""
     for split, frames in few_streets(6, 3).list_frames(None).items():
         for name in (split, f"{split}annot"):
             (raw / name).mkdir(parents=True)
@@ -241,7 +241,7 @@ def _jobs(convert, train, run, photos):
 
     def exports_again(folder, resume):
         made = folder / "out" / "1"
-        return ["models"] if made.exists() else exported(folder)  # which is refused where it is
+        return ["models"] if made.exists() else exported(folder)  # an existing export is refused
 
     def files(folder):
         return _files(folder / "out" / "1")
@@ -259,7 +259,7 @@ def _jobs(convert, train, run, photos):
 
 
 def _nothing_or_all(final, result):
-    """What is there under its final name is what an undisturbed command makes."""
+    """A fault if the file under its final name differs from an undisturbed command's."""
 
     def whole(folder, wanted):
         found = (folder / final).exists()
@@ -273,7 +273,7 @@ def _bytes(folder):
 
 
 def _learnt(folder):
-    """The weights of every kind, and the figures."""
+    """All kinds of weights, and the metrics."""
     arrays = newest(folder / "run").items()
     return {name: array.tobytes() for name, array in arrays}, (
         folder / "run" / "results.json"
@@ -281,7 +281,7 @@ def _learnt(folder):
 
 
 def _files(folder):
-    """Names: a SavedModel's bytes differ from one export to the next."""
+    """The names of all files, because a SavedModel's bytes differ between exports."""
     return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
 
 

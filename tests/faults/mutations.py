@@ -1,4 +1,4 @@
-"""What can be wrong with an HTTP request: each function makes one thing wrong."""
+"""Mutations of an HTTP request: each function makes one thing wrong."""
 
 import json
 import zlib
@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Draft:
-    """A request before it is bytes.
+    """A request before serialisation.
 
     Attributes:
-        kind: what it asks for.
-        body: bytes; `Content-Length` is what they are unless a mutation says otherwise.
-        framing: lines in place of `Content-Length`, or None.
-        last: functions of (rng, bytes) for the whole, in order.
+        kind: its kind.
+        body: bytes; `Content-Length` is their number unless a mutation changes it.
+        framing: lines instead of `Content-Length`, or None.
+        last: functions of (rng, bytes) for the serialised request, in order.
     """
 
     kind: str
@@ -113,7 +113,7 @@ def two_framings(rng, draft):
 
 
 def chunked(rng, draft):
-    """Chunks that are right, or have one thing wrong."""
+    """Sends valid chunks, or chunks with one thing wrong."""
     body, pieces = draft.body, b""
     step = max(1, len(body) // rng.randrange(1, 9))
     for at in range(0, len(body), step):
@@ -152,7 +152,7 @@ def compressed(rng, draft):
 
 
 def other_form(rng, draft):
-    """A form whose boundary, charset or parts are not what they should be."""
+    """Sends a form with a wrong boundary, charset or part."""
     draft.headers = [h for h in draft.headers if h[0] != "Content-Type"]
     boundary = rng.choice(("b", "b", "b", "", "c", "\xff", '"b', "b" * 300))
     charset = rng.choice(CODECS)
@@ -176,7 +176,7 @@ VALUES = (
 
 
 def other_json(rng, draft):
-    """A value of the JSON, somewhere, is another one."""
+    """Changes some value of the JSON."""
     try:
         request = json.loads(draft.body)
     except ValueError:
@@ -216,7 +216,7 @@ def raw_cut(rng, draft):
 
 
 def raw_twice(rng, draft):
-    """Two requests at once, or rubbish after the first."""
+    """Sends two requests at once, or garbage after the first."""
     rubbish = (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", b"\x00" * 99, b"\r\n\r\n", b"G")
     draft.last.append(lambda rng, raw: raw + rng.choice((raw, *rubbish)))
 

@@ -1,4 +1,4 @@
-"""Small data sets of every kind, and what must hold when one is read after damage."""
+"""Small data sets of every kind, and checks of reading them after damage."""
 
 import contextlib
 import dataclasses
@@ -47,7 +47,7 @@ class DataSet:
     """A small data set in `folder`, and its pixels.
 
     `kind` is "tfrecord-png" or another pair of format and encoding, "folder", "lists", a tool of
-    `EXPORTS`, or the name of a function that draws a data set of the field (`EVERY`).
+    `EXPORTS`, or the name of a function that draws a known data set (`EVERY`).
     """
 
     def __init__(self, kind, folder):
@@ -70,15 +70,15 @@ class DataSet:
         self.meaning, self.frames = self._read(folder)
 
     def use(self, folder, path, way):
-        """Reads a mutant of it whose file `path` was changed; the outcome in a word.
+        """Reads a mutant whose file `path` was changed; returns the outcome as a word.
 
-        Raises `AssertionError` where pixels changed and nothing was said.
+        Raises `AssertionError` if pixels changed silently.
         """
         found = getattr(self, f"_{way}")(folder)
         if found is None:
             return "sound"
         meaning, frames = found
-        if self.raw and path.suffix not in (".png",):  # whose bytes have a checksum
+        if self.raw and path.suffix not in (".png",):  # PNGs have checksums
             same = meaning == self.meaning and _equal(frames, self.frames)
             return "sound" if same else "otherwise"
         assert meaning == self.meaning, "the meaning changed"
@@ -90,7 +90,7 @@ class DataSet:
         return "skipped"
 
     def _open(self, folder, **options):
-        if self.options:  # which only a conversion can be told
+        if self.options:  # only a conversion takes options
             spec = get_dataset(self.name, folder, **self.options)
             return _open_raw(spec, folder, 0.1, None, options.get("skip_damaged", False))
         return open_records(folder, self.name, **options)
@@ -104,7 +104,7 @@ class DataSet:
         return _pixels(dataclasses.replace(records, splits=sound))
 
     def _batches(self, folder):
-        """As training and `test` read."""
+        """Reads batches as training and `test` do."""
         records, frames = self._open(folder), {}
         for name, split in records.splits.items():
             with naming_corrupt(split):
@@ -135,7 +135,7 @@ class DataSet:
 
 
 def _pixels(records):
-    """What the records mean, and {(split, id): (image, label)}."""
+    """(info of the records, {(split, id): (image, label)})."""
     return _meaning(records), {
         (name, _id(split, i)): split.frame(i)
         for name, split in records.splits.items()
@@ -158,7 +158,7 @@ def _equal(some, others):
 
 
 def draw_folder(folder, lists=False):
-    """Images and masks of a user, and `dataset.toml`; with lists or folders of splits."""
+    """Draws images and masks of a user, and `dataset.toml`; with lists or folders of splits."""
     rng = np.random.default_rng(0)
     listed = {"train": 4, "val": 2}
     for split, count in listed.items():

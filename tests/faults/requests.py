@@ -1,4 +1,4 @@
-"""HTTP requests, mutated, to a server that runs.
+"""Sends mutated HTTP requests to a running server.
 
     from faults import requests
     report = requests.run(("127.0.0.1", 8501), count=1000, seed=0, log=server.log)
@@ -24,21 +24,21 @@ from PIL import Image
 
 from .mutations import MUTATIONS, Draft
 
-CLIENTS = 4  # at once: fewer than a server takes, so that nothing is refused as too much
+CLIENTS = 4  # fewer than the server accepts at once, so that it never refuses as overloaded
 HANG = 10.0  # seconds without an answer
-PATIENCE = 1.5  # seconds after which a client says that nothing more comes
+PATIENCE = 1.5  # seconds after which a client closes its side
 OVERLOADED = (503, 504)
 
 
 @dataclass
 class Report:
-    """What became of the requests.
+    """The results of all requests.
 
     Attributes:
         tries: requests sent.
-        statuses: {status: how often}; "closed" is a connection closed without an answer.
-        failures: one line for each request that was answered with a 5xx other than 503 and 504,
-            or in `HANG` seconds not at all, and for each traceback in the log.
+        statuses: {status: count}; "closed" is a connection closed without an answer.
+        failures: one line for each request answered with a 5xx other than 503 and 504, or not
+            within `HANG` seconds, and for each traceback in the log.
     """
 
     tries: int = 0
@@ -58,17 +58,17 @@ def run(
     log: Sequence[str] = (),
     model: str = "linknet",
 ) -> Report:
-    """Sends `count` mutated requests and says what went wrong.
+    """Sends `count` mutated requests and reports failures.
 
     Args:
-        server_address: host and port of a `serve` that asks for no token.
-        count: requests.
-        seed: of the mutations.
+        server_address: host and port of a `serve` without a token.
+        count: number of requests.
+        seed: random seed of the mutations.
         log: the lines that the server has written; may grow meanwhile.
         model: name of the served model.
 
     Raises:
-        AssertionError: where the server does not answer as before when all is over.
+        AssertionError: if the server does not answer as before at the end.
     """
     report, before = Report(), _mask(server_address)
 
@@ -90,7 +90,7 @@ def run(
 
 
 def draw(seed: int, index: int, model: str) -> tuple[bytes, str]:
-    """The bytes of a request, and which mutations it went through."""
+    """(the bytes of a request, the names of its mutations)."""
     rng = random.Random(f"{seed}-{index}")
     draft = rng.choice(DRAFTS)(rng, model)
     chosen = [rng.choice(MUTATIONS) for _ in range(rng.choice((1, 1, 1, 2, 3)))]
@@ -104,7 +104,7 @@ def _answer(address, raw):
     """(status, "closed" or "hangs"; seconds) of a request."""
     start, answer = time.monotonic(), b""
     with socket.create_connection(address, timeout=PATIENCE) as connection:
-        with contextlib.suppress(OSError):  # answered before all of it was sent
+        with contextlib.suppress(OSError):  # the server may answer before all of it is sent
             connection.sendall(raw)
         while b"\r\n" not in answer:
             try:
@@ -128,7 +128,7 @@ def _say_that_all_is_sent(connection):
 
 
 def _mask(address):
-    """What the server makes of an image that is right."""
+    """The server's answer to a valid image."""
     draft = _segment(random.Random(0), "")
     with socket.create_connection(address, timeout=60) as connection:
         draft.headers.append(("Connection", "close"))
@@ -139,7 +139,7 @@ def _mask(address):
     return png
 
 
-# Requests that are right
+# Valid requests
 
 
 def _file(rng):

@@ -1,4 +1,4 @@
-"""Batches, taken and compared."""
+"""Takes and compares batches."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""A server with S3's protocol on this machine, and a line to it that breaks and is slow."""
+"""A local server with S3's protocol, and a line to it that can break and be slow."""
 
 import logging
 import socket
@@ -14,7 +14,7 @@ KEYS = {
 
 
 class Line:
-    """A TCP proxy: `pause` seconds before each piece; the next `cuts` large ones end midway."""
+    """A TCP proxy: waits `pause` seconds before each piece; cuts the next `cuts` large ones."""
 
     def __init__(self, port):
         self._port, self.pause, self.cuts, self.carried = port, 0.0, 0, 0
@@ -54,7 +54,7 @@ class Line:
 
 @contextmanager
 def served(make=("data",)):
-    """A server with empty buckets, and the `Line` to it."""
+    """Runs a server with empty buckets, and the `Line` to it."""
     import s3fs
     from moto.server import ThreadedMotoServer
 
@@ -77,5 +77,5 @@ def served(make=("data",)):
 
 
 def emptied(monkeypatch, tmp_path, name="elsewhere"):
-    """As on another machine: nothing is mirrored yet."""
+    """Empties the cache, as on another machine."""
     monkeypatch.setenv("TFSEG_CACHE", str(tmp_path / name))

@@ -1,4 +1,4 @@
-"""What the checkpoints of a run hold."""
+"""Reads and compares the checkpoints of a run."""
 
 import h5py
 import numpy as np
@@ -7,7 +7,7 @@ from tfseg.runs import RunFolder
 
 
 def arrays(path):
-    """Every array in a checkpoint, optimizer's state too."""
+    """Every array in a checkpoint, including the optimizer's state."""
     found = {}
     with h5py.File(path) as file:
         file.visititems(
@@ -23,7 +23,7 @@ def newest(folder):
 
 
 def assert_same(folder, other):
-    """Both runs' newest checkpoints hold the same weights and optimizer's state."""
+    """Asserts that the newest checkpoints of two runs are equal."""
     found, wanted = newest(folder), newest(other)
     assert found.keys() == wanted.keys()
     for name, array in wanted.items():

@@ -1,4 +1,4 @@
-"""Drawn truths and predictions, and their figures."""
+"""Random truths and predictions, and their metrics."""
 
 import numpy as np
 

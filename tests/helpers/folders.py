@@ -1,4 +1,4 @@
-"""A user's own folder, drawn: images of noise, masks as they are given."""
+"""Draws a user's own folder: images of noise, given masks."""
 
 import cv2
 import numpy as np
@@ -9,7 +9,7 @@ THREE = "name,r,g,b\nsoil,0,0,0\nplant,200,30,30\nsky,0,200,0\n"
 
 
 def draw(folder, files, table=BLACK_WHITE):
-    """Files by their paths: None draws an image or a black mask, arrays and images are saved."""
+    """Writes files by path: None draws an image or a black mask, arrays and images are saved."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items() if isinstance(files, dict) else dict.fromkeys(files).items():
         path = folder / name
@@ -27,7 +27,7 @@ def draw(folder, files, table=BLACK_WHITE):
 
 
 def with_masks(folder, *masks, table=BLACK_WHITE):
-    """A folder `images` and `masks`, an image of the same size for each mask."""
+    """Writes folders `images` and `masks`, with an image of the same size for each mask."""
     files = {}
     for i, mask in enumerate(masks):
         width, height = mask.size if isinstance(mask, Image.Image) else mask.shape[1::-1]

@@ -1,4 +1,4 @@
-"""A small data set drawn for the doctor, and what the doctor says of it."""
+"""A small generated data set for the doctor, and the doctor's report on it."""
 
 import cv2
 import numpy as np
@@ -16,13 +16,13 @@ SIZE = (48, 64)
 
 
 def image(seed, size=SIZE):
-    """Smooth spots, other ones for every seed."""
+    """Smooth spots, different for every seed."""
     spots = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), np.uint8)
     return cv2.resize(spots, size[::-1], interpolation=cv2.INTER_CUBIC)
 
 
 def label(classes=4, size=SIZE):
-    """Upright stripes of every class, the last column void."""
+    """Vertical stripes of every class, the last column void."""
     stripes = np.repeat(np.arange(size[1]) * classes // size[1], size[0])
     stripes = stripes.reshape(size[::-1]).T.astype(np.uint8)
     stripes[:, -1] = VOID
@@ -30,7 +30,7 @@ def label(classes=4, size=SIZE):
 
 
 def draw(folder, labels=label):
-    """Four frames to learn from and two to measure with; `labels()` draws their masks."""
+    """Writes four frames for train and two for val; `labels()` draws their labels."""
     for split, seeds in (("train", range(4)), ("val", range(4, 6))):
         (folder / split).mkdir(parents=True)
         (folder / f"{split}_labels").mkdir()
@@ -41,7 +41,7 @@ def draw(folder, labels=label):
 
 
 def spec(classes=CLASSES, coding=None):
-    """What `draw` draws; labels are indices by default."""
+    """The `DatasetSpec` of what `draw` writes; labels are indices by default."""
 
     def frames(source, report):
         return {

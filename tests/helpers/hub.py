@@ -1,4 +1,4 @@
-"""A Hugging Face hub on this machine, for the real client: repositories in memory."""
+"""A local Hugging Face hub for the real client, with repositories in memory."""
 
 import base64
 import hashlib
@@ -15,12 +15,12 @@ TOKEN = "hf_of_the_tests"
 
 
 class Hub(http.server.ThreadingHTTPServer):
-    """Repositories that are made, filled by commits and read.
+    """Serves repositories that can be created, filled by commits and read.
 
     Attributes:
         repositories: name -> {path: bytes}.
         requests: "METHOD /path" of each.
-        down: every connection ends without a word.
+        down: whether to close every connection without an answer.
     """
 
     daemon_threads = True
@@ -32,14 +32,14 @@ class Hub(http.server.ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def serve(self, monkeypatch, cache):
-        """Makes the client of this process ask here; its variables are read at import."""
+        """Directs this process's client here; it reads its variables at import."""
         constants = huggingface_hub.constants
         template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, self.address)
         monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
         monkeypatch.setattr(constants, "ENDPOINT", self.address)
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)  # whose storage is elsewhere
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)  # Xet would use another server
 
 
 class Answer(http.server.BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""Image files of every kind, drawn: also such as no library writes."""
+"""Image files of every kind, including ones that no library writes."""
 
 import io
 import struct
@@ -11,7 +11,7 @@ ORIENTATION = 0x0112
 
 
 def smooth(height, width, channels=3, seed=0):
-    """Pixels uint8 of an image that a photo compresses like: (H, W, C)."""
+    """Pixels uint8 (H, W, C) of an image that compresses like a photo."""
     coarse = np.random.default_rng(seed).integers(0, 256, (5, 6, channels), np.uint8)
     bands = [Image.fromarray(coarse[..., i]).resize((width, height)) for i in range(channels)]
     return np.stack([np.asarray(band) for band in bands], axis=-1)
@@ -62,7 +62,7 @@ def _directory(entries, start, last):
 
 
 def packed_tiff(values, bits=12):
-    """A gray TIFF of 12 bits a pixel, two of them in three bytes; `bits` is what it says."""
+    """A gray TIFF with two 12-bit pixels in three bytes; `bits` is the depth it claims."""
     first, second = (half.astype(np.uint16) for half in (values.flat[::2], values.flat[1::2]))
     parts = first >> 4, (first & 15) << 4 | second >> 8, second & 255
     data = np.stack(parts, axis=1).astype(np.uint8).tobytes()
@@ -74,7 +74,7 @@ def packed_tiff(values, bits=12):
 
 
 def png_that_says(width, height):
-    """A PNG's header, and next to nothing behind it."""
+    """A PNG's header with almost no data after it."""
 
     def chunk(kind, data):
         return (

@@ -1,4 +1,4 @@
-"""The tables that tests/test_models.py runs over: a network, a row."""
+"""The tables for tests/test_models.py, one row per network."""
 
 import keras
 
@@ -55,10 +55,10 @@ NETWORKS = {
     "hrnet_w48": ({}, (70_361_574, 70_371_446, 70_373_914)),
 }
 
-# Larger forms of a network that is there already: the same layers, more of them.
+# Larger forms of other networks: the same layers, but more of them.
 TWINS = {"ddrnet23", "pidnet_m", "pidnet_l", "hrnet_w48"}
 
-# What is counted beyond the smallest forms: (name, options, classes, parameters).
+# Parameter counts beyond the smallest forms: (name, options, classes, parameters).
 COUNTS = [
     ("fcn32s", {"encoder": "vgg16"}, 19, 135_817_043),
     ("fcn16s", {"encoder": "vgg16"}, 21, 134_815_994),
@@ -128,8 +128,8 @@ ENCODERS = {
 }
 
 
-# A network under each, so that every network and every family of encoders is there; the smallest
-# of each family.
+# Pairs with encoders that cover every network and every family of encoders, the smallest of each
+# family.
 COVER = {
     "resnet18": "linknet",
     "efficientnet_lite0": "deeplabv3plus",
@@ -165,7 +165,7 @@ COVER = {
 
 
 def _refinenet():
-    """The reference's figure is the score map at stride 4."""
+    """The reference counts the score map at stride 4."""
     model = tfseg.build("refinenet", 11, encoder="resnet101")
     return keras.Model(model.inputs, model.get_layer("clf_conv").output, name="refinenet")
 

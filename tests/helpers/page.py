@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 
 
 class Page(HTMLParser):
-    """What a page holds: `text`, `links` (src and href), `tags`, and the cells of every row."""
+    """The content of a page: `text`, `links` (src and href), `tags`, and the cells of every row."""
 
     def __init__(self, path):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Frames whose pixels say where they are, and a generator that draws what it is told."""
+"""Frames whose pixels encode their position, and a generator with fixed draws."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ def rng(seed=0):
 
 
 def ramp(height, width):
-    """A frame whose pixels say where they are: image (row, column, 0), label the row."""
+    """A frame whose pixels encode their position: image (row, column, 0), label the row."""
     rows, columns = np.indices((height, width), np.uint8)
     image = np.stack([rows, columns, np.zeros_like(rows)], axis=-1)
     image.flags.writeable = rows.flags.writeable = False  # an op that writes into its input fails
@@ -18,7 +18,7 @@ def ramp(height, width):
 
 
 class Turn:
-    """Draws what it is told: the factor, where the window falls, the angle."""
+    """Draws given values: the factor, the place of the window, the angle."""
 
     def __init__(self, *draws):
         self.draws = list(draws)

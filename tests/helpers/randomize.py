@@ -1,10 +1,10 @@
-"""Weights for networks that were not trained."""
+"""Random weights for untrained networks."""
 
 import numpy as np
 
 
 def randomize(network):
-    """Weights none of which is at its start, where zeros and ones would hide mistakes."""
+    """Randomises all weights, because initial zeros and ones would hide errors."""
     rng = np.random.default_rng(0)
     for variable in network.weights:
         if variable.path.endswith(("gamma", "moving_variance")):

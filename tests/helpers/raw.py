@@ -1,4 +1,4 @@
-"""What draws a raw folder and keeps what must come of it."""
+"""Draws a raw folder and keeps the expected result."""
 
 import numpy as np
 from PIL import Image
@@ -7,7 +7,7 @@ SIZE = (6, 8)
 
 
 class Raw:
-    """Draws a raw folder and keeps what must come of it: {split: {id: (image, label)}}."""
+    """Draws a raw folder and keeps the expected {split: {id: (image, label)}}."""
 
     def __init__(self, folder):
         self.folder, self.wanted, self.rng = folder, {}, np.random.default_rng(0)
@@ -22,16 +22,14 @@ class Raw:
         return path
 
     def image(self, path, size=SIZE):
-        """An image of noise; returns what a decoder sees of it."""
+        """Writes an image of noise; returns its decoded pixels."""
         path = self.save(path, self.rng.integers(0, 256, (*size, 3), np.uint8))
         return np.asarray(Image.open(path))
 
     def pick(self, rows):
-        """A label's places in `rows`, pairs of (raw, class index): raw pixels, and indices."""
+        """A random label from `rows`, pairs of (raw, class index): (raw pixels, indices)."""
         place = self.rng.integers(0, len(rows), SIZE)
-        place.flat[: len(rows)] = np.arange(len(rows))[
-            : place.size
-        ]  # every row where there is room
+        place.flat[: len(rows)] = np.arange(len(rows))[: place.size]  # every row, if there is room
         raw, index = (np.array(column, np.uint8)[place] for column in zip(*rows, strict=True))
         return raw, index
 

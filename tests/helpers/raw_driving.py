@@ -1,4 +1,4 @@
-"""Raw folders of the data sets of roads, drawn in their exact layout and encoding."""
+"""Draws raw folders of the driving data sets in their exact layout and encoding."""
 
 import numpy as np
 from scipy.io import savemat
@@ -77,7 +77,7 @@ def camseq01(raw):
         raw.frame("train", name, f"{name}.png", f"{name}_L.png", SEGNET)
 
 
-# Cityscapes' labelIds and trainIds, as the authors' table has them.
+# Cityscapes' labelIds and trainIds from the authors' table.
 TRAINED = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
 IDS = [(i, TRAINED.index(i) if i in TRAINED else VOID) for i in range(34)]
 
@@ -114,7 +114,7 @@ VKITTI = [
 
 
 def vkitti_1(raw):
-    """Every car and van has a colour of its own, other ones in every drive."""
+    """Every car and van has its own colour, different in every drive."""
     for drive, (world, variation) in enumerate((("0001", "clone"), ("0020", "15-deg-left"))):
         cars = [(20 + drive, 30, 40), (20 + drive, 30, 41)]
         table = dict(zip(VKITTI[:12], range(12), strict=True)) | {cars[0]: 12, cars[1]: 13}
@@ -161,7 +161,7 @@ def gta5(raw, split=True):
         name = {1: "train", 2: "val", 3: "test", 4: "train"}[i] if split else "train"
         image, label = (f"{kind}/{i:05d}.png" for kind in ("images", "labels"))
         raw.frame(name, f"{i:05d}", image, label, rows, FOREIGN)
-    raw.image("images/00005.png", size=(5, 8))  # which is dropped
+    raw.image("images/00005.png", size=(5, 8))  # dropped
     raw.save("labels/00005.png", np.zeros(SIZE, np.uint8), FOREIGN)
     if split:
         lists = {"trainIds": [1, 4, 5], "valIds": [2], "testIds": [3]}

@@ -1,4 +1,4 @@
-"""Raw folders of every data set, drawn in their exact layout and encoding, and their table."""
+"""Draws raw folders of every data set in their exact layout and encoding; with a table of all."""
 
 import json
 
@@ -39,7 +39,7 @@ def ade20k(raw):
 
 
 def coco_stuff(raw):
-    """Values are ids less one; an id that never occurs has no class."""
+    """Values are ids minus one; an id that never occurs has no class."""
     rows = [(0, 0), (10, 10), (12, 11), (90 - 1, 79), (92 - 1, 80), (182 - 1, 170), (255, VOID)]
     for split in ("train", "val"):
         stem = f"{len(split):012d}"
@@ -86,7 +86,7 @@ def voc2012(raw, inside="VOCdevkit/VOC2012/"):
 
 
 def voc2012_sbd(raw):
-    """Of SBD's frames, those that VOC has none of its own for."""
+    """SBD's frames that VOC does not label."""
     voc2012(raw)
     base = "benchmark_RELEASE/dataset"
     (raw.folder / base / "cls").mkdir(parents=True)
@@ -99,7 +99,7 @@ def voc2012_sbd(raw):
             raw.wanted["train"][name] = (shown, index)
 
 
-# draws a folder: (data set, options, name of the records, classes)
+# function that draws a folder: (data set, options, name of the records, classes)
 EVERY = {
     camvid_segnet: ("camvid", {}, "camvid", 11),
     camvid_segnet_12: ("camvid", {"classes": 12}, "camvid12", 12),

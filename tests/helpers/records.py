@@ -1,4 +1,4 @@
-"""What records hold, and the raw folder they come from."""
+"""Reads the content of records, and of the raw folder they come from."""
 
 import hashlib
 
@@ -13,7 +13,7 @@ def pixels(split, index):
 
 
 def raw_frames(folder):
-    """(image, label) by split, as OpenCV reads CamVid's layout."""
+    """{split: (image, label) pairs} of CamVid's layout, read by OpenCV."""
     for split in ("train", "val"):
         for path in sorted((folder / split).iterdir()):
             image = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)

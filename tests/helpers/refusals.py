@@ -1,4 +1,4 @@
-"""What the command line refuses."""
+"""Checks refusals of the command line."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from tfseg.cli import main
 
 
 def refused(capsys, *argv):
-    """The one line that the command line says before it stops with exit code 2."""
+    """The one line that the command line prints before it exits with code 2."""
     with pytest.raises(SystemExit) as stopped:
         main(list(argv))
     assert stopped.value.code == 2

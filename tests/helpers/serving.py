@@ -1,4 +1,4 @@
-"""A server in its own process, requests to it over real sockets, what to send."""
+"""A server in its own process, requests to it over real sockets, and their content."""
 
 import base64
 import http.client
@@ -16,7 +16,7 @@ from helpers.small import ROOT
 
 
 class Server:
-    """`serve` of a folder of versions, until `stop`; `log` has the lines it wrote."""
+    """Runs `serve` on a folder of versions until `stop`; `log` has its output."""
 
     def __init__(self, folder, *flags):
         command = [sys.executable, "train.py", "serve", f"--export={folder}", "--port=0"]
@@ -42,7 +42,7 @@ class Server:
         self.log.extend(self.process.stdout)
 
     def ask(self, method, path, body=None, **headers):
-        """(status, headers, body) of one request on a connection of its own."""
+        """(status, headers, body) of one request on its own connection."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -55,14 +55,14 @@ class Server:
     def predict(self, request, path="/v1/models/linknet:predict"):
         """(status, answer) of a request, a dict or bytes.
 
-        Read as latin-1, for the PNGs that TensorFlow Serving's JSON holds as they are.
+        Decoded as latin-1, because TensorFlow Serving's JSON holds PNGs byte for byte.
         """
         body = request if isinstance(request, bytes) else json.dumps(request).encode()
         status, _, answer = self.ask("POST", path, body)
         return status, json.loads(answer.decode("latin-1"))
 
     def stop(self):
-        """SIGTERM; the exit code."""
+        """Sends SIGTERM; returns the exit code."""
         self.process.terminate()
         return self.process.wait(timeout=60)
 
@@ -88,7 +88,7 @@ def form(file, name="image"):
 
 
 def error_of(answer):
-    """The one line that an error's JSON holds."""
+    """The line in an error's JSON."""
     status, _, body = answer
     parsed = json.loads(body)
     assert parsed.keys() == {"error"}

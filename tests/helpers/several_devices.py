@@ -1,7 +1,7 @@
-"""The same steps on one device and on several, in a process of its own: logical CPU devices.
+"""Runs the same steps on one and on several logical CPU devices, in a separate process.
 
-`python -m helpers.several_devices RECORDS DEVICES CASES` takes a JSON object of cases, each the
-changes of a config, and prints as JSON how far the weights lie from those of one device.
+`python -m helpers.several_devices RECORDS DEVICES CASES` takes a JSON object of cases, each with
+changes to a config, and prints as JSON how far the weights are from those of one device.
 """
 
 import json
@@ -29,7 +29,7 @@ SIDE, CLASSES, STEPS = 16, 11, 2
 
 
 def headed(pixels, x, num_classes, *, aux=False):
-    """Two convolutions, and with `aux` an auxiliary and a boundary head."""
+    """A network of two convolutions; with `aux`, also an auxiliary and a boundary head."""
     x = layers.Conv2D(8, 3, padding="same", use_bias=False, name="conv")(x)
     x = layers.ReLU()(BatchNormalization(name="bn")(x))
     logits = layers.Conv2D(num_classes, 1, name="classifier")(x)
@@ -44,7 +44,7 @@ def headed(pixels, x, num_classes, *, aux=False):
 
 
 def batches(count, frames=8):
-    """Images and labels; the frames have more void pixels the later they come."""
+    """Images and labels; later frames have more void pixels."""
     rng = np.random.default_rng(5)
     images = rng.integers(0, 256, (count, frames, SIDE, SIDE, 3), "uint8")
     coarse = rng.integers(0, CLASSES, (count, frames, 4, 4), "uint8")
@@ -68,7 +68,7 @@ def after_steps(config, records, strategy, frames):
 
 
 def distances(config, records, several, frames=8):
-    """How far several devices end from one with the whole batch at once; relative."""
+    """Relative distances of several devices' results from one device with the whole batch."""
     alone = tf.distribute.get_strategy()
     one, loss, matrix = after_steps(config.replace(accumulate=1), records, alone, frames)
     found, other, counts = after_steps(config, records, several, frames)

@@ -9,7 +9,7 @@ CLASSES = 4
 
 
 def network(kernel=1, *inner, classes=CLASSES, smallest=1):
-    """A convolution over the pixels, with known weights; 1×1 looks at each pixel alone."""
+    """A convolution over the pixels with known weights; 1×1 sees single pixels."""
     pixels = keras.Input((None, None, 3))
     x = AtLeast(smallest, name="size")(pixels)
     for layer in inner:

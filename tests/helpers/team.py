@@ -1,4 +1,4 @@
-"""Processes that train a tiny network together, on 127.0.0.1."""
+"""Processes on 127.0.0.1 that train a tiny network together."""
 
 import json
 import socket
@@ -16,7 +16,7 @@ SETTINGS = {
     "precision": "float32",
     "workers": 1,
     "pictures": 1,
-    "loss": "lovasz",  # which is not compiled
+    "loss": "lovasz",  # not compiled
     "class_weights": "none",
     "freeze_batch_norm": True,
 }
@@ -31,7 +31,7 @@ def free_ports(count):
 
 
 def start(count, logs, **flags):
-    """Starts `train` in `count` processes; what worker i says goes to `logs / f"{i}.txt"`."""
+    """Starts `train` in `count` processes; worker i's output goes to `logs / f"{i}.txt"`."""
     cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(count)]}
     argv = ["train", *(f"--{name}={value}" for name, value in flags.items())]
     return [
@@ -51,7 +51,7 @@ def _tf_config(cluster, index):
 
 
 def ended(processes, timeout=200):
-    """The exit codes; kills what does not end in time."""
+    """The exit codes; kills processes that do not end in time."""
     try:
         return [process.wait(timeout) for process in processes]
     finally:

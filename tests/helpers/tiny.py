@@ -1,8 +1,8 @@
-"""A network of two convolutions, for tests of what happens around a training.
+"""A network of two convolutions, for tests of everything around training.
 
-It is built, trained, kept and exported as the others are, but in a second. A process of its own
-knows it too: `python -m helpers.tiny train --model=tiny ...` is the command line, `command` starts
-it.
+It is built, trained, saved and exported like other networks, but in a second. `python -m
+helpers.tiny train --model=tiny ...` is the command line with this network in a separate process;
+`command` starts it.
 """
 
 import os
@@ -38,12 +38,12 @@ SETTINGS = {**SMALL, "model": NAME, "epochs": 2, "pictures": 0, "loss": "lovasz"
 
 
 def config(records, folder, **changes):
-    """Two epochs, in a second: this loss is not compiled."""
+    """A config for two epochs in a second: its loss is not compiled."""
     return TrainConfig(input=records, savedir=folder, **{**SETTINGS, **changes})
 
 
 def command(*argv, **options):
-    """The command line in a process of its own, with its output as text."""
+    """Runs the command line in a separate process, with its output as text."""
     return subprocess.Popen(
         [sys.executable, "-m", "helpers.tiny", *map(str, argv)],
         cwd=ROOT,

@@ -1,4 +1,4 @@
-"""What the tests of annotation tools' exports share."""
+"""Helpers for tests of annotation tools' exports."""
 
 import json
 
@@ -14,14 +14,14 @@ SIZE = (40, 48)
 
 
 def write(path, content):
-    """Text, or anything else as JSON."""
+    """Writes text, or anything else as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(content if isinstance(content, str) else json.dumps(content))
     return path
 
 
 def photo(path, seed=0, size=SIZE):
-    """An image of noise as a decoder sees it."""
+    """Writes an image of noise; returns its decoded pixels."""
     path.parent.mkdir(parents=True, exist_ok=True)
     noise = np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)
     Image.fromarray(noise).save(path)
@@ -29,7 +29,7 @@ def photo(path, seed=0, size=SIZE):
 
 
 def filled(*boxes, background=0):
-    """Labels with boxes (top, bottom, left, right, index), both ends inside, later over earlier."""
+    """A label with boxes (top, bottom, left, right, index), ends inclusive, later over earlier."""
     label = np.full(SIZE, background, np.uint8)
     for top, bottom, left, right, index in boxes:
         label[top : bottom + 1, left : right + 1] = index
@@ -37,7 +37,7 @@ def filled(*boxes, background=0):
 
 
 def check(folder, dataset, classes, wanted, **options):
-    """Recognises and converts a folder; compares with {split: [(image or None, label)]}."""
+    """Recognises and converts a folder; compares it with {split: [(image or None, label)]}."""
     assert recognise(folder) == [dataset]
     spec = get_dataset(dataset, folder, **options)
     out = folder.parent / "out"
@@ -54,7 +54,7 @@ def check(folder, dataset, classes, wanted, **options):
 
 
 def check_faults(dataset, folder, parts):
-    """The faults that a listing reports are those that hold `parts`, in turn."""
+    """Asserts that listing the frames reports faults that contain `parts`, in order."""
     faults = []
     spec = get_dataset(dataset, folder)
     spec.list_frames(folder, lambda message, spoils=True: faults.append(message))

@@ -1,4 +1,4 @@
-"""PyTorch's files written by hand: with claims that PyTorch would not make."""
+"""Hand-written PyTorch files with claims that PyTorch would not make."""
 
 import pickle
 import struct
@@ -16,15 +16,15 @@ HEAD = b"".join(
 
 
 def _op(value):
-    """The instructions that push a value."""
+    """The pickle instructions that push a value."""
     return pickle.dumps(value, 2)[2:-1]
 
 
 def old_file(path, count=6, view=None, shape=(6,), strides=(1,), offset=0, given=6):
     """A file from before PyTorch 1.6 with one tensor "a" of 0, 1, 2, ...
 
-    `count` and `view` (key, offset, size) are what its pickle says of its storage, `given` what
-    stands before the numbers, of which there are six.
+    `count` and `view` (key, offset, size) are the pickle's claims about its storage, `given` is the
+    count stored before the six numbers.
     """
     storage = b"(" + _op("storage") + b"ctorch\nFloatStorage\n" + _op("1") + _op("cpu")
     storage += _op(count) + _op(view) + b"tQ"

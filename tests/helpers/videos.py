@@ -1,4 +1,4 @@
-"""Small videos: drawn, and read back."""
+"""Writes and reads small videos."""
 
 import cv2
 import numpy as np
@@ -7,7 +7,7 @@ CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
 
 
 def video(path, frames=7, size=(48, 64)):
-    """A yellow block that moves over blue."""
+    """Writes a yellow block that moves over blue."""
     code = cv2.VideoWriter_fourcc(*CODECS[path.suffix])
     api = cv2.CAP_OPENCV_MJPEG if path.suffix == ".avi" else cv2.CAP_FFMPEG
     writer = cv2.VideoWriter(str(path), api, code, 12, size[::-1])
@@ -20,7 +20,7 @@ def video(path, frames=7, size=(48, 64)):
 
 
 def played(path):
-    """(frames RGB, frames a second) of a video."""
+    """(RGB frames, frames per second) of a video."""
     capture, frames = cv2.VideoCapture(str(path)), []
     while True:
         known, pixels = capture.read()

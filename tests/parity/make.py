@@ -1,6 +1,6 @@
-"""Makes parity cases: a reference network with weights by rule, and what it answers.
+"""Makes parity cases: a reference network with weights by rule, and its outputs.
 
-Wants PyTorch and the package of the reference, which tfseg itself does not need:
+Needs PyTorch and the package of the reference, which tfseg itself does not need:
 
     python tests/parity/make.py encoder_efficientnet_lite0   # or several, or none for all
 
@@ -19,7 +19,7 @@ from openmmlab import mmsegmentation
 from references import efficientnet_lite, regnet, residual, segformer, smp
 
 SIZE = (64, 96)
-PIXELS = {  # mean and deviation on pixels in 0..255
+PIXELS = {  # mean and standard deviation for pixels in 0..255
     "imagenet": ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
     "efficientnet_lite": ((127,) * 3, (128,) * 3),
     "symmetric": ((127.5,) * 3, (127.5,) * 3),
@@ -32,11 +32,11 @@ class Case:
 
     Attributes:
         make: -> a PyTorch module, and a function of it and an image -> outputs by name, NCHW.
-        note: where the reference comes from.
-        strides: output -> every how many rows and columns of it are kept, 1 where not said.
-        gain: of the convolutions' weights; larger where activations are to reach a limit, smaller
-            where they would grow from block to block.
-        size: of the image.
+        note: source of the reference.
+        strides: output -> step of the rows and columns to keep, 1 by default.
+        gain: gain of the convolutions' weights; larger if activations should reach a limit, smaller
+            if they would grow from block to block.
+        size: size of the image.
     """
 
     make: object
@@ -96,7 +96,7 @@ CASES = {
             decoder_attention_type="scse",
         )
     ),
-    # Options of smp's, the smallest forms.
+    # smp's options, with the smallest forms.
     "fpn_cat_resnet18": Case(*smp("FPN", decoder_merge_policy="cat")),
     "unet_bilinear_resnet18": Case(
         *smp(
@@ -137,7 +137,7 @@ CASES = {
     "manet_resnet18": Case(*smp("MAnet")),
     "linknet_smp_resnet18": Case(*smp("Linknet")),
     "fpn_resnet18": Case(*smp("FPN")),
-    "pan_resnet18": Case(*smp("PAN"), size=(128, 160)),  # it takes no smaller one
+    "pan_resnet18": Case(*smp("PAN"), size=(128, 160)),  # it accepts no smaller one
     "upernet_resnet18": Case(*smp("UPerNet")),
     "pspnet_smp_resnet18": Case(*smp("PSPNet")),
     "deeplabv3_smp_resnet18": Case(*smp("DeepLabV3")),
@@ -151,11 +151,11 @@ CASES = {
     "segformer_smp_resnet34": Case(*smp("Segformer", "resnet34")),
     "unet_mit_b0": Case(*smp("Unet", "mit_b0")),
     "unet_mit_b0_odd": Case(*smp("Unet", "mit_b0"), size=(75, 101)),
-    # Encoders that smp takes from timm, in timm's spelling and, dilated, by timm's rule.
+    # Encoders that smp takes from timm, with timm's key names and timm's rule of dilation.
     "fpn_efficientnet_lite0": Case(
         *smp("FPN", "tu-tf_efficientnet_lite0"), normalization="efficientnet_lite"
     ),
-    # Encoders that smp has itself, under names that Keras' have here.
+    # Encoders of smp itself, whose names stand for Keras' encoders here.
     "unet_timm_efficientnet_b0": Case(*smp("Unet", "timm-efficientnet-b0")),
     "fpn_timm_efficientnet_lite0": Case(
         *smp("FPN", "timm-tf_efficientnet_lite0"), normalization="symmetric"
@@ -243,7 +243,7 @@ def make(name, folder=Path(__file__).parent):
     pixels = (rule.image(case).astype(np.float32) - mean) / deviation
     outputs = answer(module, torch.from_numpy(pixels.transpose(0, 3, 1, 2)))
     sum(value.sum() for value in outputs.values()).backward()
-    # Of what is never called, which smp's networks have, a port has nothing.
+    # A port lacks modules that are never called, which smp's networks have.
     case["parameters"] = sum(p.numel() for p in module.parameters() if p.grad is not None)
     arrays = {key: value.detach().numpy().transpose(0, 2, 3, 1) for key, value in outputs.items()}
     steps = {key: row.strides.get(key, 1) for key in arrays}

@@ -1,4 +1,4 @@
-"""Networks of mmsegmentation 1.2.2 as references; mmcv-lite 2.2.0 and mmengine are enough."""
+"""Networks of mmsegmentation 1.2.2 as references; needs only mmcv-lite 2.2.0 and mmengine."""
 
 import sys
 from pathlib import Path
@@ -10,14 +10,14 @@ import torch
 def mmsegmentation(config, names, aligned=False):
     """A network of mmsegmentation 1.2.2 with its auxiliary heads, all resized to the image.
 
-    `config` is one of its files; `names` are what its heads' logits are called, in its order.
+    `config` is one of its files; `names` are names for its heads' logits, in its order.
     """
 
     def make():
         import mmcv
 
-        mmcv.__version__ = "2.1.0"  # the last one it takes
-        sys.modules["mmcv.ops"] = MagicMock()  # of networks that are not here
+        mmcv.__version__ = "2.1.0"  # the last version it accepts
+        sys.modules["mmcv.ops"] = MagicMock()  # only for other networks
         import mmseg.models
         from mmengine import Config
 
@@ -29,14 +29,14 @@ def mmsegmentation(config, names, aligned=False):
 
     def features(module, x):
         heads = module.decode_head
-        if isinstance(heads, torch.nn.ModuleList):  # a cascade: each sees the logits before
+        if isinstance(heads, torch.nn.ModuleList):  # a cascade: each sees the last logits
             f = module.backbone(x)
             early = heads[0](f)
             found = heads[1](f, early), early
         elif module.with_auxiliary_head:
             f = module.backbone(x)
             found = heads(f), *(head(f) for head in module.auxiliary_head)
-        else:  # which has them in training alone
+        else:  # it has auxiliary heads only in training
             module.backbone.training = heads.training = True
             found = heads(module.backbone(x))
         return {

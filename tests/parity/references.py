@@ -1,4 +1,4 @@
-"""References of parity cases: each makes a PyTorch module, and how its outputs are read."""
+"""References of parity cases: each makes a PyTorch module and a function to read its outputs."""
 
 import math
 
@@ -6,7 +6,7 @@ import torch
 
 
 def _same_padding(module):
-    """Lets the package's convolutions take any size: theirs is fixed when they are built."""
+    """Makes the package's convolutions accept any size, which is fixed when they are built."""
     from efficientnet_lite_pytorch.utils import Conv2dStaticSamePadding
 
     def forward(self, x):
@@ -24,7 +24,7 @@ def _same_padding(module):
 
 
 def efficientnet_lite(name, last):
-    """`last`: stride -> the number of its last block."""
+    """`last`: stride -> index of its last block."""
 
     def make():
         from efficientnet_lite_pytorch import EfficientNet
@@ -45,7 +45,7 @@ def efficientnet_lite(name, last):
 
 
 def residual(source, name, **options):
-    """A ResNet of torchvision, timm or smp: its stages' outputs."""
+    """A ResNet of torchvision, timm or smp, with its stages' outputs."""
 
     def make():
         if source == "timm":
@@ -113,7 +113,7 @@ def smp(name, encoder="resnet18", **options):
 
 
 def segformer(depths, widths):
-    """transformers' SegFormer, its scores resized to the image's size."""
+    """transformers' SegFormer, with its logits resized to the image's size."""
 
     def make():
         from transformers import SegformerConfig, SegformerForSemanticSegmentation

@@ -1,4 +1,4 @@
-"""Writes the files beside it, with real PyTorch (2.14 made those that are here):
+"""Writes the files in this folder with real PyTorch (2.14 wrote the current ones):
 
     pip install torch numpy omegaconf
     python tests/torch_files/make.py
@@ -28,7 +28,7 @@ SHAPES = {
 
 
 def state(step=0):
-    """key -> array, by rule; another `step` gives other numbers."""
+    """{key: array} by rule; another `step` gives other numbers."""
     made = {}
     for number, (key, shape) in enumerate(SHAPES.items()):
         values = np.arange(np.prod(shape, dtype=int)).reshape(shape) + number + step
@@ -41,7 +41,7 @@ class Mode(enum.Enum):
 
 
 def _tensors(torch, prefix="", step=0):
-    """As a network has them: one tensor in another memory format, two that share a storage."""
+    """The tensors of a network: one in another memory format, two that share a storage."""
     tensors = {key: torch.tensor(array) for key, array in state(step).items()}
     tensors["conv1.weight"] = tensors["conv1.weight"].to(memory_format=torch.channels_last)
     pair = torch.cat([tensors["bn1.weight"], tensors["bn1.bias"]])
@@ -51,7 +51,7 @@ def _tensors(torch, prefix="", step=0):
 
 
 def _lightning(torch):
-    """What Lightning and the scripts around it save beside the weights."""
+    """What Lightning and its scripts save in addition to the weights."""
     from omegaconf import OmegaConf
 
     parameter = torch.nn.Parameter(torch.ones(3))

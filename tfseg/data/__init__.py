@@ -1,4 +1,4 @@
-"""Disk -> batches: random changes of a frame, and the tf.data pipelines.
+"""Records -> batches of uint8 images and labels: augmentation and the tf.data pipelines.
 
-Records come in, batches of uint8 images and labels go out. No network is known here.
+Nothing here knows a network.
 """

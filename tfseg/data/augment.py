@@ -1,9 +1,9 @@
-"""Random changes of a training frame, each a pure function of (image, label, rng, strength).
+"""Augmentation of a training frame: pure functions of (image, label, rng, strength).
 
-Image uint8 (H, W, 3), label uint8 (H, W), void 255; the results are uint8 too, and the input is
-never written into. Geometry moves both together, the label by nearest neighbour; colour changes
-the image alone. `rng` is a `numpy.random.Generator`: equal state, equal result. OpenCV does the
-arithmetic, because it stays in uint8: TensorFlow's kernels pass through float32 and take several
+Image uint8 (H, W, 3), label uint8 (H, W), void 255. The results are also uint8; the input stays
+unchanged. Geometric changes move both, the label by nearest neighbour; colour changes affect only
+the image. `rng` is a `numpy.random.Generator`: equal state, equal result. OpenCV does the
+arithmetic because it stays in uint8: TensorFlow's kernels convert to float32 and take several
 times as long.
 """
 
@@ -18,25 +18,25 @@ import numpy as np
 from tfseg.errors import UserError, unknown
 from tfseg.labels import VOID
 
-# Around small frames: the mean of ImageNet, which is zero to a network after normalisation.
+# Padding of small frames: ImageNet's mean, which normalisation turns into zero.
 PADDING = (124, 116, 104)
 
-# The usual one (Microsoft's, 2003), rows and columns red, green, blue.
+# The usual matrix (Microsoft, 2003); rows and columns are red, green, blue.
 SEPIA = np.array([[0.393, 0.769, 0.189], [0.349, 0.686, 0.168], [0.272, 0.534, 0.131]])
 
-# 256 equally likely values of a normal variable, so that random bytes become noise.
+# 256 equally likely values of a normal variable, to turn random bytes into noise.
 NORMAL = np.array([NormalDist().inv_cdf((i + 0.5) / 256) for i in range(256)])
 
 
-TRIES = 10  # windows that a crop is chosen from, where it shall show a class
-MOST = 0.75  # share that one class may have of such a crop
+TRIES = 10  # windows to choose a crop from if it must show a class
+MOST = 0.75  # largest share of one class in such a crop
 
 
 def training_frame(image, label, rng, size, scale=(1.0, 1.0), augment=(), shown=None):
-    """Takes a random crop of `size` (h, w) from a frame, then applies the changes of `augment`.
+    """Takes a random crop of `size` (h, w) from a frame, then applies `augment`.
 
-    `augment` is (name, strength) pairs in the order of `AUGMENTATIONS`; see `parse_augment`. With
-    `shown`, a class, the crop has a pixel of it, where the frame has one.
+    `augment` is (name, strength) pairs in the order of `AUGMENTATIONS`; see `parse_augment`. If
+    the frame has a pixel of the class `shown`, the crop has one too.
     """
     strengths = dict(augment)
     rotate, pick = strengths.pop("rotate", 0.0), int(strengths.pop("pick", 0))
@@ -45,18 +45,18 @@ def training_frame(image, label, rng, size, scale=(1.0, 1.0), augment=(), shown=
     if 0 < pick < len(looks):
         for name in rng.choice(looks, len(looks) - pick, replace=False):
             del strengths[name]
-    # Neighbours that share a function go through it at once: pixels are rounded once.
+    # Adjacent changes with the same function are applied in one call, so pixels are rounded once.
     for change, names in groupby(strengths, key=lambda name: AUGMENTATIONS[name].change):
         image, label = change(image, label, rng, **{name: strengths[name] for name in names})
     return image, label
 
 
 def random_crop(image, label, rng, size, scale=(1.0, 1.0), rotate=0.0, shown=None):
-    """Scales the frame by a factor drawn from `scale`, then takes a crop of `size` (h, w) from it,
-    turned by up to `rotate` degrees either way.
+    """Scales the frame by a random factor in `scale` and takes a crop of `size` (h, w), rotated by
+    up to `rotate` degrees either way.
 
-    Only the window that survives is resized: h/factor × w/factor pixels of the frame, as whole
-    pixels. Where that reaches beyond the frame, the rest is padding and its label void.
+    Only the window of the crop is resized: h/factor × w/factor pixels of the frame, rounded.
+    Outside the frame, the crop has padding with void labels.
     """
     height, width = size
     vertical, horizontal = _windows(label, rng, size, scale, shown)
@@ -74,16 +74,16 @@ def random_crop(image, label, rng, size, scale=(1.0, 1.0), rotate=0.0, shown=Non
         label = cv2.copyMakeBorder(label, *sides, value=VOID)
     if label.shape == (height, width):
         return image, label
-    # Both interpolations count from pixel centres, so image and label stay aligned.
+    # Both interpolations use pixel centres, so image and label stay aligned.
     image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
     return image, cv2.resize(label, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
 
 
 def _windows(label, rng, size, scale, shown):
-    """The window of a crop on both axes, see `_window`.
+    """The windows of a crop on both axes, see `_window`.
 
-    One around a pixel of the class `shown` is the first of some that no class fills, or else the
-    one that is filled the least (mmsegmentation's `cat_max_ratio`).
+    With `shown`, it tries windows around random pixels of that class and returns the first that
+    no class dominates, or else the least dominated (mmsegmentation's `cat_max_ratio`).
     """
     pixels = () if shown is None else np.flatnonzero(label == shown)
     best, least = None, 2.0
@@ -107,10 +107,9 @@ def _windows(label, rng, size, scale, shown):
 
 
 def _window(rng, length, wanted, at=None):
-    """Where a window of `wanted` pixels falls on an axis of `length`, anywhere that wastes nothing
-    and has the pixel `at` in it.
+    """A random window of `wanted` pixels on an axis of `length`, inside if it fits, around `at`.
 
-    Returns the number of pixels inside, where they start, and the padding before and after.
+    Returns the number of pixels inside, their start, and the padding before and after.
     """
     slack = length - wanted
     first, last = min(slack, 0), max(slack, 0)
@@ -123,14 +122,14 @@ def _window(rng, length, wanted, at=None):
 
 
 def _turned(image, label, corner, window, size, degrees):
-    """The window of the frame at `corner`, turned counter-clockwise about its centre, as a crop.
+    """The window of the frame at `corner`, rotated counter-clockwise about its centre, as a crop.
 
-    One interpolation, straight from the frame: the crop's corners show what lies beside the
-    window, and are void only where the frame ends. All pairs are (row, column) or (h, w).
+    It interpolates once, directly from the frame: the crop's corners show pixels around the
+    window, and are void only outside the frame. All pairs are (row, column) or (h, w).
     """
     zoom = np.divide(window, size)[::-1]
     cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-    # From (x, y) of the crop to (x, y) of the frame, about both centres; pixel 0 has its at 0.5.
+    # Maps (x, y) of the crop to (x, y) of the frame, about both centres; pixel 0's centre is 0.5.
     turn = np.array([[cos, -sin], [sin, cos]]) * zoom
     centre = np.add(corner, np.divide(window, 2))[::-1]
     shift = centre - 0.5 - turn @ (np.divide(size, 2)[::-1] - 0.5)
@@ -142,17 +141,17 @@ def _turned(image, label, corner, window, size, degrees):
 
 
 def random_flip(image, label, rng, flip=0.5):
-    """Mirrors left and right, with probability `flip`."""
+    """Mirrors left and right with probability `flip`."""
     if rng.random() < 1 - flip:
         return image, label
     return cv2.flip(image, 1), cv2.flip(label, 1)
 
 
 def random_light(image, label, rng, brightness=0.0, contrast=0.0):
-    """Stretches pixels about the frame's mean by 1 ± `contrast`, then adds ± `brightness`.
+    """Scales pixels about the frame's mean by 1 ± `contrast`, then adds ± `brightness`.
 
-    Both are shares, 0 to 1; brightness is a share of white. They go through one table of the 256
-    values, so pixels are rounded and clipped once.
+    Both are fractions, 0 to 1; brightness is a fraction of white. One table of 256 values applies
+    both, so pixels are rounded and clipped once.
     """
     factor = 1 + rng.uniform(-contrast, contrast)
     shift = 255 * rng.uniform(-brightness, brightness)
@@ -162,15 +161,15 @@ def random_light(image, label, rng, brightness=0.0, contrast=0.0):
 
 
 def random_saturation(image, label, rng, saturation=0.0):
-    """Moves pixels away from their gray, or towards it, by 1 ± `saturation`."""
+    """Scales pixels' distance from gray by 1 ± `saturation`."""
     factor = 1 + rng.uniform(-saturation, saturation)
     return cv2.addWeighted(image, factor, _gray(image), 1 - factor, 0), label
 
 
 def random_hue(image, label, rng, hue=0.0):
-    """Turns the hue of HSV by up to `hue` degrees either way."""
+    """Rotates the hue by up to `hue` degrees either way."""
     turned = np.arange(256) / 256 + rng.uniform(-hue, hue) / 360
-    # OpenCV's bytes of hue are 256 to the circle on the way in, and 255 on the way out.
+    # In OpenCV, a full circle of hue is 256 when reading HSV and 255 when writing it.
     table = np.rint(255 * (turned % 1)).astype(np.uint8)
     pixels = cv2.cvtColor(image, cv2.COLOR_RGB2HSV_FULL)
     cv2.insertChannel(cv2.LUT(cv2.extractChannel(pixels, 0), table), pixels, 0)
@@ -178,7 +177,7 @@ def random_hue(image, label, rng, hue=0.0):
 
 
 def random_gray(image, label, rng, gray=0.0):
-    """Removes the colours, with probability `gray`."""
+    """Removes the colours with probability `gray`."""
     if rng.random() < 1 - gray:
         return image, label
     return _gray(image), label
@@ -189,14 +188,14 @@ def _gray(image):
 
 
 def random_sepia(image, label, rng, sepia=0.0):
-    """Gives it the tone of an old photograph, with probability `sepia`."""
+    """Applies a sepia tone with probability `sepia`."""
     if rng.random() < 1 - sepia:
         return image, label
     return cv2.transform(image, SEPIA), label
 
 
 def random_channel_shuffle(image, label, rng, channel_shuffle=0.0):
-    """Puts red, green and blue in a random order, with probability `channel_shuffle`."""
+    """Shuffles red, green and blue with probability `channel_shuffle`."""
     if rng.random() < 1 - channel_shuffle:
         return image, label
     order = rng.permutation(3).tolist()
@@ -204,21 +203,21 @@ def random_channel_shuffle(image, label, rng, channel_shuffle=0.0):
 
 
 def random_blur(image, label, rng, blur=0.0):
-    """Gaussian blur; sigma is drawn from 0 to `blur` pixels."""
+    """Applies Gaussian blur; sigma is drawn from 0 to `blur` pixels."""
     sigma = rng.uniform(0, blur)
     side = 2 * int(np.ceil(3 * sigma)) + 1
     return cv2.GaussianBlur(image, (side, side), sigma), label
 
 
 def random_noise(image, label, rng, noise=0.0):
-    """Adds Gaussian noise to every value; sigma is drawn from 0 to `noise`, a share of white."""
+    """Adds Gaussian noise to every value; sigma is drawn from 0 to `noise`, a fraction of white."""
     table = np.rint(255 * rng.uniform(0, noise) * NORMAL).astype(np.int16)
     draws = np.frombuffer(rng.bytes(image.size), np.uint8).reshape(image.shape)
     return cv2.add(image, cv2.LUT(draws, table), dtype=cv2.CV_8U), label
 
 
 class Augmentation(NamedTuple):
-    """One change: its function, and the range of its strength from 0 (nothing)."""
+    """One change: its function, and the range of its strength from 0 (no change)."""
 
     change: Callable | None
     standard: float
@@ -226,10 +225,10 @@ class Augmentation(NamedTuple):
     unit: str
 
 
-# Frames are changed in this order, however the names are listed: geometry first, so that no more
-# than the crop is changed, and the camera's own blur and noise last. Rotation is the crop's: turned
-# afterwards, every crop would have empty corners. `pick` draws which changes of its look a frame
-# gets, each at a strength of its own (RandAugment, Cubuk et al. 2019, arXiv 1909.13719).
+# Changes are applied in this order, whatever the order in the flag: geometry first, so that later
+# ones only process the crop, and blur and noise, which a camera adds, last. Rotation is part of
+# the crop: rotating afterwards would leave empty corners. `pick` limits how many changes of colour
+# and sharpness a frame gets (RandAugment, Cubuk et al. 2019, arXiv 1909.13719).
 AUGMENTATIONS = {
     "rotate": Augmentation(random_crop, 10.0, 180, "degrees, either way"),
     "flip": Augmentation(random_flip, 0.5, 1, "probability"),
@@ -261,13 +260,13 @@ PRESETS = {
 
 
 def parse_augment(text):
-    """Text like "flip,rotate=10" or "standard,blur=0" -> ((name, strength), ...), as
-    `training_frame` takes it.
+    """Text like "flip,rotate=10" or "standard,blur=0" -> ((name, strength), ...) for
+    `training_frame`.
 
-    A name without a number has its standard strength, a preset stands for all of its pairs, what
-    comes later counts, and what has strength 0 is left out.
+    A name without a number gets its standard strength; a preset stands for all of its pairs; later
+    values override earlier ones; strength 0 removes a change.
 
-    Raises `UserError` for an unknown name, with the nearest there are, and a number that is off.
+    Raises `UserError` for an unknown name, with similar names, and for an invalid number.
     """
     strengths = {}
     for word in text.split(","):
@@ -293,5 +292,5 @@ def _strength(name, text):
 
 
 def spell_augment(augment):
-    """Text that `parse_augment` reads back as these pairs, also when presets have changed."""
+    """Text that `parse_augment` turns back into these pairs, even if presets change later."""
     return ",".join(f"{name}={strength}" for name, strength in augment) or "none"

@@ -15,17 +15,17 @@ from tfseg.records.corrupt import naming_corrupt
 def cached_frames(dataset, split, cache, cache_dir=None):
     """All frames of `dataset` (the split's, decoded, in order) as a list of (image, label) arrays.
 
-    `cache` is "none" (gives None), "memory" or "disk": there the arrays lie in a file in
-    `cache_dir` that has no name, so that the system frees it when the process ends, however that
-    ends, and no other run can take it for its own.
+    `cache` is "none" (returns None), "memory" or "disk". On disk, the arrays are in a file in
+    `cache_dir` without a name, so the system frees it whenever the process ends, and no other run
+    can use it.
 
-    Raises `UserError` where the frames do not fit, or one does not decode.
+    Raises `UserError` if the frames do not fit, or one does not decode.
     """
     if cache == "none":
         return None
     with naming_corrupt(split):
         if cache == "memory":
-            # Four fifths of what is free: training needs memory too.
+            # Four fifths of the free memory: training needs some too.
             _check_room(split, 0.8 * free_memory(), "--cache=memory", "use --cache=disk")
             return list(dataset.as_numpy_iterator())
         return _on_disk(dataset, split, Path(cache_dir))
@@ -41,7 +41,7 @@ def _check_room(split, room, flag, mend):
 
 
 def _decoded_bytes(split):
-    """4 bytes a pixel; where frames have several sizes, by the sizes' mean."""
+    """4 bytes per pixel; uses the mean if frames have several sizes."""
     return round(4 * len(split) * np.mean([height * width for height, width in split.sizes]))
 
 
@@ -64,7 +64,7 @@ def _on_disk(dataset, split, folder):
 
 
 def _frames(pixels, sizes):
-    """Views of the flat array: image, label, image, label, ..."""
+    """Yields (image, label) views of the flat array."""
     start = 0
     for height, width in sizes:
         middle, end = start + 3 * height * width, start + 4 * height * width

@@ -1,4 +1,4 @@
-"""An image of what augmentation does to one frame."""
+"""A sheet of examples that shows augmentation on one frame."""
 
 import cv2
 import numpy as np
@@ -6,29 +6,29 @@ import numpy as np
 from tfseg.data.augment import AUGMENTATIONS, training_frame
 from tfseg.visualize import captioned, colorize
 
-TILE = 320  # pixels, the width of an example
-SEED = 2731  # its first draws lie well apart
-FINE = ("blur", "noise")  # are not to be seen in a frame made smaller
+TILE = 320  # width of an example, pixels
+SEED = 2731  # its first draws are well spread
+FINE = ("blur", "noise")  # not visible in a reduced frame
 
 
 def augment_sheet(image, label, colors, augment, *, scale=(1.0, 1.0), columns=4, seed=SEED):
-    """A row of examples for every change of `augment`, and one of all together.
+    """A sheet with a row of examples for every change of `augment`, and one of all together.
 
-    Labels are lines in the colours of their classes, so that the image's own colours show and one
-    sees that the label moves along. A change that has a probability is shown as if it were 1, and
-    what has one look only stands with the frame itself; the last row is what training sees, the
-    random crop of `scale` with it.
+    Labels are outlines in their class colours, so that the image's colours stay visible and the
+    label can be seen to move along. Changes with a probability are always applied; those with a
+    single result share the first row with the frame. The last row shows what training sees,
+    including the random crop.
 
     Args:
         image, label: a frame, uint8 (H, W, 3) and uint8 (H, W), void 255.
         colors: (r, g, b) of each class.
         augment: (name, strength) pairs, see `tfseg.data.augment.parse_augment`.
-        scale: of the random crop, which is as large as the frame.
-        columns: examples a row.
-        seed: of the examples, 0 or more.
+        scale: range of the random crop's scale; the crop is as large as the frame.
+        columns: examples per row.
+        seed: random seed of the examples, 0 or more.
 
     Returns:
-        The sheet, RGB uint8, as high as its rows need.
+        The sheet, RGB uint8 (H, W, 3).
     """
 
     def examples(frame, pairs, scale=(1.0, 1.0)):
@@ -64,7 +64,7 @@ def _row(caption, tiles):
 
 
 def _middle(image, label):
-    """The middle of a frame that fills a tile, pixel for pixel; all of a smaller frame."""
+    """The middle of a frame that fills a tile at full resolution; all of a smaller frame."""
     height, width = label.shape
     rows, columns = (min(side, round(side * TILE / width)) for side in (height, width))
     top, left = (height - rows) // 2, (width - columns) // 2
@@ -72,7 +72,7 @@ def _middle(image, label):
 
 
 def _tile(pixels):
-    """An image or a label, enlarged or reduced to the width of a tile."""
+    """An image or a label, resized to the width of a tile."""
     height, width = pixels.shape[:2]
     size = (TILE, max(1, round(height * TILE / width)))
     if pixels.ndim == 2:
@@ -82,7 +82,7 @@ def _tile(pixels):
 
 
 def _lined(image, label, colors):
-    """A tile of the image, the borders of the label's regions in their colours, void black."""
+    """A tile of the image with the outlines of the label in class colours, void black."""
     image, label = _tile(image), _tile(label)
     cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
     border = cv2.dilate(label, cross) != cv2.erode(label, cross)

@@ -1,23 +1,23 @@
-"""Mixes frames of a batch with their neighbours, image and label together."""
+"""Mixes frames of a batch with each other, image and label together."""
 
 import cv2
 import numpy as np
 
 from tfseg.labels import VOID
 
-SHARE = 0.5  # of the frames borrow
-MIXUP_ALPHA = 0.2  # of the beta distribution that mixup draws from, as on ImageNet
+SHARE = 0.5  # of the frames are mixed
+MIXUP_ALPHA = 0.2  # of mixup's beta distribution, as on ImageNet
 
 
 def cutmix(frame, other, rng):
-    """Takes a rectangle with an area drawn uniformly from 0 to all (Yun et al. 2019, 3.1)."""
+    """Pastes a rectangle of `other`, its area drawn uniformly from 0 to all (Yun et al. 2019)."""
     return _pasted(frame, other, rectangle(other[1].shape, rng))
 
 
 def copy_paste(frame, other, rng):
-    """Takes all pixels of one class, rare classes more often, as in `rare_order`.
+    """Pastes all pixels of one class of `other`; rarer classes more often, as in `rare_order`.
 
-    Ghiasi et al. 2021 (arXiv 2012.07177) paste single objects; labels of classes know none.
+    Ghiasi et al. 2021 (arXiv 2012.07177) paste single objects, which class labels do not have.
     """
     return _pasted(frame, other, class_region(other[1], rng))
 
@@ -25,8 +25,8 @@ def copy_paste(frame, other, rng):
 def mixup(frame, other, rng):
     """Blends both images (Zhang et al. 2018, arXiv 1710.09412, section 2).
 
-    A label holds one class a pixel, so each pixel draws one of the two: the other's with the share
-    that its image has. The expected loss is that of blended labels.
+    A label has one class per pixel, so each pixel draws one of both labels, with the images'
+    shares as probabilities. The expected loss equals that of blended labels.
     """
     share = rng.beta(MIXUP_ALPHA, MIXUP_ALPHA)
     image = cv2.addWeighted(frame[0], 1 - share, other[0], share, 0)
@@ -60,12 +60,12 @@ def _pasted(frame, other, region):
     return image, label
 
 
-# name -> function of a frame, its neighbour (both image and label), and `rng`: the new frame
+# name -> function (frame, other frame, rng) -> new frame; frames are (image, label)
 MIXES = {"cutmix": cutmix, "copy_paste": copy_paste, "mixup": mixup}
 
 
 def mixed(images, labels, mix, rng):
-    """Mixes half of a batch, uint8 (B, H, W, 3) and (B, H, W), with their next frames."""
+    """Mixes half of a batch, uint8 (B, H, W, 3) and (B, H, W), each frame with the next one."""
     new_images, new_labels = images.copy(), labels.copy()
     for place in range(len(images)):
         if rng.random() < SHARE:

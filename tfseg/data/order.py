@@ -8,11 +8,11 @@ import numpy as np
 
 
 def frame_order(parts, seed):
-    """A function position -> index of a frame, for training.
+    """A function from position to the index of a frame, for training.
 
-    `parts` are (frames, slots) of each data set: an epoch takes so many frames from it. Every
-    epoch has its own permutation; a part that gives fewer or more than it has goes on in the next
-    epoch where it stopped, so that all its frames come equally often.
+    `parts` are (frames, slots) of each data set: an epoch takes `slots` frames from it. Every
+    epoch has its own permutation. If a part has another number of frames than slots, the next
+    epoch continues where it stopped, so that all its frames come equally often.
     """
     slots = [slots for _, slots in parts]
     starts, first = ([0, *accumulate(counts)] for counts in (slots, [n for n, _ in parts]))
@@ -31,20 +31,20 @@ def frame_order(parts, seed):
     return index
 
 
-@functools.lru_cache(maxsize=16)  # the epochs around the present one
+@functools.lru_cache(maxsize=16)  # the epochs around the current one
 def _permutation(seed, count):
     return np.random.default_rng(seed).permutation(count)
 
 
 def rare_order(counts, seed):
-    """A function position -> (index of a frame, class that its crop must show), for training.
+    """A function from position to (index of a frame, class its crop must show), for training.
 
-    Classes come as often as the root of their share of all pixels is small, and each one's frames
-    equally often (as Hoyer et al. 2022, arXiv 2111.14887, section 3.3, who take an exponential).
+    A class's probability is inverse to the root of its share of all pixels; its frames are equally
+    likely (as in Hoyer et al. 2022, arXiv 2111.14887, section 3.3, with another weighting).
 
     Args:
         counts: pixels of each class in each frame, (N, K).
-        seed: of the draws.
+        seed: random seed.
     """
     classes = np.flatnonzero(counts.sum(axis=0))
     rarity = 1 / np.sqrt(counts.sum(axis=0)[classes])

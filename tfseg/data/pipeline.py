@@ -1,8 +1,8 @@
 """Splits of records to tf.data batches: images uint8 (B, H, W, 3), labels uint8 (B, H, W).
 
-Every frame is found by its position in the stream: position -> epoch -> the epoch's permutation
--> an index, and (seed, position) seeds its changes. There is no shuffle buffer to fill or to
-lose, so a run that goes on at step s sees what it would have seen without the break.
+The position in the stream determines every frame: position -> epoch -> the epoch's permutation
+-> index, and (seed, position) seeds its augmentation. There is no shuffle buffer, so a run that
+continues at step s sees the same frames as without the interruption.
 """
 
 import math
@@ -22,7 +22,7 @@ from tfseg.records.histogram import label_counts
 
 
 class Part(NamedTuple):
-    """What one of `count` processes takes of every batch: an equal share, in `devices` pieces."""
+    """One process's equal share of every batch, of `count` processes, in `devices` pieces."""
 
     number: int = 0
     count: int = 1
@@ -48,20 +48,20 @@ def training_batches(
     workers=None,
     part=WHOLE,
 ):
-    """Endless batches of changed frames in random order, from step `start_step` on.
+    """Endless batches of augmented frames in random order, from step `start_step` on.
 
     Args:
         crop_size: (height, width) of the batches, pixels.
         scale, augment: see `tfseg.data.augment.training_frame`; the defaults change nothing.
-        seed: of the order and of all changes, 0 or more.
-        sampling: "uniform" shows every frame once an epoch; "rare" draws frames and crops with
+        seed: random seed of the order and the augmentation, 0 or more.
+        sampling: "uniform" shows every frame once per epoch; "rare" draws frames and crops with
             rare classes more often, see `rare_order`.
         mix: "none", or a name of `tfseg.data.mixing.MIXES`.
         cache: "none" decodes every time; "memory" and "disk" keep decoded frames, see `cache.py`.
         cache_dir: folder for the decoded frames of cache="disk".
-        workers: threads that read, decode and change frames; one a core by default.
-        part: the `Part` of every batch to give. Its frames alone are read; with `mix`, whose
-            frames borrow from each other, all are.
+        workers: threads that read, decode and augment frames; by default one per core.
+        part: the `Part` of every batch to return. Only its frames are read; `mix` needs all
+            frames of the batch.
     """
     workers = workers or os.cpu_count()
     own, piece = batch_size // part.count, batch_size // part.count // part.devices
@@ -117,7 +117,7 @@ def _mixed(dataset, mix, seed, start_step, workers):
 
 
 def _draws(split, sampling, seed):
-    """A function position -> (index, class that the crop must show, or None)."""
+    """A function from position to (index, class that the crop must show or None)."""
     if sampling == "rare":
         classes = len(split.info.classes)
         return rare_order(np.array([counts[:classes] for counts in label_counts(split)]), seed)
@@ -128,10 +128,11 @@ def _draws(split, sampling, seed):
 def evaluation_batches(
     split, *, batch_size, cache="none", cache_dir=None, workers=None, part=WHOLE
 ):
-    """The split's frames as they are, in order; the last batch may be smaller.
+    """Batches of the split's unchanged frames in order; the last batch may be smaller.
 
-    Frames of several sizes come one a batch, so that no figure depends on padding. Every `Part`
-    has as many batches, all full: where frames run out, the first one stands in, its label void.
+    If frames have several sizes, batches have one frame, so that no metric depends on padding.
+    Every `Part` has the same number of full batches, filled up with the first frame, its label
+    void.
     """
     workers = workers or os.cpu_count()
     size, frames_here = _common_size(split), len(split)
@@ -179,7 +180,7 @@ def _numpy(function, *tensors):
 
 
 def _shaped(image, label, size):
-    """Tells TensorFlow the shapes it cannot see through NumPy; `size` is None where it varies."""
+    """Sets the shapes that TensorFlow cannot infer through NumPy; `size` is None if it varies."""
     height, width = size or (None, None)
     return tf.ensure_shape(image, (height, width, 3)), tf.ensure_shape(label, (height, width))
 
@@ -189,7 +190,7 @@ def _common_size(split):
 
 
 def _parallel(dataset, function, workers):
-    """`function` over the elements in `workers` threads, their order kept."""
+    """Maps `function` over the elements in `workers` threads, in order."""
     options = tf.data.Options()
     options.threading.private_threadpool_size = workers
     dataset = dataset.map(function, num_parallel_calls=workers, deterministic=True)

@@ -1,10 +1,10 @@
-"""The meaning of each data set. A new one is a file here and a row in DATASETS.
+"""Describes each data set. To add one, add a file here and a row in DATASETS.
 
-The file bears the row's name. It has `spec(**options)`, which gives the `DatasetSpec`, and `MARKS`,
-glob patterns of which a raw folder of that data set matches one and others match none. Where
-patterns do not decide, `confirm(source)` looks into the files.
+The file has the row's name. It defines `spec(**options)`, which returns the `DatasetSpec`, and
+`MARKS`, glob patterns: a raw folder of that data set matches at least one, other folders match
+none. If patterns are not enough, `confirm(source)` looks into the files.
 
-Rooms it may use: `labels`, `flags`, `errors`. Nothing here knows how records lie on disk.
+It may import `labels`, `flags` and `errors`. Nothing here knows the format of records.
 """
 
 import dataclasses
@@ -22,7 +22,7 @@ from tfseg.parsing import switch
 
 @dataclass(frozen=True)
 class DataSet:
-    """A row of `DATASETS`: what the data set can be told, option -> `flag`."""
+    """A row of `DATASETS`: the options of the data set, name -> `flag`."""
 
     options: dict[str, dataclasses.Field] = field(default_factory=dict)
 
@@ -43,8 +43,8 @@ def _scene(text):
 _TASK = {
     "task": flag(
         None,
-        "what a label says of a pixel: one class, the topmost shape's, or, multilabel, every class "
-        "whose shapes cover it",
+        "classes of a pixel: multiclass, that of the topmost shape; multilabel, those of all "
+        "shapes that cover it",
         choices=("multiclass", "multilabel"),
     )
 }
@@ -93,7 +93,7 @@ DATASETS = {
 
 
 def load_module(name: str) -> ModuleType:
-    """Imports the file of a data set; only on use, so that the table loads fast."""
+    """Imports the file of a data set; called only on use, so the table loads fast."""
     return importlib.import_module(f"tfseg.datasets.{name}")
 
 
@@ -102,22 +102,24 @@ def get_dataset(name: str, source: Path | None = None, **options: Any):
 
     Args:
         name: its name in `DATASETS`.
-        source: its raw folder, for data sets that are described by files in it.
-        options: options of the data set, such as classes=32; None is the default.
+        source: its raw folder, for data sets whose classes come from files in it.
+        options: options of the data set, such as classes=32; None means the default.
 
     Raises:
-        UserError: for an unknown name, with the nearest names, or a wrong option.
+        UserError: for an unknown name, with similar names, or a wrong option.
     """
     if name not in DATASETS:
         raise unknown("dataset", name, DATASETS, every=True)
-    from tfseg.datasets.spec import readable  # with NumPy, which --help does without
+    from tfseg.datasets.spec import readable  # imports NumPy, which --help does not need
 
     row, module = DATASETS[name], load_module(name)
     given = {option: value for option, value in options.items() if value is not None}
     for option, value in given.items():
         if option not in row.options:
             known = ", ".join(f"--{key}" for key in row.options) or "none"
-            raise UserError(f"--{option} is no option of --dataset={name}; its own: {known}")
+            raise UserError(
+                f"--{option} is not an option of --dataset={name}; its options: {known}"
+            )
         given[option] = read(option, row.options[option], value)
     if "source" in inspect.signature(module.spec).parameters:
         given["source"] = source
@@ -126,7 +128,7 @@ def get_dataset(name: str, source: Path | None = None, **options: Any):
 
 
 def recognise(source: Path) -> list[str]:
-    """Names of the data sets that a raw folder may be, by its file names."""
+    """Names of the data sets that a raw folder could be, by its file names."""
     source, found = Path(source), []
     for name in DATASETS:
         module = load_module(name)
@@ -137,7 +139,7 @@ def recognise(source: Path) -> list[str]:
 
 
 def option_flags() -> dict[str, dataclasses.Field]:
-    """Every option of every data set as one `flag`, whose help says which data set takes what."""
+    """Every option of every data set as one `flag` each; its help names the data sets."""
     merged: dict[str, list] = {}
     for name, row in DATASETS.items():
         for option, own in row.options.items():

@@ -11,7 +11,7 @@ WHERE = (
     "that images/training and annotations/training lie in the folder"
 )
 
-# Name and colour (hexadecimal) of the classes, in the order of the labels' values from 1 on.
+# Name and colour (hexadecimal) of the classes, in the order of the label values 1 to 150.
 CLASSES = """
 wall 787878, building B47878, sky 06E6E6, floor 503232, tree 04C803, ceiling 787850, road
 8C8C8C, bed CC05FF, windowpane E6E6E6, grass 04FA07, cabinet E005FF, sidewalk EBFF07, person

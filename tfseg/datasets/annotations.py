@@ -1,4 +1,4 @@
-"""Shared by the exports of annotation tools: reading JSON, splits, classes, drawing."""
+"""Functions shared by the exports of annotation tools: JSON, splits, classes, checks."""
 
 import json
 import re
@@ -17,15 +17,15 @@ from tfseg.labels import VOID, palette
 
 _SPLIT = {word: split for split, words in SPLITS.items() for word in words}
 BACKGROUND = "background"
-VOIDS = NO_CLASS | {"ignored", "__ignore__"}  # VOC's in CVAT, and labelme's
-SLACK = 2  # pixels by which a point may lie outside: tools round, and drag past the edge
+VOIDS = NO_CLASS | {"ignored", "__ignore__"}  # names of void in CVAT's VOC export and in labelme
+SLACK = 2  # pixels that a point may lie outside: tools round, users drag past the edge
 
 
 def tool_spec(source, tool, classes, frames, colors=None):
     """The `DatasetSpec` of an export, named after its folder.
 
-    Without `colors` the first class is shown in black. Raises `UserError` for classes that bear the
-    same name, and for fewer than two.
+    Without `colors`, the first class is black. Raises `UserError` for classes with the same name,
+    and for fewer than two classes.
     """
     for name in classes:
         if not name or not is_plain(name):
@@ -46,7 +46,7 @@ def tool_spec(source, tool, classes, frames, colors=None):
 
 
 def index_classes(names):
-    """{name: class index} in the order of `names`; `VOID` for a name that says it is no class."""
+    """{name: class index} in the order of `names`; `VOID` for names of void."""
     index = {}
     for name in names:
         void = name.lower() in VOIDS
@@ -55,18 +55,18 @@ def index_classes(names):
 
 
 def classes_of(index):
-    """The classes that `index_classes` counted."""
+    """The names of the classes in `index_classes`' result, without void."""
     return tuple(name for name, i in index.items() if i != VOID)
 
 
 def background_first(names):
-    """`names` after background, which is the one among them that is called so, or a new one."""
+    """`names` with background first; adds it if it is missing."""
     own = [name for name in names if name.lower() == BACKGROUND]
     return [*(own or [BACKGROUND]), *(name for name in names if name not in own)]
 
 
 def need_folder(source, dataset, wanted):
-    """Raises `UserError` without a raw folder to read the classes from."""
+    """Raises `UserError` if there is no raw folder to read the classes from."""
     if source is None or not Path(source).is_dir():
         raise UserError(f"--dataset={dataset} needs --source=FOLDER with {wanted}")
 
@@ -78,11 +78,11 @@ def read_json(path):
     except UserError:
         raise
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is damaged or no JSON: {error}; export it again") from None
+        raise UserError(f"{path} is damaged or not JSON: {error}; export it again") from None
 
 
 def holds(path, *keys):
-    """Whether a JSON file names all of some keys, found without parsing it."""
+    """Whether a JSON file contains all `keys`, without parsing it."""
     try:
         content = read_bytes(path)
     except UserError:
@@ -91,7 +91,7 @@ def holds(path, *keys):
 
 
 def split_of(*names, default="train"):
-    """The split that names, as those of a file and its folders, tell; else `default`."""
+    """The split that some names, such as a file's and its folders', mention; else `default`."""
     for name in names:
         for word in re.split(r"[^a-z]+", name.lower()):
             if word in _SPLIT:
@@ -100,7 +100,7 @@ def split_of(*names, default="train"):
 
 
 def images_in(folder):
-    """The image files in a folder and its subfolders, in the order of their names."""
+    """The image files in a folder and its subfolders, sorted by path."""
     return sorted(
         path
         for path in folder.rglob("*")
@@ -109,19 +109,19 @@ def images_in(folder):
 
 
 def frame_id(image, source):
-    """An image's path below the folder, without its ending."""
+    """An image's path inside `source`, without its extension."""
     place = image.relative_to(source) if image.is_relative_to(source) else Path(image.name)
     return place.with_suffix("").as_posix()
 
 
 def is_size(size) -> bool:
-    """Whether (H, W), as an annotation says it, can be an image's."""
+    """Whether an annotation's (H, W) is possible for an image."""
     whole = all(type(side) is int and side > 0 for side in size)
     return whole and size[0] * size[1] <= MOST_PIXELS
 
 
 def check_size(image, size, path, said=("height", "width")):
-    """Raises `UserError` if an annotation's (H, W) is not that of its upright image."""
+    """Raises `UserError` if an annotation's (H, W) differs from its upright image's."""
     found = image_size(image)
     if found != tuple(size):
         raise UserError(
@@ -132,7 +132,7 @@ def check_size(image, size, path, said=("height", "width")):
 
 
 def finite_points(points, least, place):
-    """Points (x, y) in pixels as floats. Raises `UserError` for what are not `least` of them."""
+    """Points (x, y) in pixels as floats. Raises `UserError` for fewer than `least` valid ones."""
     try:
         array = np.asarray(points, np.float64)
         good = array.ndim == 2 and array.shape[1] == 2 and np.isfinite(array).all()
@@ -140,13 +140,13 @@ def finite_points(points, least, place):
         good = False
     if not good or len(array) < least:
         raise UserError(
-            f"{place} wants {least} or more points of two numbers; draw it again or remove it"
+            f"{place} needs {least} or more points of two numbers; draw it again or remove it"
         )
     return tuple(map(tuple, array.tolist()))
 
 
 def check_inside(points, size, place):
-    """Raises `UserError` for the first point (x, y) in pixels that lies outside (H, W)."""
+    """Raises `UserError` for the first point (x, y) in pixels outside (H, W)."""
     height, width = size
     for x, y in points:
         if not (-SLACK <= x <= width + SLACK and -SLACK <= y <= height + SLACK):

@@ -1,15 +1,15 @@
-"""Label Studio's run lengths of brush strokes, a stream of bits that holds RGBA pixels.
+"""Decodes Label Studio's run-length coding of brush strokes, a bit stream of RGBA pixels.
 
-After the number of bytes that come of it (32 bits), the size of a word less one (5 bits) and four
-sizes of lengths less one (4 bits each), every block is a bit that says whether one value repeats,
-2 bits that choose the size of its length, its length less one, and one value or as many.
+The header holds the number of decoded bytes (32 bits), the word size minus one (5 bits) and four
+length sizes minus one (4 bits each). Every block is a bit that tells whether one value repeats,
+2 bits that choose the length size, the length minus one, and one value or that many values.
 """
 
 import numpy as np
 
 from tfseg.errors import UserError
 
-OPAQUE = 128  # from which alpha on a pixel is painted
+OPAQUE = 128  # pixels with at least this alpha are painted
 
 
 def decode_brush(rle: tuple[int, ...], size: tuple[int, int], where: str) -> np.ndarray:
@@ -24,8 +24,8 @@ def decode_brush(rle: tuple[int, ...], size: tuple[int, int], where: str) -> np.
         values = _values(bits, count, word, lengths)
     except (ValueError, TypeError) as error:
         raise UserError(
-            f"{where}: its rle is no brush of {height}x{width} pixels (height x width): {error}; "
-            f"export it again"
+            f"{where}: its rle is not a brush of {height}x{width} pixels (height x width): "
+            f"{error}; export it again"
         ) from None
     return values.reshape(height, width, 4)[..., 3] >= OPAQUE
 
@@ -36,7 +36,7 @@ def _values(bits, count, word, lengths):
         repeats = bits.read(1)
         end = place + 1 + bits.read(lengths[bits.read(2)])
         if end > count:
-            raise ValueError("it goes on beyond the last pixel")
+            raise ValueError("it continues after the last pixel")
         if repeats:
             values[place:end] = bits.read(word)
         else:
@@ -46,7 +46,7 @@ def _values(bits, count, word, lengths):
 
 
 class _Bits:
-    """Numbers from a stream of bits, the highest bit first."""
+    """Reads numbers from a stream of bits, highest bit first."""
 
     def __init__(self, data):
         self.data, self.place = data, 0

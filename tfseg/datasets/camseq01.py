@@ -1,6 +1,6 @@
 """CamSeq01 (Fauqueur, Brostow, Cipolla 2007): 101 frames in one folder, in CamVid's 32 colours.
 
-They are the frames of CamVid's val split: never train on one and test on the other.
+They are also the frames of CamVid's val split: never train on one and test on the other.
 """
 
 from functools import partial

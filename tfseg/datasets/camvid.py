@@ -1,7 +1,7 @@
 """CamVid (Brostow, Fauqueur, Cipolla 2009): 701 frames from a driving car, in three editions.
 
-The SegNet authors' 480×360 (`train/NAME.png`, `trainannot/NAME.png`, 11 classes), the original
-960×720 in 32 colours (`701_StillsRaw_full`, `LabeledApproved_full/NAME_L.png`), and the same in
+The SegNet authors' 480×360 (`train/NAME.png`, `trainannot/NAME.png`, 11 classes); the original
+960×720 in 32 colours (`701_StillsRaw_full`, `LabeledApproved_full/NAME_L.png`); and the same in
 folders `train`, `train_labels`, ... with `class_dict.csv`.
 """
 
@@ -32,9 +32,9 @@ PALETTE = {
     "Bicyclist": (0, 128, 192),
 }
 
-# The 32 classes of `label_colors.txt`: colour, and the class of SegNet's eleven and of e-lab's that
-# they belong to. SegNet's were read off its labels; for classes that those frames lack they are
-# what the circulated tables agree on, and void where these differ (Animal, RoadShoulder).
+# The 32 classes of `label_colors.txt`: colour, SegNet's class, e-lab's class. SegNet's mapping was
+# read off its labels. For classes that its frames lack, it is what the published tables agree on,
+# and void where they differ (Animal, RoadShoulder).
 ORIGINAL = {
     "Animal": ((64, 128, 64), "void", "void"),
     "Archway": ((192, 0, 128), "Building", "Building"),
@@ -70,7 +70,7 @@ ORIGINAL = {
     "Wall": ((64, 192, 0), "Building", "Fence"),
 }
 
-# In e-lab's order, in the original colours.
+# e-lab's order, with the original colours.
 ELAB = {
     name: ORIGINAL["Column_Pole" if name == "ColumnPole" else name][0]
     for name in (
@@ -89,7 +89,7 @@ COMMIT = "bb68b64e72cb004b3ed927fee0f5624dd8097498"
 
 
 def spec(classes=11, mapping="segnet"):
-    """`classes`: 11, 12 (void is trained as one), or the 32 originals; `mapping`: whose eleven."""
+    """`classes`: 11, 12 (with void as a class) or the original 32; `mapping`: whose 11."""
     colors, table = class_table(classes, mapping)
     name = "camvid" + ("_elab" if mapping == "elab" else "")
     return DatasetSpec(
@@ -111,7 +111,7 @@ def class_table(classes, mapping):
         colors = {name: color for name, (color, *_) in ORIGINAL.items()}
         return colors, {name: index for index, name in enumerate(colors)}
     colors, void = dict(ELAB if mapping == "elab" else PALETTE), {"Unlabeled": (0, 0, 0)}
-    if classes == 12:  # as their authors have it: e-lab's first, SegNet's last
+    if classes == 12:  # as their authors do: void is e-lab's first class, SegNet's last
         colors = void | colors if mapping == "elab" else colors | void
     index = {name: i for i, name in enumerate(colors)}
     index["void"] = index.get("Unlabeled", VOID)
@@ -120,7 +120,7 @@ def class_table(classes, mapping):
 
 
 def original_colors(table):
-    """The coding of labels in the 32 colours."""
+    """The coding of labels in the original 32 colours."""
     return Colors(tuple((ORIGINAL[name][0], index) for name, index in table.items()))
 
 
@@ -144,7 +144,7 @@ def _frames(source, report, table, classes, mapping):
         raise not_here(source, "CamVid", wanted)
     if classes == 32 or mapping == "elab":
         raise UserError(
-            f"{source} is CamVid's SegNet edition, whose labels know SegNet's eleven classes only; "
+            f"{source} is CamVid's SegNet edition, whose labels have only SegNet's 11 classes; "
             f"--classes=32 and --mapping=elab need the original frames"
         )
     void = len(PALETTE) if classes == 12 else VOID
@@ -164,7 +164,7 @@ def _originals(source, report, coding):
 
 
 def split_of(name):
-    """The split of an original frame by its name, as the SegNet authors have it."""
+    """The split of an original frame, by its name, as in the SegNet authors' edition."""
     sequence, _, number = name.partition("_")
     if not re.fullmatch("f?[0-9]{1,9}", number):
         raise UserError(

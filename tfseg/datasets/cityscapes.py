@@ -17,7 +17,7 @@ WHERE = (
 
 
 class Label(NamedTuple):
-    """A row of the authors' label table; `train_id` 255 is what is not trained on."""
+    """A row of the authors' label table; classes with `train_id` 255 are not trained on."""
 
     id: int
     train_id: int
@@ -28,7 +28,7 @@ class Label(NamedTuple):
     color: tuple[int, int, int]
 
 
-# Without the license plate (id -1), which is in no label picture.
+# Without the license plate (id -1), which occurs in no label image.
 LABELS = (
     Label(0, 255, "unlabeled", "void", False, True, (0, 0, 0)),
     Label(1, 255, "ego vehicle", "void", False, True, (0, 0, 0)),
@@ -69,7 +69,7 @@ TRAINED = sorted((label for label in LABELS if label.train_id != VOID), key=lamb
 
 
 def spec(classes=19, labels="fine"):
-    """`classes`: 19, or e-lab's 20, where 0 is what is ignored; `labels`: fine or coarse."""
+    """`classes`: 19, or e-lab's 20, where class 0 is ignored pixels; `labels`: fine or coarse."""
     shown = {label.name: label.color for label in TRAINED}
     if classes == 20:
         shown = {"unlabeled": (0, 0, 0)} | shown
@@ -85,7 +85,7 @@ def spec(classes=19, labels="fine"):
 
 
 def label_ids(classes):
-    """The coding of images that hold the ids of `LABELS`."""
+    """The coding of label images with the ids of `LABELS`."""
     if classes == 20:
         return Values(tuple((r.id, 0 if r.train_id == VOID else r.train_id + 1) for r in LABELS))
     return Values(tuple((r.id, r.train_id) for r in LABELS))
@@ -94,7 +94,7 @@ def label_ids(classes):
 def _frames(source, report, kind, classes):
     if not (source / "leftImg8bit").is_dir() or not (source / kind).is_dir():
         raise not_here(source, "Cityscapes", f"leftImg8bit and {kind}; {WHERE}")
-    # The labels of test frames are the authors' secret.
+    # The labels of test frames are not public.
     splits = [
         split for split in ("train", "train_extra", "val") if (source / kind / split).is_dir()
     ]

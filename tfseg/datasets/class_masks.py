@@ -1,11 +1,12 @@
-"""A folder of masks for each class, for classes that can share a pixel (`--task=multilabel`).
+"""One folder of masks per class, for classes that can share a pixel (`--task=multilabel`).
 
     images/train/a.jpg    masks/train/crack/a.png    masks/train/rust/a.png
     images/val/b.jpg      masks/val/crack/b.png
 
-A mask is 0 where its class is not, and has any other value where it is. A frame without a mask of
-a class has none of it. Folders without train and val are train. The labels of the records are the
-combinations of classes that occur, as `crack+rust`; `background` is none of them.
+A mask is 0 where its class is absent, and any other value where it is present. A frame without a
+mask of a class has no pixel of it. If there are no train and val folders, all frames are train.
+The labels of the records are the combinations of classes that occur, such as `crack+rust`;
+`background` means no class.
 """
 
 from functools import partial
@@ -22,7 +23,7 @@ from tfseg.errors import UserError, one_line
 from tfseg.images import image_size, open_image
 from tfseg.labels import palette
 
-MARKS = ()  # a folder of masks by city looks the same
+MARKS = ()  # it is never recognised: a folder of masks by city looks the same
 WANTED = "images/train and masks/train/CLASS, each with files of the same names; val likewise"
 
 
@@ -54,7 +55,7 @@ def _folders(source):
             if not (images / word).is_dir():
                 continue
             if not (masks / word).is_dir():
-                raise UserError(f"{masks / word} is missing beside {images / word}; add it")
+                raise UserError(f"{images / word} has no {masks / word}; add it")
             found[split] = images / word, _inside(masks / word)
     found = found or {"train": (images, _inside(masks))}
     if not images.is_dir() or not all(classes for _, classes in found.values()):
@@ -67,7 +68,7 @@ def _inside(folder):
 
 
 def _listed(images, masks, classes, faults):
-    """The frames of a split, with bits as labels; lone files go to `faults`."""
+    """The frames of a split, with bits as labels; adds files without partner to `faults`."""
     by_class = {folder.name: _files(folder) for folder in masks}
     found = _files(images)
     if not found:
@@ -90,7 +91,7 @@ def _listed(images, masks, classes, faults):
 
 
 def _files(folder):
-    """{stem: image file} of a folder. Raises `UserError` for two of one stem."""
+    """{stem: image file} of a folder. Raises `UserError` for two files with the same stem."""
     found = {}
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in PICTURES and not path.name.startswith("."):
@@ -101,7 +102,7 @@ def _files(folder):
 
 
 def _bits(image, masks):
-    """The classes of an image's pixels, int64 (H, W), one bit each. Raises `UserError`."""
+    """The classes of an image's pixels, int64 (H, W), one bit per class. Raises `UserError`."""
     size = image_size(image)
     bits = np.zeros(size, np.int64)
     for number, path in masks:
@@ -112,6 +113,6 @@ def _bits(image, masks):
                 f"{path} has {height}x{width} pixels and {image} {size[0]}x{size[1]}; "
                 f"wanted the same size"
             )
-        there = pixels if pixels.ndim == 2 else pixels[..., :3].any(axis=2)  # alpha says nothing
+        there = pixels if pixels.ndim == 2 else pixels[..., :3].any(axis=2)  # ignores alpha
         bits |= (there > 0).astype(np.int64) << number
     return bits

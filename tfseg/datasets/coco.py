@@ -1,4 +1,4 @@
-"""COCO: stuff and thing maps (Caesar et al. 2018) as 171 classes, or panoptic ones as 133."""
+"""COCO: stuff and thing maps (Caesar et al. 2018), 171 classes, or panoptic labels, 133."""
 
 from functools import partial
 
@@ -13,12 +13,12 @@ from tfseg.labels import VOID, palette
 MARKS = ("stuffthingmaps*", "annotations/panoptic_*2017.json")
 WHERE = (
     "fetch train2017.zip and val2017.zip from COCO's site, and stuffthingmaps_trainval2017.zip "
-    "from COCO-Stuff's repository, and unpack them into one folder; --classes=133 wants "
+    "from COCO-Stuff's repository, and unpack them into one folder; --classes=133 needs "
     "panoptic_annotations_trainval2017.zip and the two zips in it, which --download fetches"
 )
 ARCHIVES = ("train2017.zip", "val2017.zip", "panoptic_annotations_trainval2017.zip")
 
-# The classes with ids 1 to 182: 91 things, then stuff.
+# The classes of ids 1 to 182: 91 things, then stuff.
 NAMES = """
 person, bicycle, car, motorcycle, airplane, bus, train, truck, boat, traffic light, fire
 hydrant, street sign, stop sign, parking meter, bench, bird, cat, dog, horse, sheep, cow,
@@ -41,8 +41,8 @@ wall-stone, wall-tile, wall-wood, water-other, waterdrops, window-blind, window-
 """
 NEVER_LABELLED = {12, 26, 29, 30, 45, 66, 68, 69, 71, 83, 91}
 
-# Panoptic stuff: ids kept of the above, and merged ones from 184 on (from memory of
-# panoptic_coco_categories.json; a file that says otherwise is refused).
+# Panoptic stuff: ids kept from NAMES, and merged ones from 184 on (from memory of
+# panoptic_coco_categories.json; a file that differs is refused).
 KEPT = (
     92, 93, 95, 100, 107, 109, 112, 118, 119, 122, 125, 128, 130, 133, 138, 141, 144, 145, 147, 148,
     149, 151, 154, 155, 156, 159, 161, 166, 168, 171, 175, 176, 177, 178, 180, 181,
@@ -61,7 +61,7 @@ def spec(classes=171):
         name="coco_stuff" if classes == 171 else "coco_panoptic",
         title=f"COCO 2017, {classes} classes of things and stuff",
         classes=tuple(names.values()),
-        colors=palette(len(names) + 1)[1:],  # the first is black
+        colors=palette(len(names) + 1)[1:],  # skips black
         frames=frames,
         where=WHERE,
         download=_download if classes == 133 else None,
@@ -99,7 +99,7 @@ def _panoptic(source, report, indices):
 
 
 def _annotated(source, split, path, report):
-    """The frames of one annotation file: every label image has colours of its own."""
+    """The frames of one annotation file; every label image has its own colours."""
     content = read_json(path)
     try:
         categories = {entry["id"]: entry["name"] for entry in content["categories"]}
@@ -129,7 +129,7 @@ def _annotated(source, split, path, report):
 
 
 def _segments(entry, index):
-    """A segment's colour is its id in base 256; crowds are not told apart, and void."""
+    """The `Colors` of one label: a segment's colour is its id in base 256; crowds are void."""
     table = [((0, 0, 0), VOID)]
     for segment in entry["segments_info"]:
         color = tuple(segment["id"] >> shift & 255 for shift in (0, 8, 16))

@@ -1,7 +1,7 @@
-"""COCO's JSON as annotation tools export it: polygons and both run-length codings.
+"""COCO JSON as annotation tools export it: polygons and both run-length codings.
 
-Masks are drawn by pycocotools. A smaller one lies over a larger one; crowds are pixels of their
-class. The classes are the categories by id; pixels of no annotation are `background`, or void.
+pycocotools draws the masks, smaller ones over larger ones; crowds count as pixels of their class.
+The classes are the categories by id; pixels without annotation are `background`, or void.
 """
 
 from collections import Counter
@@ -35,7 +35,7 @@ from tfseg.images import MOST_PIXELS
 from tfseg.labels import VOID, palette
 
 MARKS = ("annotations/*.json", "*.json", "*/*.json")
-WANTED = "annotations/*.json, one a split, or a .json beside the images, of images and annotations"
+WANTED = "annotations/*.json, one per split, or a .json next to the images, in COCO's format"
 KEYS = ("images", "annotations", "categories")
 
 
@@ -46,7 +46,7 @@ def confirm(source):
 
 
 def _files(source):
-    """The JSON files of the first place that has some."""
+    """The JSON files of the first pattern that matches any."""
     for mark in MARKS:
         if files := [path for path in sorted(source.glob(mark)) if holds(path, *KEYS)]:
             return files
@@ -64,7 +64,7 @@ def spec(source=None, unlabelled="background", task=None):
     names = list(categories.values())
     rest = VOID
     if unlabelled == "background":
-        names = background_first(names)  # a category of that name is what the others leave
+        names = background_first(names)  # a category of that name gets the unlabelled pixels
         rest = 0
     by_name = index_classes(names)
     classes = classes_of(by_name)
@@ -88,7 +88,7 @@ def _read(path):
                     raise UserError(f"{path}: one of its {key} lacks {wanted}; export it again")
                 if not isinstance(entry[wanted], _KINDS[wanted]):
                     raise UserError(
-                        f"{path}: one of its {key} has {wanted} {entry[wanted]!r}, which is no "
+                        f"{path}: one of its {key} has {wanted} {entry[wanted]!r}, not of type "
                         f"{_KINDS[wanted].__name__}; export it again"
                     )
         _check_ids(path, key, [entry["id"] for entry in entries])
@@ -118,7 +118,7 @@ def _check_ids(path, key, ids):
 
 
 def _categories(contents):
-    """{category id: name} by id, the same in every file."""
+    """{category id: name} sorted by id. Raises `UserError` if the files differ."""
     tables = [
         dict(sorted((entry["id"], str(entry["name"])) for entry in content["categories"]))
         for content in contents.values()
@@ -141,8 +141,8 @@ def _frames(source, report, contents, index, rest, count):
         split = split_of(path.stem, *(beside if path.parent != source else ()))
         if split in splits:
             report(
-                f"{path} is a second file for {split}; keep one a split in {source}, "
-                f"as instances_train.json, instances_val.json"
+                f"{path} is a second file for {split}; keep one per split in {source}, "
+                f"such as instances_train.json, instances_val.json"
             )
             continue
         shapes = _shapes(path, content, index, report)
@@ -162,7 +162,7 @@ def _frames(source, report, contents, index, rest, count):
 
 
 class _Finder:
-    """Finds the image that a JSON names: below the folder, nearest to the JSON's own split."""
+    """Finds an image that a JSON file names; prefers its folder, then its split."""
 
     def __init__(self, images, path, split):
         self.path, self.split, self.by_name = path, split, {}
@@ -173,7 +173,7 @@ class _Finder:
         place = Path(str(name).replace("\\", "/"))
         found = [p for p in self.by_name.get(place.name, ()) if _ends(p, place)]
         found = [p for p in found if p.parent == self.path.parent] or found
-        # The two folders above an image, the nearer first: "train2017", or "val" of "val/images".
+        # The two folders above an image, nearest first: "train2017", or "val" in "val/images".
         own = [p for p in found if split_of(*p.parts[-2:-4:-1]) == self.split]
         found = own or found
         if not found:
@@ -190,7 +190,7 @@ def _ends(path, place):
 
 
 def _shapes(path, content, index, report):
-    """{image id: [(index, RLE as (height, width, bytes))]}, the larger first."""
+    """{image id: [(class index, compressed counts)]}, larger shapes first."""
     from pycocotools import mask
 
     sizes = {entry["id"]: (entry["height"], entry["width"]) for entry in content["images"]}
@@ -214,7 +214,7 @@ def _shapes(path, content, index, report):
 
 
 def _encoded(segmentation, size, place):
-    """A segmentation as pycocotools' compressed run lengths."""
+    """A segmentation as pycocotools' compressed RLE."""
     from pycocotools import mask
 
     if not segmentation:
@@ -231,7 +231,7 @@ def _encoded(segmentation, size, place):
     said = segmentation.get("size") if isinstance(segmentation, dict) else None
     if said != list(size):
         raise UserError(
-            f"{place}: its RLE has size {said}, its image {list(size)}; export it again"
+            f"{place}: its RLE has size {said}, but its image {list(size)}; export it again"
         )
     counts = segmentation.get("counts")
     if isinstance(counts, list):
@@ -257,7 +257,7 @@ def _is_ring(ring):
 
 
 def _checked(counts, size, place):
-    """A compressed RLE whose runs fill the image: pycocotools itself reads beyond."""
+    """A compressed RLE whose runs fill the image exactly; pycocotools would read past it."""
     left, runs, value, shift = str(counts).encode("ascii", "replace"), [], 0, 0
     for byte in left:
         digit = byte - 48
@@ -278,7 +278,7 @@ def _checked(counts, size, place):
 
 
 def draw(size, shapes, rest):
-    """Class indices uint8 (H, W) of (index, compressed counts), the later over the earlier."""
+    """Class indices uint8 (H, W) of (index, compressed counts); later shapes cover earlier ones."""
     from pycocotools import mask
 
     label = np.full(size, rest, np.uint8)

@@ -8,17 +8,17 @@ import numpy as np
 
 from tfseg.labels import VOID
 
-# Tables hold class index XOR 254, so that 0, which fresh memory holds, is what nothing is known of.
+# Tables hold class index XOR 254, so that 0, the content of fresh memory, means unknown.
 _MASK = 254
-IN_CACHE = 40_000  # pixels looked up at a time
+IN_CACHE = 40_000  # pixels looked up at a time, to stay in the cache
 
 
 @dataclass(frozen=True)
 class Values:
-    """Labels whose pixels are numbers: pairs of raw value 0..255 and class index, or `VOID`.
+    """Labels with numbers as pixels: pairs of raw value 0..255 and class index or `VOID`.
 
-    `channels` lets three equal channels hold the numbers, and `soft` edges between two of them be
-    the nearer one.
+    `channels` accepts the numbers in three equal channels. `soft` gives edge pixels between two
+    values the nearer one's class.
     """
 
     table: tuple[tuple[int, int], ...]
@@ -28,8 +28,7 @@ class Values:
     def apply(self, raw):
         """Raw values uint8 (H, W) -> class indices uint8 (H, W), void and unknown values as 255.
 
-        Also returns the number of pixels that are in no table, and one of them in words (None
-        where there is none).
+        Also returns the number of unknown pixels, and a text on the first one or None.
         """
         index, unknown, first = _indices(cv2.LUT(raw, _value_table(self)))
         return index, unknown, f"value {raw.flat[first]}" if unknown else None
@@ -37,19 +36,19 @@ class Values:
 
 @dataclass(frozen=True)
 class Colors:
-    """Labels whose pixels are RGB colours: pairs of (r, g, b) and class index, or `VOID`.
+    """Labels with RGB colours as pixels: pairs of (r, g, b) and class index or `VOID`.
 
-    `soft` lets colours between two of them be the nearer one.
+    `soft` gives colours between two of the table the nearer one's class.
     """
 
     table: tuple[tuple[tuple[int, int, int], int], ...]
     soft: bool = False
 
     def apply(self, raw):
-        """Colours uint8 (H, W, 3) -> class indices, and the rest as `Values.apply` has it.
+        """Colours uint8 (H, W, 3) -> class indices and the other results of `Values.apply`.
 
-        A pixel's three bytes and a fourth of ones, read as one int32, are its place in a table of
-        2^24 entries counted from the end, which is what taking with `wrap` asks for.
+        A pixel's three bytes and a fourth, 255, form an int32. It is negative, an index from the
+        end of a table of 2^24 entries, which `take` with `wrap` resolves.
         """
         table, stored = _color_table(self), np.empty(raw.shape[:2], np.uint8)
         rows = max(1, IN_CACHE // raw.shape[1])
@@ -63,7 +62,7 @@ class Colors:
 
 
 def _indices(stored):
-    """Class indices of what tables hold, in place; the number of unknown pixels, and the first."""
+    """(class indices of table entries, in place; number of unknown pixels; index of the first)."""
     unknown, first = stored.size - int(np.count_nonzero(stored)), 0
     if unknown:
         first = int(np.argmin(stored))
@@ -79,7 +78,7 @@ def _value_table(coding):
     return table
 
 
-@functools.lru_cache(maxsize=8)  # 16 MiB each, of which only the pages that are touched exist
+@functools.lru_cache(maxsize=8)  # 16 MiB each, but the system allocates only touched pages
 def _color_table(coding):
     table = np.zeros(1 << 24, np.uint8)
     for (red, green, blue), index in coding.table:
@@ -88,5 +87,5 @@ def _color_table(coding):
 
 
 def indices(count, void=(VOID,)):
-    """The coding of labels that hold class indices already, and `void` values."""
+    """The coding of labels that already hold class indices and the values `void`."""
     return Values((*((i, i) for i in range(count)), *((value, VOID) for value in void)))

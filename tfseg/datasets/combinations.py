@@ -1,7 +1,7 @@
-"""Labels where a pixel can have several classes: a value for each combination that occurs.
+"""Labels of pixels with several classes: one value for each combination that occurs.
 
-Between a raw data set and its records such a label is "bits", int64 (H, W): bit i is set where a
-pixel has class i, and all of them are (-1) where it is void.
+During conversion such a label is "bits", int64 (H, W): bit i is set if the pixel has class i, and
+all bits (-1) if it is void.
 """
 
 from dataclasses import replace
@@ -15,12 +15,12 @@ from tfseg.datasets.spec import DatasetSpec
 from tfseg.errors import UserError
 from tfseg.labels import BACKGROUNDS, MOST_CLASSES, VOID
 
-MOST = 60  # classes, which are bits here
+MOST = 60  # classes, one bit each
 NOTHING = -1  # bits of void pixels
 
 
 def check_classes(source, classes):
-    """Raises `UserError` for too many classes, and for names that would hide a combination."""
+    """Raises `UserError` for too many classes, and for names that look like a combination."""
     if len(classes) > MOST:
         raise UserError(f"{source} has {len(classes)} classes; the most is {MOST}")
     for name in classes:
@@ -32,10 +32,10 @@ def combined(name, title, classes, colors, listed, faults, source, alone=()):
     """The `DatasetSpec` whose classes are the combinations of `classes` that occur.
 
     Args:
-        classes, colors: of which a pixel can have any number.
+        classes, colors: the classes; a pixel can have any number of them.
         listed: split -> frames whose labels draw bits.
-        faults: (line, whether it spoils), which listing the frames reports.
-        alone: bits that are there whether they occur or not, beside 0.
+        faults: (line, whether it is an error), reported when the frames are listed.
+        alone: bits to include even if they do not occur, besides 0.
     """
     sets = _sets(listed, source, alone)
     return DatasetSpec(
@@ -49,15 +49,14 @@ def combined(name, title, classes, colors, listed, faults, source, alone=()):
 
 def every_class(spec, source, order=None):
     """The `DatasetSpec` of an annotation tool's export in which a pixel has every class whose
-    shapes cover it, not the topmost alone.
+    shapes cover it, not only the topmost.
 
-    The labels of `spec`'s frames are `partial(draw, size, shapes)`, and a third argument for what
-    pixels outside of all shapes are; a shape's first item is its class. Shapes of the background
-    take away the classes that lie below them. Void is wherever one of its shapes lies.
+    The labels of `spec`'s frames are `partial(draw, size, shapes)`, with an optional third
+    argument, the class of pixels outside all shapes; a shape's first item is its class. Background
+    shapes erase the classes below them. All pixels of a void shape are void.
 
     Args:
-        order: (size, shapes) -> shapes in the order in which they lie on each other, where that is
-            not theirs.
+        order: (size, shapes) -> shapes from bottom to top, if they are not listed so.
     """
     faults, first = [], int(spec.classes[0].lower() in BACKGROUNDS)
     splits = spec.frames(source, lambda line, spoils=True: faults.append((line, spoils)))
@@ -72,7 +71,7 @@ def every_class(spec, source, order=None):
 
 
 def _bits(drawn, first, order):
-    """Bits of a label that is drawn of shapes; its class `first` is the first bit."""
+    """Bits of a label drawn from shapes; class `first` is the first bit."""
     size, shapes, *rest = drawn.args
     bits, void = np.zeros(size, np.int64), np.zeros(size, bool)
     for index, *shape in order(size, shapes) if order else shapes:
@@ -90,7 +89,7 @@ def _bits(drawn, first, order):
 
 
 def _sets(listed, source, alone):
-    """The combinations of classes that occur, as bits, fewer classes first; 0 is always there."""
+    """The combinations of classes that occur, as bits, fewer classes first; always includes 0."""
     found = {0, *alone}
     frames = [frame for every in listed.values() for frame in every]
     for frame in tqdm(frames, "reading labels", unit="frame", leave=False):
@@ -116,7 +115,7 @@ def _frames(source, report, listed, sets, faults):
 
 
 def draw(bits, sets):
-    """The label of a frame, uint8 (H, W): the place of each pixel's combination in `sets`."""
+    """The label of a frame, uint8 (H, W): the index of each pixel's combination in `sets`."""
     order, bits = np.argsort(sets), bits()
     places = np.searchsorted(sets, np.maximum(bits, 0), sorter=order)
     return np.where(bits == NOTHING, VOID, order[places]).astype(np.uint8)

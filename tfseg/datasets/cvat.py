@@ -1,4 +1,4 @@
-"""CVAT: its "Segmentation mask 1.1" export, masks in the colours of `labelmap.txt`."""
+"""CVAT's "Segmentation mask 1.1" export: masks in the colours of `labelmap.txt`."""
 
 from functools import partial
 
@@ -52,8 +52,8 @@ def _read_table(path):
             raise UserError(f"{path}, line {number}: wanted name:r,g,b:parts:actions, not {line!r}")
         if name in table or color in table.values():
             raise UserError(
-                f"{path}, line {number}: {name} or its colour is there already; give each label "
-                f"a name and a colour of its own in CVAT"
+                f"{path}, line {number}: {name} or its colour occurs twice; give each label its "
+                f"own name and colour in CVAT"
             )
         table[name] = color
     if not table:
@@ -73,7 +73,7 @@ def _frames(source, report, coding):
     for path in lists:
         split = "train" if path.stem.lower() == "default" else split_of(path.stem, default=None)
         if split is None:
-            report(f"{path}: subset {path.stem!r} is no split; rename it train.txt or val.txt")
+            report(f"{path}: subset {path.stem!r} is not a split; rename it train.txt or val.txt")
             continue
         names = [line.strip() for line in read_text(path).splitlines()]
         for name in filter(None, names):
@@ -86,20 +86,20 @@ def _frames(source, report, coding):
                 report(f"{path} lists {name}, which {place} lacks; export it again")
     listed = {frame.id for frames in splits.values() for frame in frames}
     if left := sorted(labels.keys() - listed):
-        report(f"{len(left)} masks are in no list and left out, as {left[0]}", spoils=False)
+        report(f"{len(left)} masks are in no list and are skipped, e.g. {left[0]}", spoils=False)
     return splits
 
 
 def _check_colors(path, report):
-    """CVAT exports colours; gray masks may hold indices, which black would hide."""
+    """Reports a gray mask: CVAT exports colours, and indices would be read as wrong colours."""
     try:
         mode = open_image(path).mode.partition(";")[0]
     except UserError:
-        return  # whoever reads it says so
+        return  # reading the file raises the error later
     if mode not in ("RGB", "RGBA", "P"):
         report(f"{path} is {mode}, not in the colours of labelmap.txt; export it again")
 
 
 def _by_name(folder):
-    """Name from the folder without its ending, as lists have it -> path."""
+    """{path inside the folder without extension, as in the lists: path}."""
     return {path.relative_to(folder).with_suffix("").as_posix(): path for path in images_in(folder)}

@@ -1,4 +1,4 @@
-"""Downloads raw data sets whose owners permit it, and checks them."""
+"""Downloads raw data sets whose licences permit it, and checks them."""
 
 import os
 import shutil
@@ -11,9 +11,8 @@ from tfseg.errors import UserError, require
 def download(spec, folder):
     """Downloads the data set of a `DatasetSpec` into `folder`; returns its raw folder.
 
-    `folder` is by default `downloads/<name>`; where it is there already, nothing is fetched.
-    Raises `UserError` for a data set that may not be fetched by a program, saying what to do
-    instead, and where fetching fails.
+    `folder` is `downloads/<name>` by default; if it exists, nothing is fetched. Raises `UserError`
+    if fetching fails, and for a data set that must be downloaded by hand, with instructions.
     """
     if spec.download is None:
         raise UserError(f"--download: {spec.name} must be downloaded by hand: {spec.where}")
@@ -27,9 +26,9 @@ def download(spec, folder):
 
 
 def fetch_archives(folder, listing, names):
-    """Fetches and unpacks archives that tensorflow-datasets knows by address and checksum.
+    """Fetches and unpacks archives whose address and checksum tensorflow-datasets knows.
 
-    `listing` is its file of addresses ("voc"), `names` those of the archives.
+    `listing` is its file of addresses ("voc"), `names` are the archives.
     """
     require("--download of this data set", "tensorflow_datasets", "download")
     from tensorflow_datasets.core.download import checksums
@@ -58,7 +57,7 @@ def _fetch(folder, addresses, known):
 
 
 def unpack(archive, folder, name):
-    """Unpacks a .zip or .tar archive, whose own file may bear another name than `name`."""
+    """Unpacks a .zip or .tar archive; the extension of `name` tells which."""
     kind = "zip" if name.endswith(".zip") else "tar"
     try:
         shutil.unpack_archive(archive, folder, kind, filter=None if kind == "zip" else "data")
@@ -67,7 +66,7 @@ def unpack(archive, folder, name):
 
 
 def fetch_commit(folder, repository, commit):
-    """The files of one commit of a git repository (an address), into `folder`."""
+    """Fetches the files of one commit of a git repository (an address) into `folder`."""
     for command in (
         ["init", "--quiet"],
         ["fetch", "--quiet", "--depth=1", repository, commit],

@@ -1,4 +1,4 @@
-"""Finds images and their labels in raw folders, and reads the texts beside them."""
+"""Finds images and their labels in raw folders, and reads text files."""
 
 import os
 import stat
@@ -9,27 +9,27 @@ from tfseg.datasets.spec import Frame
 from tfseg.errors import UserError
 
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
-MOST_BYTES = 4 << 30  # of a text; COCO's largest has half a gigabyte
+MOST_BYTES = 4 << 30  # of a text file; COCO's largest has half a gigabyte
 
 
 def open_regular(path: Path) -> BinaryIO:
     """Opens a file for reading, unbuffered.
 
-    Raises `UserError` for what cannot be opened, and for a pipe or a device: reading those might
-    never end.
+    Raises `UserError` for a file that cannot be opened, and for a pipe or a device: reading those
+    might never end.
     """
     try:
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         raise UserError(f"{path} is missing; put it there") from None
-    except (OSError, ValueError) as error:  # a name may hold what none can
+    except (OSError, ValueError) as error:  # ValueError: an impossible name, as with a null byte
         reason = getattr(error, "strerror", None) or error
         raise UserError(
             f"{path} cannot be read: {reason}; check the file and its permissions"
         ) from None
     if not stat.S_ISREG(os.fstat(file).st_mode):
         os.close(file)
-        raise UserError(f"{path} is no regular file; put a file there, or remove it")
+        raise UserError(f"{path} is not a regular file; put a file there, or remove it")
     return open(file, "rb", buffering=0)
 
 
@@ -58,11 +58,11 @@ def read_text(path: Path) -> str:
 
 
 def pair_folders(images, labels, coding, report, image_end="", label_end="", image_not=None):
-    """The frames of two folders whose files bear the same stems, in the order of their names.
+    """The frames of two folders whose files share their stems, sorted by name.
 
-    `image_end` and `label_end` are what the stems of a kind end in, which is no part of the name
-    they share ("NAME_L.png"), and `image_not` what those of images do not end in; other files are
-    none of the pair's. An image without a label, the reverse, or an empty folder goes to `report`.
+    `image_end` and `label_end` are suffixes of the stems, not part of the shared name
+    ("NAME_L.png"); files with stems that lack them, or images that end in `image_not`, are
+    ignored. An image without a label, the reverse, and an empty folder go to `report`.
     """
     found = pictures(images, report, image_end, image_not)
     truth = pictures(labels, report, label_end)
@@ -76,10 +76,10 @@ def pair_folders(images, labels, coding, report, image_end="", label_end="", ima
 
 
 def pictures(folder, report, end="", end_not=None):
-    """Stem without `end` -> path, for the images in `folder` whose stems end in it."""
+    """{stem without `end`: path} of the images in `folder` whose stems end in `end`."""
     folder = Path(folder)
     if not folder.is_dir():
-        report(f"{folder} is missing: it should hold the partners of its neighbour")
+        report(f"{folder} is missing: images and labels both need a folder")
         return {}
     files = {}
     for path in sorted(folder.iterdir()):

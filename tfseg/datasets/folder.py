@@ -1,22 +1,22 @@
 """A user's own data: a folder of images, a folder of masks, and a small table of classes.
 
-The table is `classes.csv` or `class_dict.csv` (columns name, r, g, b and, if need be, value), or
+The table is `classes.csv` or `class_dict.csv` (columns name, r, g, b and, if needed, value), or
 `dataset.toml`:
 
     name = "garden"                 # the folder's name by default
-    masks = "indices"               # or "colors"; found out from the masks by default
-    mask_folder = "masks"           # where several folders may hold the masks
-    image_folder = "images"         # where several folders may hold the images
-    mask_name = "{}_mask"           # how masks are called, where an image seems to have several
+    masks = "indices"               # or "colors"; detected from the masks by default
+    mask_folder = "masks"           # needed if several folders could hold the masks
+    image_folder = "images"         # needed if several folders could hold the images
+    mask_name = "{}_mask"           # names of masks, if an image seems to have several
 
     [[class]]
     name = "soil"
-    color = [120, 80, 40]           # how it is shown, and how it looks in masks of colours
-    value = 0                       # its number in masks of indices; its place by default
+    color = [120, 80, 40]           # its display colour, and its colour in colour masks
+    value = 0                       # its value in index masks; by default its position
 
-A `dataset.toml` without classes gives settings beside `classes.csv`. A class called void, ignore,
-unlabeled or unlabelled is none: its pixels are void, and so is the value 255, unless a class has
-it. The images lie in one of the `LAYOUTS`.
+A `dataset.toml` without classes adds settings to `classes.csv`. Pixels of a class called void,
+ignore, unlabeled or unlabelled are void, and so is the value 255, unless a class has it. The
+images are in one of the `LAYOUTS`.
 """
 
 import re
@@ -64,10 +64,10 @@ def _frames(source, report, rows, settings):
 
 
 def paired(source: Path, settings: dict, report) -> dict[str, list]:
-    """{split: [(id, image, mask)]}, from lists or from whichever layout the folder has.
+    """{split: [(id, image, mask)]}, from list files or from the folder's layout.
 
     Raises:
-        UserError: for a folder with none of them.
+        UserError: if the folder has neither lists nor a known layout.
     """
     names = {path.name.lower(): path for path in source.glob("*.[tT][xX][tT]")}
     lists = {
@@ -88,7 +88,7 @@ def paired(source: Path, settings: dict, report) -> dict[str, list]:
 
 
 def _listed(path, report):
-    """The frames of a list file, "image mask" a line, as paths from its folder."""
+    """The frames of a list file with one "image mask" per line, relative to its folder."""
     frames = []
     for number, line in enumerate(read_text(path).splitlines(), 1):
         if not line.strip():

@@ -1,4 +1,4 @@
-"""GTA5, Playing for Data (Richter et al. 2016): 24,966 rendered frames with Cityscapes' labels."""
+"""GTA5, Playing for Data (Richter et al. 2016): 24,966 rendered frames, Cityscapes' labels."""
 
 from tfseg.datasets import cityscapes
 from tfseg.datasets.coding import Values
@@ -18,7 +18,7 @@ LICENSE_PLATE = 34  # Cityscapes' ids end at 33
 
 
 def confirm(source):
-    """Whether the folder is GTA5's: a user's own folder may have the same names and a table."""
+    """Whether the folder is GTA5: a user's own folder may have the same names, but has a table."""
     return table_of(source) is None
 
 
@@ -39,10 +39,10 @@ def _frames(source, report):
         raise not_here(source, "GTA5", f"images and labels; {WHERE}")
     coding = Values((*cityscapes.label_ids(19).table, (LICENSE_PLATE, VOID)))
     frames = pair_folders(source / "images", source / "labels", coding, report)
-    # Sixty of the published labels have another size than their picture.
+    # Sixty of the published labels differ in size from their image.
     fitting = list(filter(_fits, frames))
     if dropped := len(frames) - len(fitting):
-        report(f"{dropped} frames whose label has another size were dropped", spoils=False)
+        report(f"skipped {dropped} frames whose label differs in size", spoils=False)
     return _split(source / "split.mat", fitting)
 
 
@@ -50,11 +50,11 @@ def _fits(frame):
     try:
         return image_size(frame.image) == image_size(frame.label)
     except UserError:
-        return True  # whoever reads it says so
+        return True  # reading the file raises the error later
 
 
 def _split(path, frames):
-    """By the authors' lists of frame numbers (their names from memory), where these are there."""
+    """Splits frames by the authors' lists of frame numbers, if any (list names from memory)."""
     if not path.is_file():
         return {"train": frames}
     require("GTA5's split.mat", "scipy", "crf")
@@ -63,7 +63,7 @@ def _split(path, frames):
     try:
         content = loadmat(path)
         lists = {split: set(content[f"{split}Ids"].ravel()) for split in ("train", "val", "test")}
-    except Exception as error:  # whatever damaged bytes lead its reader to
+    except Exception as error:  # damaged bytes can make its reader raise anything
         raise UserError(f"{path} is not GTA5's split.mat: {error}; remove it") from None
     if odd := [frame for frame in frames if not frame.id.isdecimal()]:
         raise UserError(

@@ -1,4 +1,4 @@
-"""Describes a folder that is not understood, and the layout nearest to it."""
+"""Describes a folder of unknown layout, and names the nearest layout."""
 
 import itertools
 from collections import Counter
@@ -7,12 +7,12 @@ from pathlib import Path
 from tfseg.datasets.layouts import scan, walk
 from tfseg.datasets.tables import TABLES, table_of
 
-MOST = 5  # folders that are named
-MOST_WALKED = 2000  # folders, where a whole disk is given
+MOST = 5  # folders named
+MOST_WALKED = 2000  # folders visited, in case the user gives a whole disk
 
 
 def holdings(source: Path, settings: dict | None = None) -> str:
-    """A line: the images in the folder, the nearest layout, and its missing parts."""
+    """A line about the images in the folder, the nearest layout, and its missing parts."""
     folders = itertools.islice(walk(source), MOST_WALKED)
     there = [(parts, files) for parts, files in folders if files]
     if not there:
@@ -34,7 +34,7 @@ def _names(source):
 def _folder(parts, files):
     kinds = Counter(Path(name).suffix.lower() for name in files)
     counts = " + ".join(f"{count} {kind}" for kind, count in kinds.most_common(2))
-    return f"{'/'.join(parts) or 'the folder itself'} ({counts}, as {files[0]})"
+    return f"{'/'.join(parts) or 'the folder itself'} ({counts}, e.g. {files[0]})"
 
 
 def _nearest(source):
@@ -53,7 +53,7 @@ def _missing(source, settings):
         if role not in roles and not (role == "images" and bare):
             named = sorted({path.name for path in unknown if path != source})[:2]
             key = f"{role.removesuffix('s')}_folder"
-            hint = f" (rename one, or say {key} in dataset.toml)" if named else ""
+            hint = f" (rename one, or set {key} in dataset.toml)" if named else ""
             missing.append(f"a folder of {role}{hint}")
     if table_of(source) is None:
         missing.append(

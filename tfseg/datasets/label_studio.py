@@ -1,9 +1,8 @@
-"""Label Studio: its JSON export, polygons in percent and brush strokes in its own RLE.
+"""Label Studio's JSON export: polygons in percent and brush strokes in its own RLE.
 
-The images lie anywhere below the folder, under the name they were uploaded with, or under the one
-Label Studio stores, with its prefix. Polygons are drawn by pycocotools, as in Label Studio's own
-COCO export; later regions lie over earlier ones. The classes are those that occur, sorted, after
-`background`.
+The images may be anywhere in the folder, under their original name or under the name with Label
+Studio's prefix. pycocotools draws polygons, as in Label Studio's COCO export; later regions cover
+earlier ones. The classes are `background` and the labels that occur, sorted.
 """
 
 import re
@@ -36,9 +35,9 @@ from tfseg.images import image_size
 
 MARKS = ("*.json",)
 WANTED = "the JSON export of Label Studio (a list of tasks with annotations) and the images"
-# What says something about an image as a whole, and no pixel.
+# Kinds of results about the image as a whole, not about pixels.
 WHOLE = {"choices", "textarea", "rating", "number", "taxonomy", "datetime", "pairwise"}
-PREFIX = re.compile(r"^[0-9a-f]{8}-")  # which an upload is given
+PREFIX = re.compile(r"^[0-9a-f]{8}-")  # Label Studio adds it to uploads
 
 
 def confirm(source):
@@ -63,7 +62,7 @@ def spec(source=None, task=None):
     path = files[0]
     tasks = read_json(path)
     if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):
-        raise UserError(f"{path} is no list of tasks; export it as JSON, not JSON-MIN")
+        raise UserError(f"{path} is not a list of tasks; export it as JSON, not JSON-MIN")
     regions = {place: _regions(path, place, task) for place, task in enumerate(tasks, 1)}
     found = [listed for listed in regions.values() if isinstance(listed, list)]
     names = sorted({label for listed in found for label, *_ in listed} - {BACKGROUND})
@@ -78,19 +77,19 @@ def spec(source=None, task=None):
 
 
 def _regions(path, place, task):
-    """[(label, (H, W), kind, drawn)] of a task, None if it is not annotated, or its fault."""
+    """[(label, (H, W), kind, drawn)] of a task; None if it is not annotated; or its error."""
     where = f"{path}: task {task.get('id', place)}"
     try:
         given = [one for one in task.get("annotations", ()) if not one.get("was_cancelled")]
         if len(given) > 1:
-            raise UserError(f"{where} has {len(given)} annotations; keep the one that is meant")
+            raise UserError(f"{where} has {len(given)} annotations; keep one of them")
         results = given[0].get("result", ()) if given else ()
         listed = [_region(where, result) for result in results if result.get("type") not in WHOLE]
         return [one for one in listed if one] if given else None
     except UserError as error:
         return error
     except (AttributeError, TypeError, KeyError, ValueError, OverflowError) as error:
-        return UserError(f"{where} is not as Label Studio exports it: {error!r}; export it again")
+        return UserError(f"{where} is not a Label Studio task: {error!r}; export it again")
 
 
 def _region(where, result):
@@ -99,7 +98,7 @@ def _region(where, result):
         return None
     where = f"{where}, region {result.get('id')}"
     if kind not in ("polygonlabels", "brushlabels"):
-        raise UserError(f"{where} is {kind}, which is not read; draw it as polygon or brush")
+        raise UserError(f"{where} is {kind}, which is not supported; use a polygon or a brush")
     labels = value.get(kind) or ()
     if len(labels) != 1 or not isinstance(labels[0], str):
         raise UserError(f"{where} has {len(labels)} labels; give it one")
@@ -137,7 +136,7 @@ def _frames(source, report, path, tasks, regions, classes):
         except UserError as error:
             report(error.typed)
     if bare:
-        report(f"{path}: {bare} tasks have no annotation and are left out", spoils=False)
+        report(f"{path}: {bare} tasks have no annotation and are skipped", spoils=False)
     return {"train": list(frames.values())}
 
 
@@ -158,7 +157,7 @@ def _by_name(source):
 
 
 def _image(where, data, images):
-    """The file of a task's image: by its stored name, else by that without the prefix."""
+    """The file of a task's image, by its stored name, else by that name without the prefix."""
     if not isinstance(data, dict):
         raise UserError(f"{where} has no data; export it again")
     named = data.get("image")
@@ -170,17 +169,17 @@ def _image(where, data, images):
     name = _file_name(named)
     found = images.get(name) or images.get(PREFIX.sub("", name)) or ()
     if not found:
-        raise UserError(f"{where}: {name} lies nowhere below the folder; put the image there")
+        raise UserError(f"{where}: {name} is not in the folder; put the image there")
     if len(found) > 1:
         raise UserError(f"{where}: {name} may be {found[0]} or {found[1]}; remove one")
     return found[0]
 
 
 def _file_name(url):
-    """The file's name in an address; local files are named by its query, ?d=folder/name.jpg."""
+    """The file name in an address; for local files it is in the query, ?d=folder/name.jpg."""
     try:
         parts = urlsplit(url)
-    except ValueError:  # half an address
+    except ValueError:  # an invalid address
         return ""
     inside = parse_qs(parts.query).get("d")
     return Path(inside[0] if inside else unquote(parts.path)).name
@@ -191,7 +190,7 @@ def _suffix(url):
 
 
 def draw(size, shapes):
-    """Class indices uint8 (H, W) of (index, kind, points or RLE), the later over the earlier."""
+    """Class indices uint8 (H, W) of (index, kind, points or RLE); later shapes cover earlier."""
     from pycocotools import mask
 
     label = np.zeros(size, np.uint8)

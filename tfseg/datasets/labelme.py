@@ -1,8 +1,8 @@
-"""labelme: one JSON beside each image, whose later shapes lie over earlier ones.
+"""labelme: one JSON file next to each image; later shapes cover earlier ones.
 
-Classes are those of `labels.txt` in the folder, which labelme2voc reads too, else the labels that
-occur, sorted. `_background_` comes first, `__ignore__` is void. Shapes are drawn as labelme's own
-`shape_to_mask` does it.
+The classes come from `labels.txt` in the folder, as in labelme2voc, or else are the labels that
+occur, sorted. `_background_` comes first; `__ignore__` is void. Shapes are drawn as labelme's
+`shape_to_mask` draws them.
 """
 
 import base64
@@ -35,11 +35,11 @@ from tfseg.images import image_size, open_image
 from tfseg.labels import VOID
 
 MARKS = ("*.json", "*/*.json", "*/*/*.json")
-WANTED = "labelme's JSON files (shapes, imagePath) beside the images"
+WANTED = "labelme's JSON files (shapes, imagePath) next to the images"
 BACKGROUND, IGNORE = "_background_", "__ignore__"
-# shape -> the points it has, at least and at most
+# shape -> (least, most) points
 POINTS = {"polygon": (3, None), "rectangle": (2, 2), "circle": (2, 2)}
-LOOKED_AT = 5  # JSON files that tell what a folder is
+LOOKED_AT = 5  # JSON files checked to recognise a folder
 
 
 def confirm(source):
@@ -60,7 +60,7 @@ def spec(source=None, task=None):
 
 
 def _read(path):
-    """The content of a file without its image, or its fault."""
+    """The content of a file without its image, or its error."""
     try:
         content = read_json(path)
         if not isinstance(content, dict) or not isinstance(content.get("shapes"), list):
@@ -78,17 +78,17 @@ def _shape(path, number, shape):
     label = shape.get("label") if isinstance(shape, dict) else None
     if not isinstance(label, str) or not label:
         raise UserError(f"{place} has no label; give it one in labelme")
-    kind = shape.get("shape_type") or "polygon"  # files of version 3 do not say
+    kind = shape.get("shape_type") or "polygon"  # version 3 omits it
     if not isinstance(kind, str) or kind not in POINTS:
         raise UserError(
             f"{place} ({label}) is a {kind}, which has no area; "
             f"draw it as a {', '.join(POINTS)}, or remove it"
             if kind in ("line", "linestrip", "point", "points")
-            else f"{place} ({label}) is a {kind}, which is not read; draw it as a polygon"
+            else f"{place} ({label}) is a {kind}, which is not supported; draw it as a polygon"
         )
     least, most = POINTS[kind]
     points = finite_points(shape.get("points"), least, f"{place} ({label}), a {kind},")
-    if most and len(points) > most:  # other tools write rectangles of four corners
+    if most and len(points) > most:  # other tools write rectangles with four corners
         raise UserError(
             f"{place} ({label}), a {kind}, has {len(points)} points, not {most}; make it a polygon"
         )
@@ -96,7 +96,7 @@ def _shape(path, number, shape):
 
 
 def _classes(source, contents):
-    """The classes, background first."""
+    """The class names, background first."""
     used = {label for content in contents for label, _, _ in content["shapes"]}
     used -= {BACKGROUND, IGNORE}
     listed = source / "labels.txt"
@@ -124,7 +124,7 @@ def _frames(source, report, files, classes):
         seen.add(frame.image.resolve() if isinstance(frame.image, Path) else None)
     left = [path for path in images_in(source) if path.resolve() not in seen]
     if left:
-        report(f"{len(left)} images have no JSON and are left out, as {left[0]}", spoils=False)
+        report(f"{len(left)} images have no JSON and are skipped, e.g. {left[0]}", spoils=False)
     return splits
 
 
@@ -138,15 +138,15 @@ def _frame(path, content, classes, name):
 
 
 def _image(path, content):
-    """The image of a JSON, a file or what draws it, and its (H, W)."""
+    """(image of a JSON file, as a path or a function that draws it; its (H, W))."""
     named = content.get("imagePath")
     # labelme on Windows writes backslashes.
     image = path.parent / named.replace("\\", "/") if isinstance(named, str) and named else None
     if image is None or not image.is_file():
         if not content["imageData"]:
             raise UserError(
-                f"{path}: imagePath {named!r} is no file, and imageData holds no image; "
-                f"put the image there or mend imagePath"
+                f"{path}: imagePath {named!r} is not a file, and imageData holds no image; "
+                f"put the image there or correct imagePath"
             )
         image = partial(_embedded, path)
         size = _open_embedded(path).size
@@ -173,12 +173,12 @@ def _open_embedded(path):
 
 
 def _embedded(path):
-    """RGB pixels of the image in a JSON."""
+    """RGB pixels of the image inside a JSON file."""
     return _open_embedded(path).pixels()
 
 
 def draw(size, shapes):
-    """Class indices uint8 (H, W) of (index, kind, points), the later over the earlier."""
+    """Class indices uint8 (H, W) of (index, kind, points); later shapes cover earlier ones."""
     canvas = Image.new("L", size[::-1], 0)
     pen = ImageDraw.Draw(canvas)
     for index, kind, points in shapes:

@@ -1,8 +1,8 @@
 """Pairs the images and masks of a user's folder.
 
-Every folder with images is placed by the words of its path: a split (train, val, test), a role
-(images, masks), or neither. What is neither is kept as a part of the frames' names: a city, a
-sequence. So `images/train/berlin/a.jpg` and `berlin/train_masks/a_mask.png` are one frame.
+The words of a folder's path give its split (train, val, test) and its role (images, masks). Other
+words, such as a city or a sequence, become part of the frames' names. So
+`images/train/berlin/a.jpg` and `berlin/train_masks/a_mask.png` are one frame.
 """
 
 import itertools
@@ -41,7 +41,7 @@ for each frame"""
 
 @dataclass
 class Root:
-    """A folder of images or masks: files by (the folders between, the file's name)."""
+    """A folder of images or masks."""
 
     path: Path
     word: str | None  # the word of its path that gives its role
@@ -50,7 +50,7 @@ class Root:
 
 @dataclass(frozen=True)
 class Place:
-    """The meaning of a path's words: split and role (None if absent), and the rest."""
+    """The meaning of a path's words: split and role (None if absent), and other words."""
 
     split: str | None
     role: str | None
@@ -60,7 +60,7 @@ class Place:
 
 
 class Words:
-    """The words that give splits and roles; settings replace those of a role."""
+    """The words that give splits and roles; settings replace the words of a role."""
 
     def __init__(self, settings):
         roles = {
@@ -98,12 +98,12 @@ def _own(setting, usual):
 
 
 def find_pairs(source: Path, settings: dict, report) -> dict[str, list]:
-    """{split: pairs of (id, image, mask)} of a folder; none if its layout is unknown.
+    """{split: [(id, image, mask)]} of a folder; empty if its layout is unknown.
 
-    `settings` are those of `dataset.toml`. Unpaired files go to `report`.
+    `settings` come from `dataset.toml`. Unpaired files go to `report`.
 
     Raises:
-        UserError: where two folders or two masks may be meant.
+        UserError: if two folders or two masks are possible.
     """
     roots, unknown = scan(source, settings)
     splits = [split for split in SPLITS if any(key[0] == split for key in roots)] or [None]
@@ -126,7 +126,7 @@ def find_pairs(source: Path, settings: dict, report) -> dict[str, list]:
 
 
 def scan(source, settings):
-    """({(split, role): [`Root`]}, folders whose words say nothing, once for each image)."""
+    """({(split, role): [`Root`]}, folders without known words, once for each of their images)."""
     words, roots, unknown = Words(settings), {}, []
     for parts, files in walk(source):
         place = words.place(parts)
@@ -149,12 +149,12 @@ def scan(source, settings):
 
 
 def _with_files(roots):
-    """Those of several that hold files; one that is empty is told."""
+    """The roots that hold files; if none does, the first, so that it can be reported as empty."""
     return [root for root in roots if root.files] or roots[:1]
 
 
 def walk(source):
-    """(parts of the path below `source`, names of images and masks) of every folder."""
+    """Yields (parts of the path inside `source`, names of images and masks) of every folder."""
     for folder, names, files in os.walk(source, followlinks=True):
         parts = Path(folder).relative_to(source).parts
         names[:] = sorted(
@@ -179,18 +179,18 @@ def _one(roots, role, split):
     if len(words) > 1:
         choices = " or ".join(f'{key} = "{word}"' for word in words)
         mend = f"choose one with {choices} in dataset.toml"
-    raise UserError(f"the {role}{of} may lie in {named}; {mend}")
+    raise UserError(f"the {role}{of} may be in {named}; {mend}")
 
 
 def _paired(source, split, images, masks, settings, report):
     """The pairs of a split; None if it needs no masks, or has no known layout."""
     if images is None:
         if masks:
-            report(f"{masks[0].path} has masks and no folder of images beside it; add the images")
+            report(f"{masks[0].path} has masks, but no folder of images matches it; add the images")
         return None
     together = not masks
     masks = _one(masks, "masks", split)
-    if together:  # in one folder, told apart by their names
+    if together:  # in one folder, distinguished by name
         pairs, alone = pair(images.files, None, report, settings.get("mask_name"))
         if not pairs:
             return _without_masks(split, images, report)
@@ -213,12 +213,12 @@ def _paths(root):
 
 def _without_masks(split, images, report):
     if split == "test":
-        report(f"{images.path} has no masks: test is left out", spoils=False)
+        report(f"{images.path} has no masks: test is skipped", spoils=False)
     elif split:
         if images.files:
             report(
                 f"the masks of {images.path} are missing: no folder of masks has a {split}; add "
-                f"it, or take {images.path} away"
+                f"it, or remove {images.path}"
             )
         else:
             report(f"{images.path} holds no images ({', '.join(sorted(PICTURES))})")
@@ -227,14 +227,14 @@ def _without_masks(split, images, report):
 
 
 def _in(roots):
-    """The folder of every file of some roots."""
+    """The folder of every file in some roots."""
     return [path.parent for root in roots for _, path in root.files]
 
 
 def _tell_unused(counts, report):
     for path, count in sorted(counts.items()):
         report(
-            f"{path} is not used ({count} images or masks): its name says neither a split (train, "
-            f"val, test) nor images or masks beside those that are used",
+            f"{path} is not used ({count} images or masks): its name gives no split (train, val, "
+            f"test) or role (images, masks) that fits the other folders",
             spoils=False,
         )

@@ -1,7 +1,7 @@
 """Decides whether the pixels of a folder's masks are class indices or colours.
 
-All masks are looked at, until it is beyond doubt. What has unequal channels is colours; gray and
-palette masks are what explains their pixels.
+It reads masks until the decision is certain. Masks with unequal channels hold colours; for gray
+and palette masks, the reading that explains their pixels decides.
 """
 
 import os
@@ -20,25 +20,25 @@ from tfseg.errors import UserError
 from tfseg.images import check_label_format, open_image
 from tfseg.labels import VOID
 
-AT_ONCE = 64  # masks between two looks at what is known
-SURE = 32  # masks that say the same, and none another thing, are beyond doubt
-SURE_OF_GRAY = 256  # where it is 255 that tells, which may be void
-STRAYS = 0.01  # share of pixels that may be outside of the table's colours
+AT_ONCE = 64  # masks read between two checks of the evidence
+SURE = 32  # so many masks that agree, without any that disagrees, are certain
+SURE_OF_GRAY = 256  # the same if only 255 decides, which may be void
+STRAYS = 0.01  # share of pixels that may have colours outside the table
 INDICES, COLORS = "indices", "colors"
 _PLAIN = Values(tuple((i, i) for i in range(256)), channels=True)
 
 
 @dataclass
 class Evidence:
-    """Counts of pixels of gray and palette masks, under a table's two readings.
+    """Pixel counts of gray and palette masks, read as indices and as colours of the table.
 
-    `index` and `color` say what class a value and a colour are, void included.
+    `index` and `color` map a value and a colour to a class, void included.
     """
 
     index: dict
     color: dict
     valued: bool  # whether the table has a column of values
-    colored: bool = False  # a mask has colours beyond gray and palette
+    colored: bool = False  # a mask has colours other than gray and palette
     pixels: Counter = field(default_factory=Counter)
     masks: Counter = field(default_factory=Counter)
     differ: tuple | None = None  # the first value whose readings differ
@@ -61,7 +61,7 @@ class Evidence:
         if shown is None:
             yield "no color"
         elif len(set(color)) > 1:
-            yield "vivid"  # which is no chance
+            yield "vivid"  # which cannot be a coincidence
         if index is None and value != VOID:
             yield "no index"
         if index is not None and shown is None:
@@ -92,7 +92,7 @@ class Evidence:
             return COLORS
         if not self.color:
             return INDICES
-        told = self.valued and has["differ"] and not has["no index"]  # that values are meant
+        told = self.valued and has["differ"] and not has["no index"]  # the values are indices
         if has["vivid"] and has["no color"] <= STRAYS * has["all"] and not told:
             return COLORS
         if has["no index"] and has["no color"]:
@@ -112,14 +112,14 @@ class Evidence:
 
 def _ask(source, why):
     return UserError(
-        f"the masks of {source} may hold class indices or colours of the table: {why}; say "
-        f'masks = "indices" or masks = "colors" in dataset.toml, or what each number means in a '
-        f"column `value` of the table"
+        f"the masks of {source} may hold class indices or colours of the table: {why}; set "
+        f'masks = "indices" or masks = "colors" in dataset.toml, or give each number in a column '
+        f"`value` of the table"
     )
 
 
 def kind_of(source, masks, rows):
-    """INDICES or COLORS, from all masks that it takes."""
+    """INDICES or COLORS, from as many masks as needed."""
     classes = {row.name: VOID if row.void else row.name for row in rows}
     index = {value_of(row, i): classes[row.name] for i, row in enumerate(rows)}
     color = {row.color: classes[row.name] for row in rows if row.color is not None}
@@ -132,7 +132,7 @@ def kind_of(source, masks, rows):
 
 
 def look_at(masks, look=None):
-    """Yields `look(mask)` (`pairs_of`) of every mask that can be read, in a mixed, fixed order."""
+    """Yields `look(mask)` (default `pairs_of`) of every readable mask, in a fixed random order."""
     look = partial(_look, look or pairs_of)
     order = random.Random(0).sample(masks, len(masks))
     with (
@@ -176,12 +176,12 @@ def pairs_of(path):
 
 
 def _gray(counts, step):
-    """{(number, colour): pixels} from the pixels of each level, `step` levels a number."""
+    """{(number, colour): pixels} from pixels per gray level; numbers are `step` levels apart."""
     return {(i, (i * step,) * 3): n for i, n in enumerate(counts[::step]) if n}
 
 
 def value_of(row, place):
-    """The number of a class in masks of indices."""
+    """The value of a class in index masks."""
     return place if row.value is None else row.value
 
 
@@ -192,11 +192,11 @@ def coding_of(rows, kind):
         key = row.color if kind == COLORS else value_of(row, place)
         if key is None:
             raise UserError(
-                f"the masks hold colours, and the table gives none for {row.name}; add r,g,b"
+                f"the masks hold colours, but the table gives none for {row.name}; add r,g,b"
             )
         if key in table:
             raise UserError(
-                f"value {key} is {row.name} and, by its place in the table, another class; give "
+                f"value {key} is {row.name} and, by position in the table, another class; give "
                 f"every class its value"
             )
         table[key] = VOID if row.void else index
@@ -208,6 +208,6 @@ def coding_of(rows, kind):
 
 
 def _are_levels(table):
-    """Whether values are so far apart that they are gray levels, such as 0 and 255."""
+    """Whether the values are gray levels, such as 0 and 255: all are at least 16 apart."""
     numbers = sorted(table)
     return min(np.diff(numbers), default=0) >= 16

@@ -1,8 +1,8 @@
 """One mask file -> raw label pixels: values in one channel, or colours.
 
 Programs write the same mask with 1, 2, 4, 8 or 16 bits, gray, with a palette, in three equal
-channels, with an alpha channel. What is no mask (JPEG, transparency, many pages) is refused by
-name.
+channels, or with an alpha channel. Files that cannot be masks (JPEG, transparency, several pages)
+are refused with a message.
 """
 
 import numpy as np
@@ -11,9 +11,9 @@ from tfseg.errors import UserError
 from tfseg.images import check_label_format
 from tfseg.labels import VOID
 
-GRAY = ("1", "L", "LA", "I", "F")  # and the kinds of I;16
+GRAY = ("1", "L", "LA", "I", "F")  # "I" includes the variants of I;16
 MODES = (*GRAY, "P", "PA", "RGB", "RGBA")
-WIDE = 257  # 16-bit levels for each 8-bit one
+WIDE = 257  # 16-bit levels per 8-bit level
 
 
 def values(file, coding):
@@ -21,23 +21,23 @@ def values(file, coding):
 
     Args:
         file: a `tfseg.images.ImageData`.
-        coding: the `Values` that the numbers are for.
+        coding: the `Values` that will map the numbers.
 
     Raises:
-        UserError: for what holds no numbers 0..255.
+        UserError: if the mask does not hold numbers 0..255.
     """
     mode, place = _checked(file)
     if mode in ("RGB", "RGBA"):
         if not coding.channels:
             raise UserError(
-                f"{place} is {file.mode}, not class indices in one channel; if its colours name "
-                f"the classes, the data set needs a table of them"
+                f"{place} is {file.mode}, not class indices in one channel; if its colours are "
+                f"the classes, the data set needs a table of colours"
             )
         raw = _channels(file)
         if not same_channels(raw):
             raise UserError(
-                f"{place} holds colours where class indices are wanted, as "
-                f"{_first_color(raw)}; if colours name the classes, give them in the table and say "
+                f"{place} holds colours instead of class indices, e.g. {_first_color(raw)}; if "
+                f"colours are the classes, give them in the table and set "
                 f'masks = "colors" in dataset.toml'
             )
         return _eight_bits(raw[..., 0], place)
@@ -46,7 +46,7 @@ def values(file, coding):
 
 
 def colors(file):
-    """A mask of colours as uint8 (H, W, 3); gray levels are colours too. Raises `UserError`."""
+    """A colour mask as uint8 (H, W, 3); gray levels are colours too. Raises `UserError`."""
     mode, place = _checked(file)
     if mode in ("P", "PA"):
         _opaque(file)
@@ -64,12 +64,14 @@ def _checked(file):
     check_label_format(file)
     mode = file.mode.partition(";")[0]
     if mode not in MODES:
-        raise UserError(f"{file.name} is {file.mode}, no mask: save it as gray, palette or RGB PNG")
+        raise UserError(
+            f"{file.name} is {file.mode}, not a mask: save it as gray, palette or RGB PNG"
+        )
     return mode, file.name
 
 
 def _one_channel(file):
-    """The channel of a gray or palette image, as it is stored; (H, W)."""
+    """The channel of a gray or palette image, as stored, (H, W)."""
     raw = file.stored()
     if raw.ndim == 2:
         return raw
@@ -78,7 +80,7 @@ def _one_channel(file):
 
 
 def _channels(file):
-    """RGB (H, W, 3) as stored, in 8 or 16 bits, of an image with three channels or four."""
+    """The RGB channels (H, W, 3) of an RGB or RGBA image, as stored, in 8 or 16 bits."""
     raw = file.stored()
     if raw.shape[2] == 4:
         _check_opaque(raw[..., 3], file.name)
@@ -102,7 +104,7 @@ def _check_opaque(alpha, place):
 def _unscaled(raw, file, coding):
     """The numbers of gray with 1, 2 or 4 bits, which Pillow spreads over 0..255.
 
-    A table may mean either: its classes' values tell, and the numbers count where both would do.
+    The table may list numbers or spread levels: its values decide; numbers win if both fit.
     """
     apart = step(file)
     if apart == 1:
@@ -115,7 +117,7 @@ def _unscaled(raw, file, coding):
 
 
 def step(file):
-    """Levels between two neighbours of a gray image with 1, 2 or 4 bits; 1 for any other."""
+    """The spacing of gray levels in an image with 1, 2 or 4 bits; 1 for any other."""
     if file.mode == "1":
         return 255
     if file.format != "PNG" or file.mode != "L" or file.data[25] != 0:
@@ -124,7 +126,7 @@ def step(file):
 
 
 def _eight_bits(raw, place):
-    """Numbers of any kind as uint8: as they are, or 16-bit levels that are 257 times 8-bit ones."""
+    """Numbers of any type as uint8: unchanged, or 16-bit levels divided by 257."""
     if raw.dtype == np.uint8:
         return raw
     if raw.dtype == bool:
@@ -142,7 +144,7 @@ def _eight_bits(raw, place):
 
 
 def same_channels(raw):
-    """Whether the channels of (H, W, 3) are equal everywhere."""
+    """Whether the three channels of (H, W, 3) are equal."""
     return bool((raw[..., :1] == raw[..., 1:]).all())
 
 

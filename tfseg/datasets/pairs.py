@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tfseg.errors import UserError
 
-# What masks' names may have about their images' names; the longest that fits is taken.
+# What masks' names may add to their images' names; the longest match wins.
 ENDS = (
     "_l", "_mask", "_masks", "_label", "_labels", "_labelids", "_labeltrainids", "_color",
     "_instanceids", "_gtfine_labelids", "_gtfine_labeltrainids", "_gtfine_color",
@@ -17,16 +17,16 @@ IMAGE_STARTS = ("image_", "img_")
 
 
 def pair(images, masks, report, pattern=None):
-    """([(id, image, mask)] in the order of the ids, files without a partner).
+    """([(id, image, mask)] sorted by id, files without a partner).
 
     Args:
         images: (folders between, path) of every image.
-        masks: as `images`; None where they lie among the images.
-        report: hears of two files of one name.
-        pattern: how masks are called, as "{}_mask"; other files are no masks.
+        masks: the same of every mask; None if they are among the images.
+        report: called for two files with the same name.
+        pattern: names of masks, such as "{}_mask"; other files are not masks.
 
     Raises:
-        UserError: where an image has two masks.
+        UserError: if an image has two masks.
     """
     fold = _fold(images, masks or [])
     if masks is None:
@@ -53,7 +53,7 @@ def pair(images, masks, report, pattern=None):
 
 
 def _fold(images, masks):
-    """Ignores case unless two names differ only in case."""
+    """The function that normalises names: it ignores case unless two names differ only in case."""
     for files in (images, masks):
         exact = {(between, path.stem) for between, path in files}
         if len({_lower(key) for key in exact}) < len(exact):
@@ -78,7 +78,7 @@ def _by_name(files, fold, report):
 
 
 def _without(stem, starts, ends):
-    """A name without its affixes, the longest first."""
+    """Yields a name without one of its affixes, the longest affix first."""
     lower = stem.lower()
     for start in sorted(starts, key=len, reverse=True):
         if lower.startswith(start) and len(stem) > len(start):
@@ -95,7 +95,7 @@ def _called(masks, pattern):
 
 
 def _inside(stem, pattern):
-    """What stands for {} in a name of that pattern; None where it has another."""
+    """The text for {} in a name that fits the pattern, else None."""
     start, end = pattern.lower().split("{}", 1)
     lower = stem.lower()
     fits = lower.startswith(start) and lower.endswith(end) and len(stem) > len(start) + len(end)
@@ -113,7 +113,7 @@ def _image_of(between, stem, bases, found, pattern):
 
 
 def _apart(files, fold, pattern):
-    """(images, masks) of one folder: masks are those that are called after another file."""
+    """(images, masks) of one folder: a mask is named after another file."""
     stems = {fold((between, path.stem)) for between, path in files}
     bases = {(b, base) for b, s in stems for base in (s, *_without(s, IMAGE_STARTS, IMAGE_ENDS))}
     images, masks = [], []

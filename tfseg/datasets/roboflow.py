@@ -1,4 +1,4 @@
-"""Roboflow: its "Semantic Segmentation Masks" export, `NAME.jpg` and `NAME_mask.png` a folder."""
+"""Roboflow's "Semantic Segmentation Masks" export: `NAME.jpg` and `NAME_mask.png` in a folder."""
 
 import csv
 import io
@@ -28,9 +28,9 @@ def spec(source=None):
     table = _read_table(first)
     for path in others:
         if _read_table(path) != table:
-            raise UserError(f"{path} and {first} have other classes; export them together")
+            raise UserError(f"{path} and {first} have different classes; export them together")
     if len(set(table.values())) < len(table):
-        raise UserError(f"{first} has two values of one class; rename one in Roboflow")
+        raise UserError(f"{first} has two values for one class; rename one in Roboflow")
     index = index_classes(table.values())
     coding = Values(tuple((value, index[name]) for value, name in table.items()))
     frames = partial(_frames, paths=paths, coding=coding)
@@ -42,7 +42,7 @@ def _tables(source):
 
 
 def _rows(path):
-    """The fields of a table, the header in lower case."""
+    """The rows of a CSV table, the header in lower case."""
     try:
         lines = csv.reader(io.StringIO(read_text(path), newline=""))
         rows = [[field.strip() for field in row] for row in lines if row]
@@ -81,7 +81,7 @@ def _frames(source, report, paths, coding):
         folder = path.parent
         split = "train" if folder == source else split_of(folder.name, default=None)
         if split is None:
-            report(f"{folder} is no split; rename it train, valid or test")
+            report(f"{folder} is not a split; rename it train, valid or test")
             continue
         frames = pair_folders(folder, folder, coding, report, label_end="_mask", image_not="_mask")
         splits.setdefault(split, []).extend(frames)

@@ -1,12 +1,11 @@
 """Soft edges of masks: pixels between two colours of the table, left by resizing or drawing.
 
-A colour of the table is always itself, however near another one is. A colour off the table takes
-the nearer class where it lies
+A colour of the table always keeps its class. Another colour takes the nearest class if it is
 
-- close to a colour of the table: within `NEAR`, and a quarter of the least distance between two
-  colours of the table, so that no class's own colour can be taken for another's; or
-- at an edge, close to the line between two colours of the table, as what interpolation mixes. A
-  flat area has a colour that was meant: it is a class that the table lacks.
+- close to a colour of the table: within `NEAR`, and within a quarter of the least distance between
+  two colours of the table, so that no class's colour can be taken for another's; or
+- at an edge, close to the line between two colours of the table, as interpolation produces. In a
+  flat area, such a colour is intended: it is a class that the table lacks.
 """
 
 import functools
@@ -16,9 +15,9 @@ import cv2
 import numpy as np
 
 NEAR = 8.0  # distance in RGB, in levels
-ROUNDING = 2.0  # of three channels that interpolation rounds, or more
-MOST = 0.5  # share of a mask's pixels; above it the file is no mask with soft edges
-AT_ONCE = 1 << 20  # distances
+ROUNDING = 2.0  # distance that rounding in three channels can cause, with a margin
+MOST = 0.5  # share of a mask's pixels; above it, they cannot be soft edges
+AT_ONCE = 1 << 20  # distances computed at once
 
 
 def soften(coding, raw, index):
@@ -27,11 +26,11 @@ def soften(coding, raw, index):
     Args:
         coding: `Values` or `Colors` that allow soft edges.
         raw: values uint8 (H, W) or colours (H, W, 3).
-        index: what `coding.apply` made of them, uint8 (H, W); it is changed.
+        index: class indices from `coding.apply`, uint8 (H, W); changed in place.
 
     Returns:
-        (pixels that took the nearer class, one of them in words or None, pixels that are still in
-        no class, one of them in words or None).
+        (number of pixels that took the nearer class, a text on one or None, number of pixels
+        still unknown, a text on one or None).
     """
     keys, classes = _table(coding)
     pixels = raw.reshape(-1, 3 if raw.ndim == 3 else 1)
@@ -59,7 +58,7 @@ def _table(coding):
 
 
 def _unknown(pixels, keys):
-    """Which pixels (N, C) are none of the keys (K, C)."""
+    """Whether each pixel (N, C) is none of the keys (K, C)."""
     packed, known = (_packed(array.astype(np.int32)) for array in (pixels, keys))
     return ~np.isin(packed, known)
 
@@ -77,7 +76,7 @@ def _flat(raw):
 
 
 def _fit(coding, colors):
-    """Of colours (U, C): near one of the table, between two, and the place of the nearer one."""
+    """For colours (U, C): near one of the table, between two, and the index of the nearer one."""
     keys, _ = _table(coding)
     least = _least_distance(coding)
     near_by = min(NEAR, least / 4)
@@ -94,7 +93,7 @@ def _fit(coding, colors):
 
 
 def _between(colors, keys, distance, within):
-    """Whether each colour lies near a line between two keys, and the nearer end of that line."""
+    """(whether each colour is near a line between two keys, index of the nearer end)."""
     best = np.full(len(colors), np.inf, np.float32)
     ends = distance.argmin(axis=1)
     rows = np.arange(len(colors))

@@ -1,4 +1,4 @@
-"""The meaning of a data set: its classes, their colours, its pairs of images and labels."""
+"""Describes a data set: its classes, their colours, its pairs of images and labels."""
 
 import re
 from collections.abc import Callable
@@ -20,11 +20,10 @@ Pixels = Path | Callable[[], np.ndarray]  # an image file, or a function that dr
 class Frame:
     """One labelled image of a raw data set.
 
-    `image` yields RGB (H, W, 3), `label` the raw label: values (H, W) or colours (H, W, 3), which
-    `coding` turns into class indices. `instance` is a 16-bit PNG whose values tell the objects of
-    a class apart. `pixel_range` are the values of image files of more than 8 bits that become 0
-    and 255. Drawing functions must survive pickling, so that a conversion can hand frames to other
-    processes.
+    `image` gives RGB (H, W, 3), `label` the raw label: values (H, W) or colours (H, W, 3), which
+    `coding` turns into class indices. `instance` is a 16-bit PNG of instance ids. `pixel_range` is
+    the values that become 0 and 255 in images of more than 8 bits. Drawing functions must be
+    picklable, because a conversion sends frames to other processes.
     """
 
     id: str
@@ -39,18 +38,18 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 def is_plain(name: str) -> bool:
-    """Whether a name is one line of UTF-8."""
+    """Whether a name is a single line of UTF-8."""
     return not _CONTROL.search(name)
 
 
 def data_name(text):
-    """A name that TFDS accepts: lower case, digits and underscores, a letter first."""
+    """Turns a text into a name that TFDS accepts: lower case, digits, underscores, letter first."""
     text = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
     return text if text[:1].isalpha() else f"data_{text}".rstrip("_")
 
 
 def with_range(splits, pixel_range):
-    """{split: frames} whose images are read in a range of values."""
+    """{split: frames} with `pixel_range` set for all images."""
     if pixel_range is None:
         return splits
     return {
@@ -60,9 +59,9 @@ def with_range(splits, pixel_range):
 
 
 def refuse(message, spoils=True):
-    """Raises `UserError` for the first fault of a raw folder, unless faults are collected.
+    """The default `report`: raises `UserError` for the first fault of a raw folder.
 
-    `spoils` is False for what is merely worth saying.
+    If `spoils` is False, it only prints a note.
     """
     if spoils:
         raise UserError(message)
@@ -71,13 +70,13 @@ def refuse(message, spoils=True):
 
 @dataclass(frozen=True)
 class DatasetSpec:
-    """One data set of the field.
+    """One data set.
 
-    `frames(source, report)` lists the frames of every split found in the raw folder `source`
-    (None where the frames are drawn). It raises `UserError` for a folder that is not the data
-    set, and gives every other fault (an image without its partner) to `report`, which is
-    `refuse` or collects them. `where` says what to fetch from where, and where it must lie;
-    `download(folder)` fills an empty folder with it.
+    `frames(source, report)` lists the frames of every split in the raw folder `source` (None if
+    the frames are generated). It raises `UserError` if the folder is not the data set, and calls
+    `report` for every other fault, such as an image without label; `report` is `refuse` or
+    collects the faults. `where` tells what to fetch from where, and where to put it;
+    `download(folder)` downloads it into an empty folder.
     """
 
     name: str
@@ -99,10 +98,10 @@ class DatasetSpec:
                 raise UserError(f"{self.name}: class {name!r} is not a one-line name; rename it")
 
     def list_frames(self, source, report=refuse):
-        """`frames(source, report)` for a folder that has been checked. Raises `UserError`."""
+        """Checks the folder and returns `frames(source, report)`. Raises `UserError`."""
         if not self.needs_source:
             return self.frames(None, report)
-        # Names of files may hold anything: what is said of them stays on one line.
+        # File names may contain line breaks; messages must stay on one line.
         told = lambda message, spoils=True: report(one_line(message), spoils)  # noqa: E731
         if source is None:
             raise UserError(f"--dataset={self.name} needs --source=FOLDER, its raw data")
@@ -115,7 +114,7 @@ class DatasetSpec:
 
 @contextmanager
 def readable(source):
-    """Turns what the system says of a file or folder of a data set into a `UserError`."""
+    """Turns an `OSError` about a file or folder of a data set into a `UserError`."""
     try:
         yield
     except OSError as error:
@@ -126,7 +125,7 @@ def readable(source):
 
 
 def _well_named(frames, report):
-    """Frames whose names can be written down; others go to `report`."""
+    """Yields the frames with a valid id; others go to `report`."""
     for frame in frames:
         if is_plain(frame.id):
             yield frame

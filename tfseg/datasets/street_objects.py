@@ -1,4 +1,4 @@
-"""The parts of drawn streets: a scene to paint on, and the objects in it."""
+"""The parts of generated streets: a scene to paint on, and the objects in it."""
 
 import numpy as np
 
@@ -10,16 +10,16 @@ SKY, BUILDING, POLE, ROAD, PAVEMENT, TREE, SIGN, FENCE, CAR, PEDESTRIAN, BICYCLI
 
 
 class Scene:
-    """An image and its label while they are painted, back to front."""
+    """An image and its label, painted back to front."""
 
     def __init__(self, number):
         self.rng = np.random.Generator(np.random.PCG64(20170614 + number))
         self.image = np.zeros((HEIGHT, WIDTH, 3), np.int64)
         self.label = np.full((HEIGHT, WIDTH), VOID, np.uint8)
         self.horizon, self.vanish = self.draw(48, 64), self.draw(70, 122)
-        self.left, self.right = self.draw(-30, 30), self.draw(162, 222)  # the road's foot
-        self.kerb = self.draw(38, 62)  # the pavements' width at the foot
-        self.shade = self.draw(0, 2)  # which row of houses lies in the shade
+        self.left, self.right = self.draw(-30, 30), self.draw(162, 222)  # road at the bottom row
+        self.kerb = self.draw(38, 62)  # width of the pavements at the bottom row
+        self.shade = self.draw(0, 2)  # the row of houses in the shade
 
     def draw(self, low, high):
         return int(self.rng.integers(low, high))
@@ -31,7 +31,7 @@ class Scene:
         return self.rng.integers(low, high, 3)
 
     def paint(self, mask, color, label=None, grain=6, block=2):
-        """Colours what `mask` holds, with texture in blocks of pixels; `label` None keeps it."""
+        """Colours the pixels of `mask`, with blocky texture; `label` None keeps the label."""
         size = (-(-HEIGHT // block), -(-WIDTH // block))
         texture = self.rng.integers(-grain, grain + 1, size).repeat(block, 0).repeat(block, 1)
         self.image[mask] = texture[:HEIGHT, :WIDTH][mask][:, None] + np.asarray(color)
@@ -39,7 +39,7 @@ class Scene:
             self.label[mask] = label
 
     def edge(self, foot, near=6):
-        """The column of a ground line, row by row, that meets the bottom at column `foot`."""
+        """The columns, per row, of a line on the ground that ends at the bottom column `foot`."""
         start = self.vanish + (near if foot > self.vanish else -near)
         return start + (foot - start) * (ROWS - self.horizon) // (HEIGHT - 1 - self.horizon)
 
@@ -49,7 +49,7 @@ def box(left, top, right, bottom):
 
 
 def ellipse(column, row, across, down):
-    """Half axes `across` and `down`."""
+    """The pixels of an ellipse with half axes `across` and `down`."""
     x, y = COLUMNS - column, ROWS - row
     return x * x * down * down + y * y * across * across <= across * across * down * down
 
@@ -72,7 +72,7 @@ def pole(scene, column, foot, scale):
     top = foot - scale * scene.draw(15, 21) // 10
     gray = scene.draw(140, 200)
     scene.paint(box(column - half, top, column + half, foot), (gray, gray, gray + 8), POLE, 4)
-    scene.image[box(column + half // 2, top, column + half, foot)] -= 50  # round, lit from one side
+    scene.image[box(column + half // 2, top, column + half, foot)] -= 50  # lit from one side
     if not scene.maybe(85):
         return
     size = max(6, scale * 2 // 7)
@@ -96,7 +96,7 @@ def _square(column, row, across, down):
 
 
 def fence(scene, column, foot, scale):
-    """Slats between two rails; what is seen through them counts as fence."""
+    """Slats between two rails; the gaps between them count as fence."""
     wide, high = scale * scene.draw(14, 26) // 10, scale * 8 // 10
     area = box(column - wide, foot - high, column + wide, foot)
     color = scene.color(60, 200)
@@ -152,7 +152,7 @@ def bicyclist(scene, column, foot, scale):
         scene.image[hub] += 70
     bar = box(column - wheel, foot - wheel * 2, column + wheel, foot - wheel)
     scene.paint(bar, scene.color(40, 220), BICYCLIST, 5)
-    bright = scene.rng.integers((190, 190, 20), (250, 250, 110))  # a vest to be seen in
+    bright = scene.rng.integers((190, 190, 20), (250, 250, 110))  # a high-visibility vest
     _person(scene, column, foot - wheel * 8 // 10, scale + 3, bright, BICYCLIST)
 
 
@@ -160,6 +160,3 @@ def litter(scene, column, foot, scale):
     """An object without a class."""
     size = max(2, scale // 5)
     scene.paint(ellipse(column, foot - size, size * 3 // 2, size), scene.color(), VOID, 12)
-
-
-# painter, place, percent of scenes, how many at most, rows of the foot below the horizon: from, to

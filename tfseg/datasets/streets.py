@@ -1,8 +1,8 @@
-"""Streets: drawn scenes of 192×144 pixels with CamVid's classes, the sample data set.
+"""Streets: generated scenes of 192×144 pixels with CamVid's classes, the sample data set.
 
 Everything is integer arithmetic on PCG64 integers, so the pixels are equal on every machine.
-A scene is laid out in perspective: an object whose foot stands `scale` rows below the horizon is
-seen from 1.5 m above the ground, so `scale` pixels there are 1.5 m.
+Scenes are in perspective: the camera is 1.5 m above the ground, so 1.5 m at the distance of an
+object that stands `scale` rows below the horizon are `scale` pixels.
 """
 
 from functools import partial
@@ -95,6 +95,7 @@ def _houses(scene, side):
         far = near
 
 
+# painter, place, percent of scenes, most objects, nearest and farthest rows below the horizon
 OBJECTS = (
     (tree, "edge", 90, 2, 26, 54),
     (fence, "edge", 80, 2, 26, 52),
@@ -107,7 +108,7 @@ OBJECTS = (
 
 
 def _place(scene, place, scale):
-    """The column of a foot `scale` rows below the horizon: on the road, the pavement, its edges."""
+    """The column of an object `scale` rows below the horizon, at a place of `OBJECTS`."""
     side = scene.draw(0, 2)
     inner, outer = (
         scene.edge(scene.right if side else scene.left),
@@ -125,7 +126,7 @@ def _place(scene, place, scale):
 
 
 def _crowd(scene):
-    """Objects of every kind, the far ones first."""
+    """Paints objects of every kind, far ones first."""
     standing = []
     for painter, place, percent, most, nearest, farthest in OBJECTS:
         for _ in range(scene.draw(1, most + 1) if scene.maybe(percent) else 0):
@@ -136,7 +137,7 @@ def _crowd(scene):
 
 
 def _light(scene):
-    """The camera's view: bonnet, brightness, colour cast, noise."""
+    """Adds the bonnet, brightness, colour cast and noise of the camera's view."""
     if scene.maybe(60):
         bonnet = ellipse(scene.draw(80, 112), HEIGHT + 6, scene.draw(60, 100), scene.draw(10, 18))
         scene.paint(bonnet, scene.color(20, 140), VOID, 3)
@@ -166,7 +167,7 @@ def _label(number):
 
 
 CODING = indices(len(PALETTE))
-MARKS = ()  # nothing lies in a folder
+MARKS = ()  # it has no raw folder
 
 
 def _frames(source, report):

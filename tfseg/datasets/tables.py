@@ -1,4 +1,4 @@
-"""The table of classes beside a user's masks: `classes.csv`, `class_dict.csv`, `dataset.toml`."""
+"""Reads a user's table of classes: `classes.csv`, `class_dict.csv` or `dataset.toml`."""
 
 import csv
 import difflib
@@ -15,14 +15,14 @@ TOML = "dataset.toml"
 TABLES = (TOML, "classes.csv", "class_dict.csv")
 NO_CLASS = {"void", "ignore", "unlabeled", "unlabelled"}
 SETTINGS = ("name", "masks", "mask_folder", "image_folder", "mask_name")
-COLUMNS = {  # what a column may be called
+COLUMNS = {  # accepted names of each column
     "name": ("name", "class", "class_name", "classname", "label"),
     "r": ("r", "red"),
     "g": ("g", "green"),
     "b": ("b", "blue"),
     "value": ("value", "id", "index"),
 }
-HEADER = "its first line should be name,r,g,b (and value where needed)"
+HEADER = "its first line should be name,r,g,b (and value if needed)"
 
 
 @dataclass(frozen=True)
@@ -39,16 +39,16 @@ class Row:
 
 
 def table_of(source: Path) -> Path | None:
-    """The file with the classes of a folder, or None."""
+    """The file in a folder that lists its classes, or None."""
     found = (source / name for name in TABLES if (source / name).is_file())
     return next((path for path in found if path.name != TOML or _read_toml(path)[1]), None)
 
 
 def read_table(path: Path) -> tuple[dict, list[Row]]:
-    """Settings of the `dataset.toml` beside a table (or that is the table), and its rows.
+    """(settings of the `dataset.toml` in the table's folder, rows of the table).
 
     Raises:
-        UserError: for what is no table, naming the line and what was found there.
+        UserError: for an invalid table, with the line and its content.
     """
     settings, rows = _read_settings(path.parent)
     if path.suffix != ".toml":
@@ -58,7 +58,7 @@ def read_table(path: Path) -> tuple[dict, list[Row]]:
 
 
 def read_settings(source: Path) -> dict:
-    """The settings of a folder's `dataset.toml`, empty without one. Raises `UserError`."""
+    """The settings of a folder's `dataset.toml`, empty if there is none. Raises `UserError`."""
     return _read_settings(source)[0]
 
 
@@ -68,7 +68,7 @@ def _read_settings(source):
 
 
 def _text(path):
-    """The text of a file in UTF-8, UTF-16 or the Latin code page of spreadsheets."""
+    """The text of a file in UTF-8, UTF-16 or Windows-1252, as spreadsheets write."""
     data = read_bytes(path)
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         encoding = "utf-16"
@@ -95,7 +95,7 @@ def _read_toml(path):
         settings = tomllib.loads(_text(path))
     except UserError:
         raise
-    except (ValueError, RecursionError) as error:  # dates and numbers have errors of their own
+    except (ValueError, RecursionError) as error:  # not only TOMLDecodeError
         raise UserError(f"{path}: {error}; correct it") from None
     for key in settings.keys() - {*SETTINGS, "class"}:
         raise UserError(
@@ -109,12 +109,12 @@ def _read_toml(path):
         raise UserError(f"{path}: masks = {settings['masks']!r}; wanted indices or colors")
     if "{}" not in settings.get("mask_name", "{}"):
         raise UserError(
-            f"{path}: mask_name = {settings['mask_name']!r}; wanted {{}} for the image's name, as "
-            f'"{{}}_mask"'
+            f"{path}: mask_name = {settings['mask_name']!r}; wanted {{}} for the image's name, "
+            f'e.g. "{{}}_mask"'
         )
     entries = settings.pop("class", [])
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise UserError(f"{path}: class is no list of tables; head each with [[class]]")
+        raise UserError(f"{path}: class is not a list of tables; start each with [[class]]")
     for i, entry in enumerate(entries, 1):
         for key in entry.keys() - {"name", "color", "value"}:
             raise UserError(
@@ -153,7 +153,7 @@ def _delimiter(header):
 
 
 def _columns(path, header, line):
-    """The place of each of `COLUMNS` that a header has."""
+    """{column: index} of the `COLUMNS` in a header."""
     header = [cell.lower() for cell in header]
     columns = {}
     for column, names in COLUMNS.items():
@@ -183,7 +183,7 @@ def _csv_row(place, line, width, columns, cells):
         raise UserError(f"{place}: {_WANTED}, not {line.strip()[:60]!r}") from None
 
 
-_WANTED = "wanted a name, three numbers 0 to 255 (r, g, b) and maybe a value"
+_WANTED = "wanted a name, three numbers 0 to 255 (r, g, b) and optionally a value"
 
 
 def _row(place, entry, color):
@@ -202,7 +202,7 @@ def _row(place, entry, color):
 
 
 def _number(text):
-    """A whole number, which spreadsheets may write as 120.0."""
+    """Parses a whole number, also 120.0 as spreadsheets may write it."""
     if isinstance(text, bool):
         raise ValueError
     number = float(text)

@@ -14,7 +14,7 @@ WHERE = (
     "Europe's page and unpack them into one folder"
 )
 
-# Version 2's colours. Version 1 has GuardRail otherwise, and a colour for every car and van.
+# Version 2's colours. Version 1 has another GuardRail, and one colour per car and van.
 CLASSES = {
     "Terrain": (210, 0, 200),
     "Sky": (90, 200, 255),
@@ -35,7 +35,7 @@ INDEX = {name: index for index, name in enumerate(CLASSES)}
 
 
 def spec(val_scene=20):
-    """`val_scene`: the scene held out, 1, 2, 6, 18 or 20; there is no official split."""
+    """`val_scene`: the scene held out as val, 1, 2, 6, 18 or 20; there is no official split."""
     return DatasetSpec(
         name="vkitti",
         title=f"Virtual KITTI: rendered streets, 14 classes; scene {val_scene} is val",
@@ -64,7 +64,7 @@ def _frames(source, report, held_out):
 
 
 def _drive(images, labels, coding, report, image_start, label_start):
-    """The frames of one drive; version 2's names have a start of their own kind."""
+    """The frames of one drive; in version 2, names have prefixes."""
     if not image_start:
         return pair_folders(images, labels, coding, report)
     found = {path.stem.removeprefix(image_start): path for path in sorted(images.glob("*.jpg"))}
@@ -75,7 +75,7 @@ def _drive(images, labels, coding, report, image_start, label_start):
 
 
 def _first_version(source):
-    """(scene, name, images, labels, coding) of every drive; colours are in a file beside it."""
+    """Yields (scene, name, images, labels, coding) of every drive; colours are in a text file."""
     for images in sorted(source.glob("vkitti_1.3.1_rgb/[0-9][0-9][0-9][0-9]/*/")):
         scene, variation = images.parts[-2:]
         labels = source / "vkitti_1.3.1_scenegt"
@@ -84,7 +84,7 @@ def _first_version(source):
 
 
 def _read_colors(path):
-    """The coding of a file with a heading and lines "Category[:instance] r g b"."""
+    """The coding from a file with a header and lines "Category[:instance] r g b"."""
     table = {}
     try:
         for line in read_text(path).splitlines()[1:]:
@@ -97,7 +97,7 @@ def _read_colors(path):
         raise
     except (KeyError, ValueError) as error:
         raise UserError(
-            f"{path}: {error} is no category or colour of Virtual KITTI; download it again"
+            f"{path}: {error} is not a category or colour of Virtual KITTI; download it again"
         ) from None
     return Colors(tuple(table.items()))
 

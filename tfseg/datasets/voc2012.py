@@ -1,4 +1,4 @@
-"""Pascal VOC 2012 (Everingham et al. 2015), and with SBD (Hariharan et al. 2011) "trainaug"."""
+"""Pascal VOC 2012 (Everingham et al. 2015); "trainaug" adds SBD (Hariharan et al. 2011)."""
 
 from functools import partial
 
@@ -14,7 +14,7 @@ from tfseg.labels import palette
 MARKS = ("VOC2012/SegmentationClass", "VOCdevkit/VOC2012", "SegmentationClass")
 WHERE = (
     "--download fetches it; by hand, unpack VOCtrainval_11-May-2012.tar from the Pascal VOC site, "
-    "and for --sbd SBD's benchmark.tgz (benchmark_RELEASE) beside VOCdevkit"
+    "and for --sbd SBD's benchmark.tgz (benchmark_RELEASE) next to VOCdevkit"
 )
 CLASSES = (
     "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair",
@@ -25,14 +25,14 @@ CODING = indices(len(CLASSES))
 
 
 def confirm(source):
-    """Exports of CVAT and labelme2voc have VOC's folders, but tables of their own classes."""
+    """Whether it is VOC: exports of CVAT and labelme2voc have VOC's folders, but class tables."""
     places = (source, source / "VOC2012", source / "VOCdevkit" / "VOC2012")
     tables = ("labelmap.txt", "class_names.txt")
     return not any((place / table).is_file() for place in places for table in tables)
 
 
 def spec(sbd=False):
-    """`sbd`: train on SBD's frames too, without those of VOC's val; VOC's own labels win."""
+    """`sbd`: also train on SBD's frames that VOC does not label."""
     return DatasetSpec(
         name="voc2012_aug" if sbd else "voc2012",
         title="Pascal VOC 2012" + (" with SBD" if sbd else "") + ": 20 classes and background",
@@ -58,7 +58,7 @@ def _frames(source, report, sbd):
     splits = {}
     for split in ("train", "val"):
         path = voc / "ImageSets" / "Segmentation" / f"{split}.txt"
-        if not path.is_file():  # as in what labelme2voc writes
+        if not path.is_file():  # as in exports of labelme2voc
             raise not_here(source, "Pascal VOC 2012", f"{path.relative_to(source)}; {WHERE}")
         listed = read_text(path).split()
         for name in listed:
@@ -73,7 +73,7 @@ def _frames(source, report, sbd):
 
 
 def _more(source, report, taken):
-    """SBD's frames that VOC has no label of its own for."""
+    """SBD's frames that VOC does not label."""
     folder = source / "benchmark_RELEASE" / "dataset"
     if not (folder / "cls").is_dir():
         raise not_here(source, "Pascal VOC 2012 with SBD", f"benchmark_RELEASE/dataset; {WHERE}")
@@ -90,7 +90,7 @@ def _more(source, report, taken):
 
 
 def _read_mat(path):
-    """The class values of an SBD label."""
+    """The class indices of an SBD label, uint8 (H, W)."""
     require(f"{path.name} of SBD", "scipy", "crf")
     from scipy.io import loadmat
 
@@ -103,7 +103,7 @@ def _read_mat(path):
         return label
     except UserError:
         raise
-    except Exception as error:  # whatever damaged bytes lead its reader to
+    except Exception as error:  # damaged bytes can make its reader raise anything
         raise UserError(
             f"{path} is damaged or not a label of SBD: {error}; download it again"
         ) from None

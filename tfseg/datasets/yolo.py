@@ -1,8 +1,8 @@
-"""YOLO: `data.yaml`, and a text file of polygons for each image, as Ultralytics reads them.
+"""YOLO: `data.yaml` and a text file of polygons per image, as Ultralytics reads them.
 
-Lines are "class x y x y ..." as shares of width and height. Masks are drawn by OpenCV, a smaller
-one over a larger one, as in Ultralytics' `polygons2masks_overlap`. Class 0 of the records is
-`background`, which YOLO has no name for unless `names` has it.
+Lines are "class x y x y ..." as fractions of width and height. OpenCV draws the masks, smaller
+ones over larger ones, as in Ultralytics' `polygons2masks_overlap`. Class 0 of the records is
+`background`, added unless `names` has it.
 """
 
 import os
@@ -56,7 +56,7 @@ def spec(source=None, task=None):
 
 
 def _table(source):
-    """The YAML that describes a data set, unparsed, or None."""
+    """The path of the YAML file that describes the data set, or None."""
     for path in sorted(path for mark in MARKS for path in source.glob(mark)):
         try:
             keys = {line.split(b":")[0] for line in read_bytes(path).splitlines()}
@@ -90,7 +90,7 @@ def _names(path, content):
         names = [names[i] for i in range(len(names))]
     if not isinstance(names, list) or not names:
         raise UserError(f"{path}: names is not a list of classes; correct it")
-    # Lists within lists are small in the file and may be endless when they are spelt out.
+    # Nested YAML aliases are small in the file, but may expand without end.
     if not all(isinstance(name, str | int | float) for name in names):
         raise UserError(f"{path}: names holds an invalid name; correct it")
     if content.get("nc", len(names)) != len(names):
@@ -100,14 +100,14 @@ def _names(path, content):
 
 
 def _short(value):
-    """A value of the YAML in words; lists within lists may be endless."""
+    """A short text of a YAML value; nested lists may be endless."""
     return str(value)[:99] if isinstance(value, str | int | float) else "a list or table"
 
 
 def _frames(source, report, path, content, index):
     place = content.get("path") or ""
     if not isinstance(place, str) or not (root := path.parent / place).is_dir():
-        raise UserError(f"{path}: path {_short(place)} is no folder; remove that line")
+        raise UserError(f"{path}: path {_short(place)} is not a folder; remove that line")
     splits = {}
     for split in ("train", "val", "test"):
         places = content.get(split) or []
@@ -116,7 +116,7 @@ def _frames(source, report, path, content, index):
             try:
                 images += _images(path, root, split, place)
             except UserError as error:
-                if split == "test":  # which exports name and leave out
+                if split == "test":  # exports often name it but leave it out
                     report(error.typed, spoils=False)
                 else:
                     report(error.typed)
@@ -126,11 +126,11 @@ def _frames(source, report, path, content, index):
 
 
 def _images(path, root, split, place):
-    """The images that an entry names: a folder, or a list of files."""
+    """The images of an entry, which names a folder or a list of files."""
     if not isinstance(place, str):
         raise UserError(f"{path}: {split} is neither a path nor a list of paths; correct it")
     found = root / place
-    if not found.exists() and place.startswith("../"):  # Roboflow's, from one folder further down
+    if not found.exists() and place.startswith("../"):  # Roboflow's paths start one folder deeper
         found = root / place.removeprefix("../")
     if found.is_file() and found.suffix == ".txt":
         lines = [line.strip() for line in read_text(found).splitlines()]
@@ -155,7 +155,7 @@ def _labelled(source, images, index, report):
         label = _label_path(image)
         try:
             size = image_size(image)
-            there = os.path.lexists(label)  # a pipe or a broken link is refused, not left out
+            there = os.path.lexists(label)  # a pipe or a broken link is an error
             shapes = _shapes(label, index, size) if there else ()
         except UserError as error:
             report(error.typed)
@@ -166,12 +166,12 @@ def _labelled(source, images, index, report):
         frames.append(Frame(name, image, drawn, indices(count)))
     if bare:
         spoils = len(bare) == len(images)
-        report(f"{len(bare)} images have no label file and are background, as {bare[0]}", spoils)
+        report(f"{len(bare)} images have no label file and are background, e.g. {bare[0]}", spoils)
     return frames
 
 
 def _label_path(image):
-    """The text of an image: the last folder called images becomes labels, as in Ultralytics."""
+    """The label file of an image: the last folder named images becomes labels, as Ultralytics."""
     parts = list(image.parts)
     for place in reversed(range(len(parts) - 1)):
         if parts[place] == "images":
@@ -181,7 +181,7 @@ def _label_path(image):
 
 
 def _shapes(path, index, size):
-    """((index, ((x, y), ...)), ...) of a file, points as shares of width and height."""
+    """((index, ((x, y), ...)), ...) of a file, points as fractions of width and height."""
     shapes = []
     for number, line in enumerate(read_text(path).splitlines(), 1):
         if line.strip():
@@ -215,7 +215,7 @@ def _shape(fields, place, index, size):
 
 
 def draw(size, shapes):
-    """Class indices uint8 (H, W), smaller shapes over larger ones, later over earlier."""
+    """Class indices uint8 (H, W); smaller shapes cover larger ones, later ones earlier ones."""
     label = np.zeros(size, np.uint8)
     for index, points in _larger_first(size, shapes):
         cv2.fillPoly(label, [_outline(size, points)], index)

@@ -1,10 +1,10 @@
 """The `inspect` command: problems of a raw folder or of records.
 
-An input (raw or records) is surveyed frame by frame, rules turn the survey into findings, and a
-report shows all of it.
+`survey` examines an input (raw or records) frame by frame, rules turn the survey into findings,
+and a report shows both.
 
-Modules are imported where they are used: the processes that examine frames import this package,
-and shall start without TensorFlow.
+Functions import modules on use: the processes that examine frames import this package, and should
+start without TensorFlow.
 """
 
 from pathlib import Path
@@ -18,14 +18,15 @@ def inspect(data, *, output=None, html=None, workers=1, pixel_range=None):
     """Prints the contents and problems of a data set; returns the findings.
 
     Args:
-        data: opened `Records`, or a `DatasetSpec` and its raw folder (None where it is drawn).
-        output: PNG for a sheet of labelled samples.
-        html: file for all of it as one page.
-        workers: processes that read raw frames; None takes one a core.
-        pixel_range: of raw images of more than 8 bits, see `tfseg.images.to_levels`.
+        data: opened `Records`, or a `DatasetSpec` and its raw folder (None if it is generated).
+        output: PNG file for a sheet of labelled samples.
+        html: file for the whole report as one page.
+        workers: processes that read raw frames; None takes one per core.
+        pixel_range: values that become 0 and 255 in raw images of more than 8 bits, see
+            `tfseg.images.to_levels`.
 
     Raises:
-        UserError: for a folder that is not the data set at all.
+        UserError: if the folder is not the data set.
     """
     from tfseg.doctor import montage, report
     from tfseg.doctor.findings import find
@@ -60,10 +61,10 @@ def verify(config):
 
     if find_raw(config.input, config.dataset):
         raise UserError(f"--verify is for records; {config.input} is a raw folder")
-    storage.fetch(config.input)  # every shard, not just those that are read first
-    records = open_records(config.input, config.dataset, skip_damaged=True)  # to name them all
+    storage.fetch(config.input)  # fetches every shard now
+    records = open_records(config.input, config.dataset, skip_damaged=True)  # to list all damage
     changed = changed_shards(records)
-    print("\n".join(changed) or f"{records.path}: every shard is what was written")
+    print("\n".join(changed) or f"{records.path}: no shard has changed")
     return [Finding(True, line) for line in changed]
 
 
@@ -85,7 +86,7 @@ def draft(config):
 
 
 def show_augmentation(config):
-    """Writes a sheet of what training with `config.augment` makes of the first frame."""
+    """Writes a sheet of examples of `config.augment` on the first frame."""
     from tfseg.config import TrainConfig
     from tfseg.data.augment import parse_augment
     from tfseg.data.examples import augment_sheet

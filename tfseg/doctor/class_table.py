@@ -1,4 +1,4 @@
-"""A table of classes for a raw folder that has none, from the values or colours of its masks."""
+"""Drafts a table of classes for a raw folder from the values or colours of its masks."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from tfseg.errors import UserError
 from tfseg.images import open_image
 from tfseg.labels import MOST_CLASSES, VOID, palette
 
-FEW = 64  # different colours of masks without soft edges
-RARE = 0.001  # share of the pixels; what is rarer among many colours is a soft edge
+FEW = 64  # up to so many colours, masks have no soft edges
+RARE = 0.001  # share of the pixels; among many colours, rarer ones are soft edges
 
 
 @dataclass(frozen=True)
@@ -34,15 +34,15 @@ class Entry:
 
 
 def entries(source: Path, path: Path) -> tuple[list[Entry], list[Finding]]:
-    """The classes that the masks of `source` seem to hold, and the problems of its files.
+    """The classes that the masks of `source` probably hold, and the problems of its files.
 
     Raises:
-        UserError: where `path` is there, where there is a table, or nothing to draft it from.
+        UserError: if `path` or a table exists, or there are no masks to read.
     """
     if path.exists():
-        raise UserError(f"--draft={path} is there already; choose another file, or remove it")
+        raise UserError(f"--draft={path} exists; choose another file, or remove it")
     if not source.is_dir():
-        raise UserError(f"--input={source} is no folder; --draft is for a folder of raw data")
+        raise UserError(f"--input={source} is not a folder; --draft is for a folder of raw data")
     if (table := table_of(source)) is not None:
         raise UserError(f"--draft is for a folder without a table, and {source} has {table.name}")
     issues = Issues()
@@ -54,7 +54,7 @@ def entries(source: Path, path: Path) -> tuple[list[Entry], list[Finding]]:
 
 
 def _counts(masks):
-    """{(value, colour): pixels} of all masks; the value is None if a mask has colours."""
+    """{(value, colour): pixels} of all masks; values are None if a mask has colours."""
     counts = Counter()
     for found in look_at(masks, _pairs):
         counts.update(found)
@@ -100,7 +100,7 @@ def _are_levels(kept):
 
 
 def _by_value(kept, values, total):
-    """Entries of masks of indices, in the palette's colours where it gives each its own."""
+    """Entries of index masks, in their palette's colours if those are distinct."""
     colors = dict(sorted(kept))
     vivid = len(set(colors.values())) == len(values) == len(colors)
     vivid = vivid and any(len(set(color)) > 1 for color in colors.values())

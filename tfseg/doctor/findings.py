@@ -1,4 +1,4 @@
-"""Problems of a data set as a whole: rules, each with findings in words."""
+"""Rules that find problems of a data set as a whole."""
 
 import math
 
@@ -12,11 +12,11 @@ from tfseg.records import truth
 from tfseg.records.tally import Tally
 
 RARE = 0.001  # share of the labelled pixels
-MOST_SOFT = 0.1  # share of the label pixels; more are no edges
+MOST_SOFT = 0.1  # share of the label pixels; more cannot be edges
 MOST_NAMED = 8  # classes or values in one finding
-MOST_TRAIN_IDS = 20  # classes of tables that number Cityscapes' 19 in order
+MOST_TRAIN_IDS = 20  # most classes of a table that could hold Cityscapes' 19 trainIds
 
-# Cityscapes' labelIds of its 19 classes: the place of each is its trainId.
+# Cityscapes' labelIds of its 19 classes, by trainId.
 LABEL_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
 
 
@@ -29,7 +29,7 @@ def find(data, surveys):
 
 
 def splits(data, surveys):
-    """Splits that are missing, or have no frame."""
+    """Splits that are missing or empty."""
     if "train" not in surveys:
         there = ", ".join(surveys) or "none"
         yield Finding(SPOILS, f"there is no train split to learn from (splits: {there})")
@@ -41,7 +41,7 @@ def splits(data, surveys):
 
 
 def images(data, surveys):
-    """Images that hold next to nothing, or more than is read."""
+    """Images with almost no content, and with content that is ignored."""
     every = Tally()
     for found in surveys.values():
         every.merge(found.tally)
@@ -50,7 +50,7 @@ def images(data, surveys):
 
 
 def black_and_white(data, surveys):
-    """Masks of two classes that hold 0 and 255, of which 255 is void."""
+    """Masks of two classes with the values 0 and 255, where 255 is read as void."""
     file = _half_is_void(data, surveys)
     if file:
         (first, second), color = data.classes, ",".join(map(str, data.colors[1]))
@@ -64,7 +64,7 @@ def black_and_white(data, surveys):
 
 
 def _half_is_void(data, surveys):
-    """The first label with void, where those of two classes hold nothing but 0 and void 255."""
+    """The first label with void, if there are two classes and labels hold only 0 and 255."""
     if len(data.classes) != 2 or not isinstance(data.coding, Values):
         return None
     if _seen(surveys) != [0, VOID] or dict(data.coding.table).get(VOID, VOID) != VOID:
@@ -82,8 +82,8 @@ def unknown(data, surveys):
         last = len(data.classes) - 1
         yield Finding(
             SPOILS,
-            f"labels look like Cityscapes' labelIds but trainIds, 0 to {last}, are wanted: they "
-            f"go on to 33, and 7 (road as a labelId) is more frequent than 0 (road as a trainId); "
+            f"labels look like Cityscapes' labelIds, not trainIds 0 to {last}: they go up to 33, "
+            f"and 7 (road as a labelId) is more frequent than 0 (road as a trainId); "
             f"{first}; take the files *_labelTrainIds.png, or give each class its labelId in the "
             f"table (road: value 7)",
         )
@@ -102,7 +102,7 @@ def unknown(data, surveys):
 
 
 def soft(data, surveys):
-    """Pixels between the table's colours, which took the nearer one's class."""
+    """Pixels between colours of the table, which took the nearer one's class."""
     pixels = sum(found.soft for found in surveys.values())
     if not pixels:
         return
@@ -124,7 +124,7 @@ def _which(data, surveys):
         outside = [str(value) for value in _seen(surveys) if value not in known]
         return f"values {_listed(outside)}; "
     gray = any(kind in ("1", "L") for found in surveys.values() for kind in found.kinds)
-    return "the masks are gray, but colours are wanted; " if gray else ""
+    return "the masks are gray, but the table has colours; " if gray else ""
 
 
 def _most_unknown():
@@ -134,11 +134,11 @@ def _most_unknown():
 
 
 def _are_label_ids(data, surveys):
-    """Whether the labels hold Cityscapes' labelIds in place of trainIds.
+    """Whether the labels hold Cityscapes' labelIds instead of trainIds.
 
-    TrainIds are the classes' own places in a table of about 19. No trainId is above 18, so several
-    labelIds that are beyond the table tell, if nothing but void lies above 33, and if there is
-    more of 7 than of 0: as trainIds these are traffic sign and road, as labelIds road and nothing.
+    TrainIds are positions in a table of about 19 classes, at most 18. So the labels hold labelIds
+    if several of these are beyond the table, only void is above 33, and 7 is more frequent than 0:
+    as trainIds these are traffic sign and road, as labelIds road and unlabelled.
     """
     if not isinstance(data.coding, Values) or len(data.classes) > MOST_TRAIN_IDS:
         return False
@@ -179,14 +179,14 @@ def void(data, surveys):
 
 
 def classes(data, surveys):
-    """Classes without a pixel: nothing to learn from in train, nothing to measure elsewhere."""
+    """Classes without pixels: they cannot be learned in train, or measured in other splits."""
     if _half_is_void(data, surveys) or _are_label_ids(data, surveys):
-        return  # which has been said
+        return  # another rule reports it
     for split, found in surveys.items():
         counts = found.pixels[: len(data.classes)]
         missing = [name for name, pixels in zip(data.classes, counts, strict=True) if not pixels]
         if not counts.any():
-            continue  # which has been said
+            continue  # another rule reports it
         if len(data.classes) - len(missing) == 1 < len(data.classes):
             name = next(name for name in data.classes if name not in missing)
             yield Finding(SPOILS, truth.one_class(split, name))
@@ -195,7 +195,7 @@ def classes(data, surveys):
         elif missing:
             yield Finding(
                 NOTE,
-                f"{split} has no pixel of {_listed(missing)}: they have no IoU and do not count in "
+                f"{split} has no pixel of {_listed(missing)}: they have no IoU and are left out of "
                 f"the mean",
             )
 
@@ -218,19 +218,19 @@ def rare(data, surveys):
 
 
 def sizes(data, surveys):
-    """Frames of several sizes are cropped to the smallest for training."""
+    """Frames of several sizes, which training crops to the smallest."""
     found = list(surveys["train"].sizes) if "train" in surveys else []
     if len(found) > 1:
         height, width = (min(sides) for sides in zip(*found, strict=True))
         yield Finding(
             NOTE,
             f"train has frames of {len(found)} sizes: training crops {height}x{width} from each, "
-            f"unless --crop_size says otherwise; convert --size resizes them",
+            f"unless --crop_size is set; convert --size resizes them",
         )
 
 
 def large(data, surveys):
-    """Frames so large that training crops them, as their step would not fit into memory."""
+    """Frames so large that training crops them, because a step would not fit into memory."""
     found = list(surveys["train"].sizes) if "train" in surveys else []
     frame = tuple(map(min, zip(*found, strict=True)))
     if not frame or math.prod(frame) * TrainConfig().batch_size <= CERTAIN:
@@ -253,7 +253,7 @@ def large(data, surveys):
 
 
 def leaks(data, surveys):
-    """Frames that are in train and elsewhere too."""
+    """Frames that are both in train and in another split."""
     train = surveys.get("train")
     for split, found in surveys.items():
         if train is None or found is train:
@@ -265,7 +265,7 @@ def leaks(data, surveys):
                 SPOILS,
                 f"{len(pairs)} of {found.frames} frames of {split} are in train too, or nearly "
                 f"(the nearest: {data.where(split, index)} and {data.where('train', twin)}, "
-                f"{distance:.1f} gray levels apart): figures on {split} would be too good; "
+                f"{distance:.1f} gray levels apart): metrics on {split} would be too high; "
                 f"remove them from one of the two",
             )
 

@@ -1,7 +1,7 @@
-"""The data set that is inspected, raw or records, in one form: facts of its frames, and samples.
+"""One interface to raw data and records for `inspect`: facts of frames, and samples.
 
-Both kinds have `name`, `heading` (a line on what it is), `classes`, `colors`, `coding` of the
-labels (None without a frame), `sizes` {split: frames}, and the methods of `RawInput`.
+Both kinds have `name`, `heading` (a line about the data), `classes`, `colors`, `coding` of the
+labels (None if there are no frames), `sizes` {split: frames}, and the methods of `RawInput`.
 """
 
 from itertools import chain
@@ -16,7 +16,7 @@ from tfseg.records.workers import parallel
 
 
 class RawInput:
-    """A `DatasetSpec` and its folder, whose faults go to `report`."""
+    """A `DatasetSpec` and its folder; faults go to `report`."""
 
     kind = "raw"
 
@@ -31,7 +31,7 @@ class RawInput:
         return chain.from_iterable(self.splits.values())
 
     def facts(self, workers):
-        """Yields the `Facts` of every frame, split after split."""
+        """Yields the `Facts` of every frame, split by split."""
         yield from parallel(examine, self._frames(), workers)
 
     def where(self, split, index):
@@ -62,7 +62,7 @@ class RecordsInput:
         )
 
     def facts(self, workers):
-        """As `RawInput.facts`; TensorFlow takes as many threads as it sees fit."""
+        """As `RawInput.facts`; TensorFlow chooses the number of threads."""
         for split in self.splits.values():
             yield from self._facts(split)
 
@@ -118,7 +118,7 @@ class RecordsInput:
 
 
 def _damaged(split, index):
-    """The facts of an example that does not decode: why."""
+    """The facts of an example that does not decode, with the reason."""
     from tfseg.records.corrupt import corruption_of
 
     where = split.where(index)

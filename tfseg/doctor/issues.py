@@ -1,4 +1,4 @@
-"""Collects problems of single files; the same problem in many files is one line."""
+"""Collects problems of single files; the same problem in several files is one line."""
 
 import re
 from collections import Counter
@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from tfseg.datasets.files import PICTURES
 
 SPOILS, NOTE = True, False
-MOST_SHOWN = 20  # kinds of faults; the others are counted
+MOST_SHOWN = 20  # kinds of faults shown; the others are counted
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One line; `spoils` marks a problem that harms training, as opposed to a note."""
+    """One line of the report; `spoils` marks a problem, as opposed to a note."""
 
     spoils: bool
     text: str
 
 
 class Issues:
-    """Issues of single files: those that differ in files and numbers alone are one finding."""
+    """Problems of single files; those that differ only in files and numbers are one finding."""
 
     def __init__(self):
         self._first, self._count = {}, Counter()
@@ -45,5 +45,5 @@ _FILE = re.compile(rf"\S*/[^;]*?({'|'.join(map(re.escape, PICTURES))})\b", re.IG
 
 
 def _words(message):
-    """A message without its files and numbers."""
+    """The words of a message, without files and numbers."""
     return tuple(word for word in _FILE.sub("", message).split() if word.isalpha())

@@ -1,21 +1,21 @@
-"""Frames of one split that are in another as well, if not byte for byte.
+"""Finds frames of one split that are also in another, even if re-encoded or resized.
 
-Thumbnails are compared, whatever the frames' sizes and encodings. Measured on CamVid, in gray
-levels (root mean square): copies saved as JPEG of quality 30 or scaled by 0.5 to 2 are at most 0.7
-away from their frames, at quality 10 or with noise of 5 levels at most 1.4; the nearest frames
-of one video a second apart differ by 3.6, a fifteenth of a second apart by 2.1.
+It compares thumbnails. Measured on CamVid, in gray levels (root mean square): copies saved as JPEG
+of quality 30 or scaled by 0.5 to 2 differ from their frames by at most 0.7, at quality 10 or with
+noise of 5 levels by at most 1.4; the nearest frames of a video one second apart differ by 3.6,
+1/15 s apart by 2.1.
 """
 
 import numpy as np
 
 NEAR = 1.5  # gray levels
-NEAR_SHARE = 0.03  # of a frame's contrast: where that is low, so are the differences
-FLAT = 2  # contrast (standard deviation) up to which frames say too little to be told apart
-CHUNK = 2048  # frames compared with as many others at a time
+NEAR_SHARE = 0.03  # of a frame's contrast: with low contrast, differences are low too
+FLAT = 2  # contrast (standard deviation) up to which frames cannot be distinguished
+CHUNK = 2048  # frames compared with as many others at once
 
 
 def twins(some, others):
-    """For frames of `some` that have a near twin in `others`: (index, twin's index, distance).
+    """(index, twin's index, distance) of each frame of `some` with a near twin in `others`.
 
     Both are thumbnails uint8 (N, pixels).
     """
@@ -26,13 +26,13 @@ def twins(some, others):
 
 
 def nearest(some, others):
-    """The index (N,) of each thumbnail's nearest in `others`, and the distance to it (N,)."""
+    """(index (N,) of each thumbnail's nearest in `others`, distance to it (N,))."""
     place, least = np.zeros(len(some), np.int64), np.full(len(some), np.inf, np.float32)
     for start in range(0, len(others), CHUNK):
         right = _centred(others[start : start + CHUNK])
         for top in range(0, len(some), CHUNK):
             rows = slice(top, top + CHUNK)
-            # |a - b|² - |a|²: the last is the same for all of a row.
+            # |a - b|² - |a|²; |a|² is constant in a row.
             squares = (right**2).sum(axis=1) - 2 * _centred(some[rows]) @ right.T
             best = squares.argmin(axis=1)
             found = squares[np.arange(len(best)), best]
@@ -40,7 +40,7 @@ def nearest(some, others):
             place[rows][better], least[rows][better] = best[better] + start, found[better]
     if not len(others):
         return place, least
-    # Once more from the pixels themselves: sums as large as those above lose the last digits.
+    # Recompute from the pixels: large sums as above lose the last digits.
     difference = some.astype(np.float32) - others[place]
     return place, np.sqrt((difference**2).mean(axis=1))
 

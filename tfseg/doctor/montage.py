@@ -1,4 +1,4 @@
-"""Labelled samples in colour: one by one, and as a sheet."""
+"""Labelled samples in colour, single or as a sheet."""
 
 from dataclasses import dataclass
 
@@ -15,14 +15,14 @@ WIDTH = 240  # pixels of an image in the sheet
 
 @dataclass(frozen=True)
 class Sample:
-    """A frame beside its label laid over it, uint8 (H, 2 W, 3), and the file it is from."""
+    """A frame next to its overlaid label, uint8 (H, 2 W, 3), and its file."""
 
     where: str
     pair: np.ndarray
 
 
 def samples(data):
-    """Frames spread over the first split that has some, scaled to one size."""
+    """Evenly spaced frames of the first split that has any, scaled to one size."""
     split = next((name for name, frames in data.sizes.items() if frames), None)
     if split is None:
         return []
@@ -33,7 +33,7 @@ def samples(data):
         try:
             image, label = data.load(split, index)
         except UserError:
-            continue  # the findings have it
+            continue  # the findings report it
         if image.shape[:2] != label.shape:
             continue
         pair = np.concatenate([image, overlay(image, label, data.colors, alpha=0.7)], axis=1)
@@ -44,13 +44,13 @@ def samples(data):
 
 
 def _tile(height, width):
-    """Width and height of a pair whose images are `WIDTH` pixels wide, or less if they are."""
+    """(width, height) of a pair whose images are at most `WIDTH` pixels wide."""
     shrink = max(1, width / WIDTH)
     return 2 * round(width / shrink), max(1, round(height / shrink))
 
 
 def sheet(found, classes, colors):
-    """PNG bytes of samples in rows, with the legend below."""
+    """PNG bytes of the samples in rows, with a legend below."""
     tiles = [sample.pair for sample in found]
     columns = min(COLUMNS, len(tiles))
     tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % columns)

@@ -1,4 +1,4 @@
-"""What was found, as text for the terminal and as one HTML page."""
+"""Formats the findings as text for the terminal and as an HTML page."""
 
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -23,7 +23,7 @@ class Row:
 
 
 def rows(data, found):
-    """The classes of a split, in the order of their indices; none where no label has any."""
+    """The `Row`s of a split in class order; empty if no label has a class."""
     pixels = found.pixels[: len(data.classes)]
     if not pixels.any():
         return []
@@ -37,7 +37,7 @@ def rows(data, found):
 
 
 def text(data, surveys, findings):
-    """The report for a terminal."""
+    """The report for the terminal."""
     lines = [data.heading]
     for split, found in surveys.items():
         lines += ["", f"{split}: {_frames(found)}{_sizes(found)}", *_class_table(data, found)]
@@ -56,7 +56,7 @@ def _frames(found):
 
 
 def _sizes(found):
-    """Their sizes; from the least to the largest sides where there are many."""
+    """The frames' sizes, or the range of sides if there are many."""
     sizes = sorted(found.sizes)
     if not sizes:
         return ""
@@ -110,7 +110,7 @@ def write(path, data, surveys, findings, samples):
 
 
 def _split(data, name, found):
-    """What the page shows of a split."""
+    """The values of a split for the page."""
     table = rows(data, found)
     return {
         "name": name,
@@ -122,7 +122,7 @@ def _split(data, name, found):
 
 
 def draft_text(entries):
-    """A drafted table of classes for a terminal: name, value, colour and share of the pixels."""
+    """A drafted table of classes for the terminal: name, value, colour, share of the pixels."""
     lines = [f"{'class':<12} value  {'r,g,b':<11}  pixels %"]
     for entry in entries:
         color, value = entry.shown, "" if entry.value is None else entry.value
@@ -131,6 +131,6 @@ def draft_text(entries):
 
 
 def write_draft(path, source, entries):
-    """Writes a drafted table of classes as a page, a patch of colour and a bar for each class."""
+    """Writes a drafted table of classes as a page, with a colour and a bar for each class."""
     name = source.resolve().name
     write_page(path, "draft.html", title=f"{name}: drafted classes", source=name, entries=entries)

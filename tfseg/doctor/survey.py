@@ -1,6 +1,6 @@
-"""Facts of every frame, and what they add up to in a split.
+"""Facts of every frame, and their sums per split.
 
-Nothing here needs TensorFlow, so that the processes that examine frames start at once.
+Nothing here needs TensorFlow, so the processes that examine frames start quickly.
 """
 
 from collections import Counter
@@ -24,13 +24,12 @@ SIDE = 16  # pixels of a thumbnail
 
 @dataclass
 class Facts:
-    """One frame. What could not be read is None, and said in `problems`.
+    """Facts of one frame. What could not be read is None, with a line in `problems`.
 
     `image` and `label` name its files; sizes are (H, W); `kind` is the label file's Pillow mode.
     `pixels` counts class indices (256,), void at 255; `values` raw label values (256,), None for
     colours. `unknown` pixels belong to no class, `example` describes one; `soft` pixels took the
-    class of the nearer colour. `thumbnail` is gray, uint8 (SIDE, SIDE); `traits` are what is odd
-    about the image.
+    class of the nearer colour. `thumbnail` is gray, uint8 (SIDE, SIDE).
     """
 
     image: str
@@ -89,7 +88,7 @@ def _look_at_label(frame, facts):
 
 
 def thumbnail(image):
-    """RGB uint8 (H, W, 3) -> gray (SIDE, SIDE), each pixel the mean of its part."""
+    """RGB uint8 (H, W, 3) -> gray (SIDE, SIDE), by averaging."""
     gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     return cv2.resize(gray, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
 
@@ -100,7 +99,7 @@ def count(label):
 
 
 class Survey:
-    """What is known of a split; it grows by SIDE² bytes a frame."""
+    """Sums of a split's facts; takes SIDE² bytes per frame."""
 
     def __init__(self, frames):
         self.frames = frames
@@ -109,11 +108,11 @@ class Survey:
         self.sizes, self.kinds = Counter(), Counter()
         self.tally = Tally()
         self.unknown = 0
-        self.example = None  # the first unknown pixel, in words
-        self.soft, self.soft_in = 0, []  # pixels at soft edges, and (one in words, its label)
-        self.unknown_in, self.void_in = [], []  # labels with unknown pixels, with void alone
+        self.example = None  # text about the first unknown pixel
+        self.soft, self.soft_in = 0, []  # pixels at soft edges, and (text about one, its label)
+        self.unknown_in, self.void_in = [], []  # labels with unknown pixels; with only void
         self.with_void = None  # the first label with void
-        self.thumbnails = np.zeros((frames, SIDE * SIDE), np.uint8)  # flat gray where unread
+        self.thumbnails = np.zeros((frames, SIDE * SIDE), np.uint8)  # zeros if not read
 
     def add(self, index, facts):
         if size := facts.image_size or facts.label_size:
@@ -145,12 +144,12 @@ class Survey:
 
     @property
     def pixels(self):
-        """Of each class, void at 255, (256,)."""
+        """Pixels of each class, void at 255, (256,)."""
         return self.classes.pixels
 
     @property
     def present(self):
-        """Of the labels that contain each class, (256,)."""
+        """Pixels of all labels that contain each class, (256,)."""
         return self.classes.present
 
     @property
@@ -159,7 +158,7 @@ class Survey:
 
 
 def survey(data, report, workers=1):
-    """{split: `Survey`} of every frame; what could not be read goes to `report`."""
+    """{split: `Survey`} of every frame; problems go to `report`."""
     found = {split: Survey(frames) for split, frames in data.sizes.items()}
     places = ((split, i) for split, frames in data.sizes.items() for i in range(frames))
     every = tqdm(

@@ -1,4 +1,4 @@
-"""The `test` command: figures of masks against labels, and their report.
+"""The `test` command: metrics of masks against labels, and the report.
 
-Masks come from `prediction`, from exports in their own runtimes, or from a folder.
+Masks come from `prediction`, from exports run in their own runtimes, or from a folder.
 """

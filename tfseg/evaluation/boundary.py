@@ -1,4 +1,4 @@
-"""Figures of outlines: Boundary IoU and the boundary F1 measure, counted over frames."""
+"""Metrics of outlines: Boundary IoU and boundary F1 (BF), accumulated over frames."""
 
 from typing import NamedTuple
 
@@ -8,33 +8,33 @@ import numpy as np
 from tfseg.labels import VOID
 from tfseg.metrics import iou, mean, pair_counts, ratio
 
-RIM = 0.02  # of the image's diagonal (Cheng et al. 2021, section 5)
-TOLERANCE = 0.0075  # of the image's diagonal (Csurka et al. 2013, section 3)
+RIM = 0.02  # fraction of the image's diagonal (Cheng et al. 2021, section 5)
+TOLERANCE = 0.0075  # fraction of the image's diagonal (Csurka et al. 2013, section 3)
 
 
 class Boundaries:
     """Boundary IoU and BF of `classes` classes.
 
     Boundary IoU (Cheng et al. 2021, arXiv 2103.16562): a class's rim is its mask minus the mask
-    eroded by 2 % of the diagonal, where the image's edge is outside the mask; IoU of the rims of
-    truth and prediction, which are summed over the frames.
+    eroded by 2 % of the diagonal; the image's edge counts as outside the mask. It is the IoU of
+    the rims of truth and prediction, summed over the frames.
 
     BF (Csurka et al. 2013; Badrinarayanan et al. 2015, arXiv 1511.00561, section 4): a class's
-    outline is its pixels with another label among their 8 neighbours; F1 of the outlines' pixels
-    that lie nearer than 0.75 % of the diagonal to the other's, per frame, then the mean over the
-    frames where truth or prediction has an outline of the class. As in mIoU, a class seen where
-    there is none thus costs.
+    outline is its pixels with another label among their 8 neighbours. Per frame, it is the F1 of
+    outline pixels that are nearer than 0.75 % of the diagonal to the other outline; then the mean
+    over frames where truth or prediction has an outline of the class. As in mIoU, a class
+    predicted in a frame without it thus lowers the result.
 
-    Void in the truth is made void in the prediction, so that both have the same holes.
+    Void pixels of the truth become void in the prediction, so both have the same holes.
     """
 
     def __init__(self, classes):
         self.classes = classes
-        self.both, self.truth, self.predicted = np.zeros((3, classes), np.int64)  # pixels of rims
+        self.both, self.truth, self.predicted = np.zeros((3, classes), np.int64)  # rim pixels
         self.f1, self.frames = np.zeros((2, classes))
 
     def add(self, truth, prediction):
-        """Counts a frame: truth and prediction uint8 (H, W), class indices; others are no class."""
+        """Counts a frame: truth and prediction uint8 (H, W), class indices or no class."""
         prediction = np.where(truth == VOID, np.uint8(VOID), prediction)
         diagonal = float(np.hypot(*truth.shape))
         width = max(1, round(RIM * diagonal))
@@ -60,17 +60,17 @@ class Boundaries:
         self.frames += (every[0] + every[1]) > 0
 
     def results(self):
-        """Dict of `boundary_iou` and `bf`, float64 (K,), NaN for absent classes; their means."""
+        """Dict of `boundary_iou`, `bf`, float64 (K,), NaN for absent classes, and their means."""
         rims = iou(self.both, self.truth, self.predicted)
         bf = ratio(self.f1, self.frames)
         return {"boundary_iou": rims, "boundary_miou": mean(rims), "bf": bf, "mean_bf": mean(bf)}
 
 
 def rim_and_outline(labels, width):
-    """The labels uint8 (H, W) on their rims, `width` pixels wide, and on their outlines; else void.
+    """(labels on rims of `width` pixels, labels on outlines), uint8 (H, W), void elsewhere.
 
-    Classes cover the image without overlap, so a pixel is on its class's rim exactly if some
-    2×2 pixels of the window around it are not all alike: one dilation serves all classes.
+    Classes do not overlap, so a pixel is on its class's rim if and only if some 2×2 pixels in the
+    window around it differ: one dilation serves all classes.
     """
     height, wide = labels.shape
     padded = cv2.copyMakeBorder(labels, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=VOID)
@@ -79,17 +79,17 @@ def rim_and_outline(labels, width):
     mixed |= padded[1:, :-1] ^ first
     mixed |= padded[:-1, 1:] ^ first
     mixed = cv2.threshold(mixed, 0, 1, cv2.THRESH_BINARY)[1]
-    # Entry i compares rows i - 1 and i; the window around y takes in y - width + 1 to y + width.
+    # Entry i compares rows i - 1 and i; the window around y covers y - width + 1 to y + width.
     rim = cv2.dilate(mixed, np.ones((2 * width,) * 2, np.uint8), anchor=(width - 1,) * 2)
-    mixed[[0, -1]] = 0  # for outlines, the image's edge is none
+    mixed[[0, -1]] = 0  # the image's edge is not an outline
     mixed[:, [0, -1]] = 0
     outline = cv2.dilate(mixed, np.ones((2, 2), np.uint8), anchor=(0, 0))
-    # 1 - 1 leaves the label as it is, 0 - 1 wraps round to 255, void.
+    # 1 - 1 keeps the label, 0 - 1 wraps to 255, void.
     return tuple(labels | (mask[:height, :wide] - np.uint8(1)) for mask in (rim, outline))
 
 
 class _Points(NamedTuple):
-    """Pixels that have a class, in the order of class, row and column; each array (N,)."""
+    """Pixels with a class, sorted by class, row and column; each array (N,)."""
 
     label: np.ndarray
     row: np.ndarray
@@ -99,7 +99,7 @@ class _Points(NamedTuple):
         return _Points(*(values[which] for values in self))
 
     def numbered(self, shape, margin):
-        """One number a pixel, in that order, with room for `margin` pixels around the picture."""
+        """One number per pixel, in that order, with `margin` pixels around the image."""
         height, width = (length + 2 * margin for length in shape)
         return (self.label * height + self.row + margin) * width + self.column + margin
 
@@ -112,10 +112,10 @@ def _points(labels, classes):
 
 
 def _missed(points, others, shape, tolerance):
-    """Labels of those `points` without one of `others` of their class nearer than `tolerance`.
+    """Labels of the `points` without one of `others` of their class nearer than `tolerance`.
 
-    Row by row of the disc around every point, nearest rows first: most are met soon, and looked
-    for no more.
+    It searches the disc around every point row by row, nearest rows first: most points find a
+    match soon and drop out.
     """
     near = _near(points, others, shape, tolerance)
     left_out, points = points.label[~near], points.chosen(near)
@@ -132,9 +132,9 @@ def _missed(points, others, shape, tolerance):
 
 
 def _near(points, others, shape, tolerance):
-    """Whether a point can have one of `others` in reach, bool (N,), told by cells of the picture.
+    """Whether a point may have one of `others` in reach, bool (N,), by cells of the image.
 
-    Points that are far from all would be looked for in every row.
+    It excludes points far from all others, which would be searched in every row.
     """
     side = int(np.ceil(tolerance / 2))
     cells = tuple(-(-length // side) for length in shape)

@@ -1,4 +1,4 @@
-"""`test`: the figures of a network, an export or predicted masks on a split of labelled frames."""
+"""`test`: evaluates a network, an export or predicted masks on a split of labelled frames."""
 
 import csv
 import io
@@ -12,14 +12,14 @@ from tfseg.evaluation.score import score
 from tfseg.evaluation.target import find_target
 from tfseg.visualize import confusion_picture, triptych, write_picture
 
-SHOWN = 8  # frames whose images are written
+SHOWN = 8  # frames written as images
 
 
 def test(config):
-    """Scores what a `TestConfig` names: prints the table, writes the figures and returns them.
+    """Evaluates the target of a `TestConfig`: prints a table, writes the metrics, returns them.
 
-    `test-<split>.json` has them, `test-<split>-frames.csv` those of every frame, a folder
-    `test-<split>` the confusion matrix and images, and `config.html` all of it as one page.
+    It writes `test-<split>.json`, `test-<split>-frames.csv` with the metrics of every frame, a
+    folder `test-<split>` with the confusion matrix and images, and the page `config.html`.
     """
     config.check()
     devices.select(config.gpu, config.mem_frac)
@@ -40,14 +40,14 @@ def test(config):
     print(table(results))
     if config.elab_names:
         _print_elab(results)
-    print(spelled(f"wrote {path}, {path.stem}-frames.csv next to it, and images in {folder}"))
+    print(spelled(f"wrote {path}, {path.stem}-frames.csv, and images in {folder}"))
     if config.html:
         report.write(config.html, target, scored.tally, frames, others)
     return results
 
 
 def _montages(folder, split, labels):
-    """Writes image | label | mask of a few frames spread over the split."""
+    """A function that writes image | label | mask of some evenly spaced frames."""
     shown = {i * len(split) // SHOWN for i in range(SHOWN)}
 
     def show(index, image, truth, prediction):
@@ -60,7 +60,7 @@ def _montages(folder, split, labels):
 
 
 def _write_matrix(folder, matrix, classes):
-    """As CSV and as an image; a last column, if need be, counts predictions of no class."""
+    """Writes the confusion matrix of the classes as CSV and as an image."""
     matrix, names = matrix[:, : len(classes)], list(classes)
     text = io.StringIO(newline="")
     writer = csv.writer(text)

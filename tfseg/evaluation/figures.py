@@ -1,4 +1,4 @@
-"""Every figure of evaluation, counted frame by frame in memory that does not grow."""
+"""All metrics of evaluation, accumulated frame by frame in constant memory."""
 
 import math
 
@@ -13,21 +13,21 @@ from tfseg.metrics import pair_counts, ratio, scores
 
 __all__ = ["Tally", "cityscapes_prediction", "elab_names", "table"]
 
-BINS = 15  # of confidence (Guo et al. 2017, arXiv 1706.04599, section 4)
+BINS = 15  # bins of confidence (Guo et al. 2017, arXiv 1706.04599, section 4)
 
 
 class Tally:
-    """Counts frames; their order and batch size do not matter.
+    """Accumulates the metrics of frames; their order and batch size do not matter.
 
     Args:
-        classes: class names, index for index.
-        boundaries: count outlines too, which takes longer than all else.
+        classes: class names by index.
+        boundaries: also count outlines, which takes more time than everything else.
 
     Attributes:
-        matrix: int64 (K, K + 1), rows truth, columns prediction, the last one no class. For
-            Cityscapes' 19 classes (19, 21): there a column of caravan and trailer comes before the
-            last, as of `cityscapes_prediction`.
-        ranking: of two classes, a `Ranking` of the pixels whose confidence is given.
+        matrix: int64 (K, K + 1), rows truth, columns prediction; the last column is no class. For
+            Cityscapes' 19 classes (19, 21): the column before the last is caravan and trailer, see
+            `cityscapes_prediction`.
+        ranking: for two classes, a `Ranking` of the pixels with a confidence.
 
     Example:
         >>> tally = Tally(("road", "sky"))
@@ -46,16 +46,16 @@ class Tally:
         self._instances, self._frames, self._frames_with_instances = Instances(), 0, 0
 
     def add(self, truth, prediction, instance=None, confidence=None):
-        """Counts a frame; returns its own figures, as `tfseg.metrics.scores` does.
+        """Counts a frame; returns the frame's metrics, see `tfseg.metrics.scores`.
 
         Args:
             truth: uint8 (H, W) class indices, 255 void.
             prediction: uint8 (H, W) class indices; K and above are no class, a miss.
-            instance: uint16 (H, W) Cityscapes' instanceIds, which other classes do not read.
+            instance: uint16 (H, W) Cityscapes' instanceIds; ignored for other classes.
             confidence: float32 (H, W) in 0..1, the probability of the predicted class.
 
         Raises:
-            UserError: for a truth that is neither a class nor void.
+            UserError: if a truth value is neither a class nor void.
         """
         truth, prediction = np.asarray(truth), np.asarray(prediction)
         counts = pair_counts(truth, prediction, len(self.classes))[1:]
@@ -76,17 +76,17 @@ class Tally:
         return scores(frame)
 
     def best_thresholds(self):
-        """The threshold at which the second of two classes has the highest IoU: (threshold,)."""
+        """(threshold,) with the highest IoU of the second of two classes."""
         return (self.ranking.best_threshold(),)
 
     def results(self):
-        """All figures as JSON holds them: shares of 1, None for absent classes.
+        """All metrics in JSON's types: fractions, None for absent classes.
 
-        `miou`, `pixel_accuracy`, `class_accuracy`, `fw_iou` and `iou` by class as of
-        `tfseg.metrics.scores`; `boundary_iou` and `bf` by class, `boundary_miou`, `mean_bf`; for
-        Cityscapes' classes `category_iou` by category and `category_miou`, and where every frame
-        had its instances `iiou`, `category_iiou`, `iiou_mean`, `category_iiou_mean`; of two classes
-        `dice` by class; where confidence was given `ece` and `calibration`, and of two classes
+        `miou`, `pixel_accuracy`, `class_accuracy`, `fw_iou` and `iou` by class are those of
+        `tfseg.metrics.scores`; `boundary_iou` and `bf` by class, `boundary_miou`, `mean_bf`. For
+        Cityscapes' classes: `category_iou` by category and `category_miou`; if every frame had
+        instances: `iiou`, `category_iiou`, `iiou_mean`, `category_iiou_mean`. For two classes:
+        `dice` by class. With confidence: `ece` and `calibration`, and for two classes
         `average_precision` of the second.
         """
         found = scores(self.matrix) | (self._boundaries.results() if self._boundaries else {})
@@ -96,7 +96,7 @@ class Tally:
             found[name] = dict(zip(self.classes, found[name], strict=True))
         if self._official:
             found |= category_results(self.matrix)
-            # False positives are of all frames; objects of some would not weigh up to them.
+            # False positives come from all frames, so the objects must too.
             if 0 < self._frames_with_instances == self._frames:
                 found |= self._instances.results(self.matrix)
         if self._calibration.seen:
@@ -107,10 +107,10 @@ class Tally:
 
 
 class Calibration:
-    """The difference of confidence and accuracy: the expected calibration error, in 15 equal bins.
+    """The expected calibration error (ECE) in 15 equal bins of confidence.
 
-    Guo et al. 2017, arXiv 1706.04599, section 2: the mean distance of a bin's confidence from its
-    share of right pixels, weighted by the bins' pixels.
+    Guo et al. 2017, arXiv 1706.04599, section 2: the mean difference of a bin's confidence and its
+    accuracy, weighted by the bins' pixels.
     """
 
     def __init__(self):
@@ -118,14 +118,14 @@ class Calibration:
         self.seen = False
 
     def add(self, truth, prediction, confidence):
-        # Pieces that fit the cache take a third of the time that whole frames do.
+        # Pieces that fit the cache take a third of the time of whole frames.
         for start in range(0, truth.size, 1 << 15):
             piece = slice(start, start + (1 << 15))
             self._add(*(a.ravel()[piece] for a in (truth, prediction, confidence)))
         self.seen = True
 
     def _add(self, truth, prediction, confidence):
-        # Place m holds what is above (m - 1) / 15 and not above m / 15, the first 0 too; void: 0.
+        # Bin m holds values in ((m - 1) / 15, m / 15], bin 1 also 0; void goes to bin 0.
         place = np.ceil(np.clip(confidence * BINS, 1, BINS)).astype(np.intp)
         place *= truth != VOID
         self.confidence += np.bincount(place, confidence, minlength=BINS + 1)[1:]
@@ -135,7 +135,7 @@ class Calibration:
         self.right += right
 
     def results(self):
-        """`ece`, and `calibration`, a dict of every bin."""
+        """`ece`, and `calibration`, a list of dicts, one per bin."""
         bins = {
             "confidence": ratio(self.confidence, self.pixels),
             "accuracy": ratio(self.right, self.pixels),
@@ -159,7 +159,7 @@ def _plain(value):
 
 
 def elab_names(results):
-    """e-lab's two figures under its names: "IoU" is class accuracy there, "iIoU" is mIoU."""
+    """e-lab's two metrics by its names: "IoU" is class accuracy, "iIoU" is mIoU."""
     return {"IoU": results["class_accuracy"], "iIoU": results["miou"]}
 
 
@@ -177,7 +177,7 @@ SUMMARY = {
 
 
 def table(results):
-    """The figures for the terminal, in percent; "–" is an absent class."""
+    """The table of metrics for the terminal, in percent; "–" is an absent class."""
     lines = _columns("class", COLUMNS, results)
     if "category_iou" in results:
         lines += ["", *_columns("category", CATEGORY_COLUMNS, results)]
@@ -189,12 +189,12 @@ def table(results):
         if key in results
     ]
     if "iiou" not in results:
-        lines.append("iIoU: left out, the records hold no instances")
+        lines.append("iIoU: not computed, the records hold no instances")
     return "\n".join(lines)
 
 
 def _columns(what, titles, results):
-    """A row for each class or category, a column for each figure."""
+    """The lines of a table with a row per class or category and a column per metric."""
     titles = {key: title for key, title in titles.items() if key in results}
     names = results[next(iter(titles))]
     wide = max(map(len, (what, *names)))

@@ -1,4 +1,4 @@
-"""The figures of every frame of a split, as a table for spreadsheets and reports."""
+"""The metrics of every frame of a split, as a table for spreadsheets and reports."""
 
 import csv
 import io
@@ -14,14 +14,14 @@ from tfseg import atomic
 
 @dataclass(frozen=True)
 class FrameFigures:
-    """A frame's own figures, shares of 1; NaN is what its label does not have.
+    """A frame's metrics as fractions; NaN for absent classes.
 
     Attributes:
-        index: its number in the split.
-        id: what the data set calls it.
+        index: its index in the split.
+        id: its id in the data set.
         miou: the mean of `iou`.
-        pixel_accuracy: the share of right pixels.
-        iou: by class.
+        pixel_accuracy: the share of correct pixels.
+        iou: IoU by class.
     """
 
     index: int
@@ -32,13 +32,13 @@ class FrameFigures:
 
     @property
     def figures(self) -> list[float | None]:
-        """All of them in a row, None for NaN."""
+        """All metrics in a row, None for NaN."""
         every = (self.miou, self.pixel_accuracy, *self.iou)
         return [None if math.isnan(value) else float(value) for value in every]
 
 
 def frame_figures(split: Any, figures: list[dict[str, Any]]) -> list[FrameFigures]:
-    """The table of a split, of what `score` counts of each of its frames."""
+    """The table of a split, from the metrics of each frame that `score` returns."""
     bar = tqdm(figures, "reading ids", unit="frame", leave=False)
     return [
         FrameFigures(
@@ -49,7 +49,7 @@ def frame_figures(split: Any, figures: list[dict[str, Any]]) -> list[FrameFigure
 
 
 def write_frames(path: Path, frames: list[FrameFigures], classes: tuple[str, ...]) -> None:
-    """Writes the table as CSV, a line a frame: id, mIoU, pixel accuracy, the IoU of each class."""
+    """Writes the table as CSV, one line per frame: id, mIoU, pixel accuracy, IoU per class."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(["id", "miou", "pixel_accuracy", *(f"iou {name}" for name in classes)])

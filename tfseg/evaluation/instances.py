@@ -1,6 +1,6 @@
-"""Cityscapes' other figures: categories, and iIoU, in which small objects count as large ones.
+"""Cityscapes' other metrics: categories, and iIoU, where small objects count as much as large ones.
 
-The figures are those of the authors' evaluator (Cordts et al. 2016, arXiv 1604.01685, section 4.1).
+They follow the authors' evaluator (Cordts et al. 2016, arXiv 1604.01685, section 4.1).
 """
 
 import numpy as np
@@ -10,10 +10,10 @@ from tfseg.labels import VOID
 from tfseg.metrics import iou, mean, ratio
 
 CLASSES = tuple(label.name for label in TRAINED)
-# Prediction of a label that is no class, but of a category all the same: caravan and trailer.
+# Caravan and trailer belong to a category, but to no class.
 VEHICLE, NOTHING = len(CLASSES), len(CLASSES) + 1
 
-# Mean pixels of an object of a class, as the authors found them on their training set.
+# Mean pixels of an object by class, from the authors' training set.
 MEAN_SIZE = {
     "person": 3462.4756337644, "rider": 3930.4788056518, "car": 12794.0202738185,
     "truck": 27855.1264367816, "bus": 35732.1511111111, "train": 67583.7075812274,
@@ -26,7 +26,7 @@ WITH_OBJECTS = tuple(
     for name in CATEGORIES
     if all(label.has_instances for label in LABELS if label.category == name)
 )
-# Category of every column of the matrix; those of classes alone; -1 is none.
+# Category of every column of the matrix, -1 for none; and of the classes only.
 _COLUMN = np.array(
     [CATEGORIES.index(label.category) for label in TRAINED] + [CATEGORIES.index("vehicle"), -1]
 )
@@ -47,15 +47,15 @@ _CODES = _coding()
 
 
 def cityscapes_prediction(ids):
-    """Converts a prediction in Cityscapes' own ids for `Tally`: uint8 (H, W) -> uint8 (H, W).
+    """Converts a prediction in Cityscapes' ids for `Tally`: uint8 (H, W) -> uint8 (H, W).
 
-    0..18 are the classes, 19 is caravan and trailer, which are no class but vehicles, 20 is all
-    else.
+    0..18 are the classes, 19 is caravan and trailer, which are vehicles without a class, 20 is
+    everything else.
     """
     return _CODES[ids]
 
 
-# Objects of label id i are i * 1000 to i * 1000 + 999 in the instance picture.
+# Objects of label id i have the values i * 1000 to i * 1000 + 999 in the instance image.
 _FIRST = min(label.id for label in LABELS if label.name in MEAN_SIZE)
 _ROWS = LABELS[_FIRST:]
 _SPAN = len(_ROWS) * 1000
@@ -65,19 +65,18 @@ _ROW_SIZE = np.array([MEAN_SIZE.get(label.name, 0.0) for label in _ROWS])
 
 
 class Instances:
-    """Pixels of objects found, each object weighted by the mean size of its class over its own."""
+    """Counts correct object pixels, weighted by the mean size of the class over the object's."""
 
     def __init__(self):
-        # For every label that has objects: right class, right category, all.
+        # Pixels per label with objects: correct class, correct category, all.
         self.hits, self.category_hits, self.every = np.zeros((3, len(_ROWS)))
 
     def add(self, prediction, instance):
-        """Counts a frame: prediction uint8 (H, W) as of `cityscapes_prediction`, instance uint16.
+        """Counts a frame: prediction uint8 (H, W) of `cityscapes_prediction`, instance uint16.
 
-        A region of several objects, annotated as a group, has a value below 1000 and counts as
-        none.
+        A group of objects annotated as one region has a value below 1000 and is not counted.
         """
-        value = instance - np.uint16(_FIRST * 1000)  # what lies below wraps round to far above
+        value = instance - np.uint16(_FIRST * 1000)  # smaller values wrap to large ones
         objects = np.flatnonzero(value < _SPAN)
         value = value.ravel()[objects].astype(np.intp)
         code = np.minimum(prediction.ravel()[objects], NOTHING)
@@ -95,7 +94,7 @@ class Instances:
             total += np.bincount(row_there, count * weight, minlength=len(_ROWS))
 
     def results(self, matrix):
-        """`iiou` and `category_iiou` {name: } and means; matrix (19, 21) as of `Tally`."""
+        """`iiou` and `category_iiou` by name, and their means; `matrix` (19, 21) is `Tally`'s."""
         wrong = matrix[:, :VEHICLE].sum(0) - matrix.diagonal()
         iiou = {}
         for label, hits, every in zip(_ROWS, self.hits, self.every, strict=True):
@@ -105,7 +104,7 @@ class Instances:
         for name in WITH_OBJECTS:
             index = CATEGORIES.index(name)
             rows = index == _ROW_CATEGORY
-            # Caravans and trailers seen elsewhere are wrong too.
+            # Caravans and trailers predicted elsewhere are errors too.
             wrong_in = matrix[index != _CLASS][:, index == _COLUMN].sum()
             whole = self.every[rows].sum() + wrong_in
             by_category[name] = float(ratio(self.category_hits[rows].sum(), whole))
@@ -118,7 +117,7 @@ class Instances:
 
 
 def category_results(matrix):
-    """`category_iou` {name: } of the seven categories and `category_miou`; matrix (19, 21)."""
+    """`category_iou` by name of the seven categories, and `category_miou`; matrix (19, 21)."""
     found = {}
     for index, name in enumerate(CATEGORIES):
         inside = index == _CLASS

@@ -1,4 +1,4 @@
-"""Figures of multilabel networks: each class alone."""
+"""Metrics of multilabel networks: each class on its own."""
 
 import numpy as np
 
@@ -6,26 +6,26 @@ from tfseg.evaluation.figures import Tally
 from tfseg.labels import VOID
 from tfseg.metrics import iou, mean, ratio
 
-SECOND = ("iou", "dice", "boundary_iou", "bf", "average_precision")  # by class, of a `Tally` of two
+SECOND = ("iou", "dice", "boundary_iou", "bf", "average_precision")  # by class, from `Tally`s
 MEANS = {"miou": "iou", "boundary_miou": "boundary_iou", "mean_bf": "bf"}
 
 
 class MultilabelTally:
-    """Counts frames as `Tally` does, each class against the rest.
+    """Accumulates metrics like `Tally`, each class against the rest.
 
-    Masks have a channel for each class, uint8 (H, W, K) of 0 and 1; truth has 255 for void.
+    Masks have a channel per class, uint8 (H, W, K) of 0 and 1; the truth has 255 for void.
     """
 
-    matrix = None  # no class is taken for another
+    matrix = None  # classes are independent, so none is confused with another
 
     def __init__(self, classes):
         self.classes = tuple(classes)
         self._tallies = [Tally((f"no {name}", name)) for name in self.classes]
 
     def add(self, truth, prediction, instance=None, confidence=None):
-        """Counts a frame; `confidence` (H, W, K) are the probabilities. Returns its own figures.
+        """Counts a frame; `confidence` (H, W, K) are the probabilities. Returns its metrics:
 
-        They are `miou`, `iou` (K,) and `pixel_accuracy`, the share of right decisions.
+        `miou`, `iou` (K,) and `pixel_accuracy`, the share of correct decisions.
         """
         if confidence is not None:
             confidence = np.where(prediction == 1, confidence, 1 - confidence)
@@ -41,9 +41,9 @@ class MultilabelTally:
         return {"miou": mean(by_class), "pixel_accuracy": accuracy, "iou": by_class}
 
     def results(self):
-        """As `Tally.results`: every figure by class, and its mean over the classes.
+        """As `Tally.results`: every metric by class, and its mean over the classes.
 
-        `pixel_accuracy` is the share of right decisions, K of them a pixel.
+        `pixel_accuracy` is the share of correct decisions, K per pixel.
         """
         each = [tally.results() for tally in self._tallies]
         names = list(zip(self.classes, each, strict=True))
@@ -60,7 +60,7 @@ class MultilabelTally:
         return means | found
 
     def best_thresholds(self):
-        """For each class the threshold at which its IoU is highest."""
+        """For each class, the threshold with its highest IoU."""
         return tuple(threshold for tally in self._tallies for threshold in tally.best_thresholds())
 
 

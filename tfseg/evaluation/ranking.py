@@ -1,18 +1,18 @@
-"""Figures of a class's probabilities at every threshold: average precision, the best threshold."""
+"""Metrics of a class's probabilities over all thresholds: average precision, best threshold."""
 
 import numpy as np
 
 from tfseg.labels import VOID
 from tfseg.metrics import iou, ratio
 
-BINS = 1000  # thresholds that are told apart
+BINS = 1000  # number of thresholds
 
 
 class Ranking:
-    """Counts of pixels by their probability of class 1, streamed frame by frame."""
+    """Histograms of the probability of class 1, accumulated frame by frame."""
 
     def __init__(self):
-        self.counts = np.zeros((2, BINS), np.int64)  # of class 0 and class 1
+        self.counts = np.zeros((2, BINS), np.int64)  # pixels of class 0 and class 1
 
     def add(self, truth, probability):
         """Counts a frame: class indices 0, 1 or void (H, W), probabilities of class 1 (H, W)."""
@@ -22,8 +22,8 @@ class Ranking:
         self.counts += found.reshape(2, BINS)
 
     def average_precision(self):
-        """The area below precision over recall: the sum of each threshold's gain in recall times
-        its precision. NaN where no pixel is of class 1."""
+        """The area under the precision-recall curve: the sum over thresholds of recall gain times
+        precision. NaN if class 1 has no pixels."""
         others, hits = self._above()
         precision = np.nan_to_num(ratio(hits, hits + others))
         gains = ratio(self.counts[1], np.full(BINS, self.counts[1].sum()))
@@ -32,9 +32,9 @@ class Ranking:
     def best_threshold(self):
         """The threshold with the highest IoU of class 1, and so the highest Dice.
 
-        Of several it is the one nearest to 0.5, which it is where no pixel is of class 1, too.
+        If several are equal, the one nearest to 0.5, which it also is if class 1 has no pixels.
         """
-        others, hits = (counts[1:] for counts in self._above())  # 0 itself would take all pixels
+        others, hits = (counts[1:] for counts in self._above())  # threshold 0 accepts all pixels
         total = self.counts[1].sum()
         by_threshold = np.nan_to_num(iou(hits, total, hits + others))
         thresholds = np.arange(1, BINS) / BINS
@@ -42,5 +42,5 @@ class Ranking:
         return float(best[np.abs(best - 0.5).argmin()])
 
     def _above(self):
-        """For each threshold k / BINS, the pixels of either class at or above it, (2, BINS)."""
+        """The pixels of each class at or above each threshold k / BINS, (2, BINS)."""
         return self.counts[:, ::-1].cumsum(axis=1)[:, ::-1]

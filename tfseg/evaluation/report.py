@@ -1,4 +1,4 @@
-"""The report of a test as one page: figures, classes, confusions, frames, other runs beside it."""
+"""The report of a test as one page: metrics, classes, confusion matrix, frames, other runs."""
 
 import json
 import math
@@ -13,13 +13,13 @@ from tfseg.pages import data_uri, write_page
 from tfseg.records.example import encode_png
 from tfseg.visualize import colorize, confusion_picture
 
-EACH = 2  # frames shown of the best, the middle and the worst
-PANEL = 480  # pixels, the widest an image of a frame is
+EACH = 2  # frames shown for each of best, middle and worst
+PANEL = 480  # largest width of a frame's image, pixels
 WRONG = (230, 30, 30)
 
 
 def others(runs, split):
-    """[(folder, results)] of runs that were tested on a split before. Raises `UserError`."""
+    """[(folder, results)] of other runs already tested on a split. Raises `UserError`."""
     found = []
     for run in runs or ():
         path = Path(run) / f"test-{split}.json"
@@ -32,7 +32,7 @@ def others(runs, split):
 
 
 def write(path, target, tally, frames, others):
-    """Writes the page of a `Target`, its tally and its `FrameFigures`; `others` as above."""
+    """Writes the page of a `Target`, its tally, its `FrameFigures` and the result of `others`."""
     results, labels = tally.results(), target.labels
     about = f"{target.name}, {len(target.split)} frames of {target.split.name}"
     matrix = tally.matrix
@@ -56,7 +56,7 @@ def write(path, target, tally, frames, others):
 
 
 def _compare(tests, labels):
-    """The figures of [(folder, results)] side by side, those of the test itself first."""
+    """A table that compares [(folder, results)], the current test first."""
     folders, columns = zip(*tests, strict=True)
     names = [Path(folder).name for folder in folders]
     rows = [
@@ -71,7 +71,7 @@ def _compare(tests, labels):
 
 
 def _chosen(frames):
-    """[(rank, frame)] of the worst, middle and best frames by their own mIoU."""
+    """[(rank, frame)] of the worst, middle and best frames by mIoU."""
     order = sorted((one for one in frames if not math.isnan(one.miou)), key=lambda one: one.miou)
     middle = max(0, len(order) // 2 - EACH // 2)
     ranks = {
@@ -82,15 +82,15 @@ def _chosen(frames):
     found = {}
     for rank, ranked in ranks.items():
         for frame in ranked:
-            found.setdefault(frame.index, (rank, frame))  # few frames have two ranks
+            found.setdefault(frame.index, (rank, frame))  # ranks overlap if there are few frames
     return list(found.values())
 
 
 def _shown(target, rank, frame):
-    """A frame's image, label and mask, and where the two differ."""
+    """Panels of a frame: image, label, mask, and the wrong pixels."""
     image, truth, prediction = target.frame(frame.index)
     wrong, known = (truth != prediction) & (truth != VOID), truth != VOID
-    if wrong.ndim == 3:  # of any class
+    if wrong.ndim == 3:  # multilabel: wrong in any class
         wrong, known = wrong.any(axis=2), known.any(axis=2)
     gray = np.repeat(image.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2) // 2 + 96
     share = wrong.sum() / max(1, known.sum())
@@ -109,7 +109,7 @@ def _confusion(matrix, classes):
 
 
 def _fitting(pixels):
-    """Shrinks by a whole factor, so that a mask keeps its colours."""
+    """Shrinks an image by an integer factor, so that a mask keeps its colours."""
     step = -(-pixels.shape[1] // PANEL)
     return pixels[::step, ::step]
 

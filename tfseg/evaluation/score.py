@@ -15,7 +15,7 @@ from tfseg.records.corrupt import naming_corrupt
 
 @dataclass(frozen=True)
 class Score:
-    """What `score` counts: a tally of all, and every frame's own figures."""
+    """The result of `score`: the metrics of all frames, and those of each frame."""
 
     tally: Tally | MultilabelTally
     frames: list[dict[str, Any]]
@@ -25,12 +25,12 @@ def score(source, split, batch_size=4, show=None, task="multiclass"):
     """Scores masks on a split, frame by frame.
 
     Args:
-        source: has `label(images, start)`, which gives classes uint8 (N, H, W) and their
-            probabilities, or None, of the frames from number `start` on.
+        source: has `label(images, start)`, which returns classes uint8 (N, H, W) and their
+            probabilities or None, for the frames from index `start` on.
         split: labelled frames.
-        batch_size: frames at a time, which no figure depends on.
+        batch_size: frames at a time; no metric depends on it.
         show: called as show(index, image, truth, prediction) for every frame.
-        task: what kind of masks they are, one of `tfseg.decision.TASKS`.
+        task: kind of the masks, one of `tfseg.decision.TASKS`.
     """
     sets = label_sets(labels_of(split.info)) if task == "multilabel" else None
     tally = MultilabelTally(sets.labels.classes) if sets else Tally(split.info.classes)
@@ -39,7 +39,7 @@ def score(source, split, batch_size=4, show=None, task="multiclass"):
     bar = tqdm(total=len(split), desc=f"scoring {split.name}", unit="frame")
     with bar, naming_corrupt(split):
         for images, truths in evaluation_batches(split, batch_size=batch_size):
-            start = len(frames)  # not the bar's count, which stands still where bars are turned off
+            start = len(frames)  # not the bar's count, which stays 0 if bars are disabled
             masks, confidences = source.label(images, start)
             for place, (truth, mask) in enumerate(zip(truths.numpy(), masks, strict=True)):
                 index = start + place
@@ -54,7 +54,7 @@ def score(source, split, batch_size=4, show=None, task="multiclass"):
 
 
 def score_network(engine, split, batch_size=4, show=None):
-    """`score` for an `Engine`; first checks that the frames are large enough."""
+    """Calls `score` for an `Engine`; first checks that the frames are large enough."""
     for size in split.sizes:
         engine.check_size(*size, f"a frame of {split.name}")
     return score(engine, split, batch_size, show, engine.decision.task)

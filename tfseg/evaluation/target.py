@@ -1,4 +1,4 @@
-"""What `test` scores: a network, an export or predicted masks, on a split of records."""
+"""The target of `test`: a network, an export or predicted masks, and a split of records."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ from tfseg.records.reader import open_input, open_records
 from tfseg.records.split import Split
 from tfseg.runs import RunFolder
 
-OTHERS = ("export", "predictions")  # in place of a network
+OTHERS = ("export", "predictions")  # instead of a network
 
 
 @dataclass(frozen=True)
 class Target:
-    """What `test` scores: `source.label` on a split, the figures' folder, the report's title."""
+    """What `test` evaluates: masks of `source` on a split; also the output folder and a title."""
 
     name: str
     source: object
@@ -44,14 +44,14 @@ class Target:
 
 
 def find_target(config: TestConfig) -> Target:
-    """The `Target` that the flags name. Raises `UserError` if they name none, or several."""
+    """The `Target` of the flags. Raises `UserError` if they name none, or several."""
     config.check()
     if config.source in OTHERS:
         return _without_network(config, config.source)
     records = _records(config) if config.model else _records_of_run(config)
     network = find_network(config, labels_of(records.info, config.task) if config.model else None)
     check_labels(records, network.labels, network.settings.task, network.name)
-    shown = Path(config.model or "").name  # of hf://user/name the last
+    shown = Path(config.model or "").name  # hf://user/name becomes name
     output = network.run.path if network.run else Path("runs", f"{records.name}-{shown}")
     split, engine = _split(config, records), make_engine(network, config)
     for size in split.sizes:
@@ -63,7 +63,7 @@ def find_target(config: TestConfig) -> Target:
 
 
 def _looks(config):
-    """The test-time options that differ from the defaults, in words."""
+    """A text of the test-time options that differ from the defaults."""
     changed = config.changed()
     return ", ".join(
         name if changed[name] is True else f"{name} {changed[name]}"
@@ -77,12 +77,12 @@ def _without_network(config, kind):
     others = ("crf", "threshold")
     for name in (*config.group("looks"), *config.group("crf"), *config.group("model"), *others):
         if name in config.given:
-            raise UserError(f"--{name} is for networks; leave it out beside --{kind}")
+            raise UserError(f"--{name} is for networks; leave it out with --{kind}")
     if config.checkpoint:
-        raise UserError(f"--checkpoint is for networks; leave it out beside --{kind}")
+        raise UserError(f"--checkpoint is for networks; leave it out with --{kind}")
     records = _records(config)
     if config.label_ids and tuple(records.info.classes) != CITYSCAPES:
-        raise UserError(f"--label_ids is for Cityscapes' 19 classes, which {records.path} has not")
+        raise UserError(f"--label_ids is for Cityscapes' 19 classes, which {records.path} lacks")
     split, folder, task = _split(config, records), getattr(config, kind), "multiclass"
     if kind == "export":
         source = Export(folder)
@@ -100,7 +100,7 @@ def _records(config):
 
 
 def _records_of_run(config):
-    """The records of `--input`, or those that the run was trained on."""
+    """The records of `--input`, or else those of the run's training."""
     trained = RunFolder(config.run).config()
     if config.input:
         options = {"pixel_range": trained.pixel_range, "skip_damaged": config.skip_damaged}

@@ -9,7 +9,7 @@ from tfseg.evaluation.score import score
 from tfseg.evaluation.target import find_target
 from tfseg.prediction.segmenter import make_engine
 
-# The flags of a way, as they are typed -> what they are in a config.
+# Flags of a variant -> their values in a config.
 WAYS = {
     "": {},
     "--flip": {"flip": True},
@@ -17,16 +17,16 @@ WAYS = {
     "--flip --scales=0.75,1,1.25": {"flip": True, "scales": (0.75, 1.0, 1.25)},
     "--crf": {"crf": True},
 }
-WORTH = 0.001  # gain in mIoU below which a slower way is not worth its time
+WORTH = 0.001  # smallest gain in mIoU that is worth a slower variant
 
 
 def tune(config):
-    """Scores a `TestConfig`'s network in every way of `WAYS`; returns what `tune-<split>.json` has:
-    the flags of the "best" and the figures of all "ways". Prints them as a table.
+    """Scores a `TestConfig`'s network with every variant of `WAYS`; prints a table and returns the
+    content of `tune-<split>.json`: the "best" flags and the metrics of all "ways".
 
     Raises:
-        UserError: for the split `test`, which must not choose what it then judges, and for flags
-            that are tried here.
+        UserError: for the split `test`, which must not choose options, and for flags that are
+            tried here.
     """
     _check(config)
     devices.select(config.gpu, config.mem_frac)
@@ -58,13 +58,13 @@ def _check(config):
     if config.split == "test":
         raise UserError("--tune chooses on val, so that test stays unseen; leave out --split=test")
     for name in sorted({"flip", "scales", "crf", *config.group("crf")} & config.given):
-        raise UserError(f"--{name} beside --tune, which tries it; leave it out")
+        raise UserError(f"--{name} does not work with --tune, which tries it; leave it out")
     for name in sorted({"html", "compare", "elab_names"} & config.given):
-        raise UserError(f"--{name} beside --tune, which writes no report; leave it out")
+        raise UserError(f"--{name} does not work with --tune, which writes no report; leave it out")
 
 
 def _engines(target, config):
-    """An `Engine` for each way; checks before any work that all can take the frames."""
+    """An `Engine` per variant; checks first that all accept the frames' sizes."""
     engines = {
         flags: make_engine(target.network, config.replace(**way))
         for flags, way in WAYS.items()

@@ -1,4 +1,4 @@
-"""Trained networks as files of other runtimes: one file per format, with its writer and reader.
+"""Exports trained networks for other runtimes: one module per format, with its writer and reader.
 
-Nothing here trains or scores; the graph that every format carries is in `graph`.
+`graph` has the graph that all formats share. Nothing here trains or scores.
 """

@@ -1,4 +1,4 @@
-"""Frames that calibrate the ranges of an int8 export."""
+"""Frames to calibrate the ranges of an int8 export."""
 
 import numpy as np
 import tensorflow as tf
@@ -8,14 +8,14 @@ from tfseg.config import TrainConfig
 from tfseg.errors import UserError
 from tfseg.records.reader import open_input, open_records
 
-COUNT = 64  # spread evenly over the training split
+COUNT = 64  # evenly spaced in the training split
 
 
 def calibration_frames(config, settings):
-    """A list of frames uint8 (N, H, W, 3) of records, of the `ExportConfig`'s size and batch.
+    """A list of frames uint8 (N, H, W, 3) of records, in the `ExportConfig`'s size and batch.
 
-    The records are `config.input`, or the run's own (`settings`). Raises `UserError` where none
-    are named.
+    The records are `config.input`, or those of the run (`settings`). Raises `UserError` if there
+    are none.
     """
     if config.input:
         records = open_records(config.input, config.dataset, pixel_range=config.pixel_range)

@@ -1,4 +1,4 @@
-"""A trained network as a folder of files that other runtimes load."""
+"""Exports a trained network as a folder of files for other runtimes."""
 
 import dataclasses
 from dataclasses import asdict
@@ -18,13 +18,12 @@ from tfseg.networks import build_network, find_network, precision
 
 
 def export(config: ExportConfig) -> Path:
-    """Writes `config.output` whole or not at all, and returns it.
+    """Writes `config.output` completely or not at all, and returns it.
 
-    The folder is TensorFlow Serving's `NAME/VERSION`: the SavedModel (see `write_saved_model`),
-    and beside it `model.tflite`, `model.onnx`, `model.xml` with `model.bin`, as far as
-    `config.format` asks for them. `labels.json` has the names and colours of the classes,
-    and the pixels a side that the network needs; it lies in `assets.extra` too, with the run's
-    `config.json`.
+    The folder is TensorFlow Serving's `NAME/VERSION`. Depending on `config.format`, it holds the
+    SavedModel (see `saved_model.write`), `model.tflite`, `model.onnx`, and `model.xml` with
+    `model.bin`. `labels.json` has the names and colours of the classes, and the smallest side that
+    the network accepts; `assets.extra` holds a copy and the run's `config.json`.
     """
     config.check()
     check_free(config.output)
@@ -43,7 +42,7 @@ def export(config: ExportConfig) -> Path:
     if MODELS[model.name].samples:
         print(f"{model.name} is exported without dropout: one pass, no samples")
     with atomic.folder(config.output) as folder:
-        check_free(config.output)  # another export may have been faster
+        check_free(config.output)  # another export may have finished first
         for name in tqdm(config.format, "exporting", unit="format"):
             policy = FORMATS[name].policies[config.precision]
             folded = fold(_rebuilt(model, network.settings, config.size, policy))
@@ -59,7 +58,7 @@ def _check_size(model, size):
 
 
 def _rebuilt(model, settings, size, policy):
-    """The same network in `policy`, for images of `size` (H, W), or any size (None)."""
+    """The same network with `policy`, for images of `size` (H, W), or of any size (None)."""
     shape = (*(size or (None, None)), 3)
     with precision(policy):
         copy = build_network(settings, model.output_shape[-1], input_shape=shape)
@@ -68,7 +67,7 @@ def _rebuilt(model, settings, size, policy):
 
 
 def _write_labels(folder, network, pixel_range):
-    extra = folder / "assets.extra"  # TensorFlow Serving leaves alone what it does not know there
+    extra = folder / "assets.extra"  # TensorFlow Serving ignores unknown files there
     model = network.settings.model
     values = {"model": model, "smallest": MODELS[model].smallest, **asdict(network.labels)}
     if pixel_range:

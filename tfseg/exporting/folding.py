@@ -1,4 +1,4 @@
-"""The same network with fewer operations, for inference only."""
+"""Folds a network into fewer operations, for inference only."""
 
 import keras
 import numpy as np
@@ -8,16 +8,15 @@ from tfseg.layers.resize import FitLike
 
 DROPOUTS = (layers.Dropout, layers.SpatialDropout2D)
 CONVOLUTIONS = (layers.Conv2D, layers.Conv2DTranspose, layers.DepthwiseConv2D)
-LEFT_OUT = None  # in place of an operation that passes its input on
+LEFT_OUT = None  # stands for an operation that only passes its input on
 
 
 def fold(network):
-    """A functional Keras model of its own with the outputs that `network` has in inference.
+    """A new functional Keras model with the same outputs as `network` in inference.
 
-    A batch normalisation behind a convolution becomes part of its kernel and bias. It stays where
-    anything else sees the convolution's output, or no convolution comes before it. Dropout is
-    left out, and a PReLU with one slope becomes a leaky ReLU. Convolutions keep their weights in
-    the type that they compute in.
+    A batch normalisation after a convolution becomes part of its kernel and bias, unless something
+    else uses the convolution's output. Dropout is removed, and a PReLU with one slope becomes a
+    leaky ReLU. Convolutions store their weights in the type that they compute in.
     """
     norms = {norm: conv for norm in network.layers if (conv := _folds_into(norm, network))}
     folded = {conv: norm for norm, conv in norms.items()}
@@ -51,7 +50,7 @@ def fold(network):
 
 
 def _one_slope(operation):
-    """The single slope of a PReLU below zero; None if it has several."""
+    """The slope of a PReLU if there is only one, and it is not negative; else None."""
     if not isinstance(operation, layers.PReLU) or operation.alpha.shape != (1, 1, 1):
         return None
     slope = float(keras.ops.squeeze(operation.alpha))
@@ -73,7 +72,7 @@ def _folds_into(norm, network):
         if isinstance(layer, CONVOLUTIONS):
             linear = layer.activation is keras.activations.linear
             return layer if linear and layer.data_format == "channels_last" else None
-        # Cutting rows off and scaling channels may swap places; filling up with zeros may not.
+        # Cropping and scaling channels commute; zero padding does not.
         passes = isinstance(layer, DROPOUTS) or (isinstance(layer, FitLike) and not layer.short)
         if not passes:
             return None
@@ -81,7 +80,7 @@ def _folds_into(norm, network):
 
 
 def _users(tensor, network):
-    """How often a tensor is an input of an operation, or an output of the network."""
+    """How often a tensor is an input of an operation or an output of the network."""
     inputs = [
         given
         for operation in network.operations
@@ -92,7 +91,7 @@ def _users(tensor, network):
 
 
 def _with_norm(conv, norm):
-    """Kernel and bias of a convolution that includes its batch normalisation."""
+    """[kernel, bias] of a convolution with its batch normalisation folded in."""
     values = {v.path.rsplit("/", 1)[-1]: np.asarray(v.value, np.float64) for v in norm.weights}
     scale = values.get("gamma", 1) / np.sqrt(values["moving_variance"] + norm.epsilon)
     kernel = np.asarray(conv.kernel.value, np.float64)
@@ -101,7 +100,7 @@ def _with_norm(conv, norm):
     if isinstance(conv, layers.Conv2DTranspose):
         kernel = kernel * scale[:, None]  # (height, width, out, in)
     elif isinstance(conv, layers.DepthwiseConv2D):
-        kernel = kernel * scale.reshape(kernel.shape[2:])  # output c·m + j is of input c
+        kernel = kernel * scale.reshape(kernel.shape[2:])  # output c·m + j comes from input c
     else:
         kernel = kernel * scale
     return [kernel, bias]

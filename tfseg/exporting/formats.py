@@ -1,5 +1,4 @@
-"""The formats that networks are exported to. A new one is a file with its writer and reader, and a
-row in FORMATS."""
+"""The export formats. To add one, add a module with its writer and reader, and a row in FORMATS."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,17 +14,16 @@ class Format:
     """A row of `FORMATS`.
 
     Attributes:
-        write: (network, folder, config, frames): writes a folded network, with the policy that
-            the format asks for, as an `ExportConfig` says. `frames` (N, H, W, 3) are images that
-            the ranges of int8 come from.
-        read: (path) -> a function of images uint8 (N, H, W, 3), which gives outputs by name.
-        title: what its authors call it.
-        file: its name in the folder; a SavedModel is the folder itself.
+        write: (network, folder, config, frames): writes a folded network, built with the row's
+            policy, according to an `ExportConfig`. `frames` (N, H, W, 3) calibrate int8.
+        read: (path) -> a function of images uint8 (N, H, W, 3) that returns outputs by name.
+        title: its name for messages.
+        file: its file name in the folder; a SavedModel is the folder itself.
         runtime: the package that reads it.
-        packages: what writing it imports, beside TensorFlow: precision -> packages, "" for all.
-        policies: precision -> the Keras policy of the network that is converted. A format that
-            lowers the precision itself takes a network in float32.
-        refusal: why it has none of the other precisions.
+        packages: packages besides TensorFlow that the writer imports, by precision, "" for all.
+        policies: precision -> Keras policy of the network to convert. A format that lowers the
+            precision itself takes a float32 network.
+        refusal: why it lacks the other precisions.
     """
 
     write: Callable
@@ -85,7 +83,7 @@ FORMATS = {
 
 
 def check_formats(names, precision):
-    """Raises `UserError` for a format that lacks `precision`, or is not installed."""
+    """Raises `UserError` for a format that lacks `precision` or is not installed."""
     for name in names:
         wanted = FORMATS[name]
         if precision not in wanted.policies:
@@ -98,17 +96,17 @@ def check_formats(names, precision):
 
 
 def exported_task(path):
-    """The task of an export, from the `labels.json` beside it; multiclass without one."""
+    """The task of an export, from the `labels.json` in its folder; multiclass if there is none."""
     path = Path(path)
     labels = (path if path.is_dir() else path.parent) / "labels.json"
     return read_labels(labels).get("task", "multiclass") if labels.exists() else "multiclass"
 
 
 def open_export(path):
-    """An export as a function: images uint8 (N, H, W, 3) -> its outputs as arrays, by name.
+    """An export as a function: images uint8 (N, H, W, 3) -> dict of output arrays.
 
-    `path` is the folder of a SavedModel, or a file that ends in .tflite, .onnx or .xml. Raises
-    `UserError` for what is no export, and where its runtime is not installed.
+    `path` is the folder of a SavedModel, or a .tflite, .onnx or .xml file. Raises `UserError` if
+    it is not an export, or its runtime is not installed.
     """
     path = Path(path)
     by_suffix = {Path(row.file).suffix: row for row in FORMATS.values()}
@@ -116,6 +114,6 @@ def open_export(path):
     require(str(path), row.runtime, "export")
     try:
         return row.read(path)
-    except Exception as error:  # every runtime has errors of its own
+    except Exception as error:  # every runtime has its own errors
         reason = " ".join(str(error).split())[:120]
         raise UserError(f"{path} is not an exported network: {reason}") from None

@@ -1,4 +1,4 @@
-"""The graph that every format carries: uint8 RGB pixels in, masks out."""
+"""The graph that all formats share: uint8 RGB pixels in, masks out."""
 
 import tempfile
 from contextlib import contextmanager
@@ -14,9 +14,9 @@ def make_module(network, config):
     """A `tf.Module` that holds a network's weights and `segment`, the function to export.
 
     `segment` maps `images` uint8 (N, H, W, 3) to a dict of the `outputs` of an `ExportConfig`:
-    "mask" is uint8 (N, H, W), or (N, H, W, K) of a multilabel network; "probabilities" and "logits"
-    are float32 (N, H, W, K), of a binary network with two probabilities and one logit. Height and
-    width are those that the network was built for, N is the config's `batch`; None takes any.
+    "mask" is uint8 (N, H, W), or (N, H, W, K) for a multilabel network; "probabilities" and
+    "logits" are float32 (N, H, W, K); a binary network has two probabilities and one logit. Height
+    and width are the network's, N is the config's `batch`; None accepts any.
     """
 
     def segment(images):
@@ -29,7 +29,7 @@ def make_module(network, config):
 
 
 def pixels(network, batch):
-    """The input of an exported function."""
+    """The input spec of an exported function."""
     return tf.TensorSpec((batch, *network.input_shape[1:]), tf.uint8, name="images")
 
 
@@ -51,7 +51,7 @@ def answers(logits, config):
 
 @contextmanager
 def saved_folder(network, config):
-    """A folder with the SavedModel that LiteRT and OpenVINO read."""
+    """A temporary folder with a SavedModel, which LiteRT and OpenVINO convert."""
     module = make_module(network, config)
     with tempfile.TemporaryDirectory() as folder:
         tf.saved_model.save(module, folder, signatures=module.segment)

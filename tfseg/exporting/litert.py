@@ -1,4 +1,4 @@
-"""LiteRT files: written by TensorFlow's converter, run by ai-edge-litert."""
+"""LiteRT files: TensorFlow's converter writes them, ai-edge-litert runs them."""
 
 import os
 
@@ -40,8 +40,8 @@ def read(file):
         try:
             return answers(images)
         except RuntimeError as error:
-            # It takes no int8 convolution whose results are 256 times as small as its sums, as
-            # those of a map that is almost always zero; LiteRT's own kernels, slower, do.
+            # XNNPACK rejects int8 convolutions whose results are 256 times smaller than their
+            # sums, as for a map that is almost always zero; LiteRT's slower kernels accept them.
             if "XNNPACK" not in str(error):
                 raise
             interpreter = opened(OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)

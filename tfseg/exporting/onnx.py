@@ -1,4 +1,4 @@
-"""ONNX files: written by tf2onnx, run by ONNX Runtime."""
+"""ONNX files: tf2onnx writes them, ONNX Runtime runs them."""
 
 import logging
 
@@ -9,7 +9,7 @@ from tfseg.exporting.graph import answers, pixels
 
 
 def write(network, folder, config, frames):
-    """The weights are filled in last: tf2onnx keeps every step's copy of the constants it sees."""
+    """Writes `model.onnx`; adds weights last, because tf2onnx copies constants in every step."""
     import onnx
     import tf2onnx
 
@@ -49,7 +49,7 @@ def read(file):
 
 
 def _fill_in(graph, weights):
-    """Makes constants of the inputs of an ONNX graph that stand for `weights`, name -> array."""
+    """Replaces the inputs of an ONNX graph named in `weights`, name -> array, by constants."""
     from onnx.numpy_helper import from_array
 
     for node in list(graph.node):
@@ -66,7 +66,7 @@ def _fill_in(graph, weights):
 
 
 def _pad_alike(conv):
-    """Writes a convolution's "same" padding as numbers: ONNX Runtime cannot pad dilated ones."""
+    """Makes a convolution's "same" padding explicit: ONNX Runtime cannot pad dilated ones."""
     import onnx
 
     given = {attribute.name: attribute for attribute in conv.attribute}

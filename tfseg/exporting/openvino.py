@@ -1,4 +1,4 @@
-"""OpenVINO files: written and run by OpenVINO, quantised by NNCF."""
+"""OpenVINO files: OpenVINO writes and runs them, NNCF quantises them."""
 
 from tfseg.exporting.graph import saved_folder
 
@@ -20,9 +20,9 @@ def write(network, folder, config, frames):
 
 
 def _depthwise(model):
-    """Names of the convolutions of each channel alone, which stay in float32.
+    """Names of the depthwise convolutions, which stay in float32.
 
-    In int8 they spoil masks (seen with OpenVINO 2026.4 and Fast-SCNN); their weights are few.
+    In int8 they damage masks (seen with OpenVINO 2026.4 and Fast-SCNN); they have few weights.
     """
     return [
         node.get_friendly_name()
@@ -32,7 +32,7 @@ def _depthwise(model):
 
 
 def read(file, precision="f32"):
-    """`precision` is OpenVINO's word: "bf16" is faster where the processor has it."""
+    """Opens a file; `precision` is OpenVINO's name: "bf16" is faster on processors with it."""
     import openvino
 
     model = openvino.compile_model(file, "CPU", {"INFERENCE_PRECISION_HINT": precision})

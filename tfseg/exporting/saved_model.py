@@ -1,4 +1,4 @@
-"""SavedModels that TensorFlow Serving mounts."""
+"""SavedModels for TensorFlow Serving."""
 
 import tensorflow as tf
 
@@ -11,13 +11,13 @@ def write(network, folder, config, frames=None):
     """Writes a Keras network, pixels -> logits, as a SavedModel.
 
     Signatures:
-        serving_default: `images` uint8 (N, H, W, 3) -> `config.outputs`, by name.
+        serving_default: `images` uint8 (N, H, W, 3) -> `config.outputs` by name.
         encoded: `image_bytes` string (N,), JPEG or PNG files of any sizes -> `mask_png` string
-            (N,), PNG files of class indices, each at its image's size; of a multilabel network
-            (N, K), a PNG file of 0 and 255 for each class. One image is decoded, labelled and
-            encoded after the other. A network for one size sees them resized to it.
+            (N,), PNG files of class indices, each in its image's size; for a multilabel network
+            (N, K), a PNG file of 0 and 255 per class. Images are processed one by one. A network
+            with a fixed size gets them resized.
         encoded_rest: the same with `mask_png_bytes`: TensorFlow Serving's REST API writes strings
-            as base64 only under names that end so, and others as they are, which is no JSON.
+            as base64 only if their names end in `_bytes`; others are invalid JSON.
     """
     module = make_module(network, config)
 
@@ -50,12 +50,12 @@ def read(folder):
     def run(images):
         return {name: value.numpy() for name, value in served(images=tf.constant(images)).items()}
 
-    run.model = model  # which its signature does not keep alive
+    run.model = model  # keeps the model alive, which its signature does not
     return run
 
 
 def _segment_file(network, file, config):
-    """One encoded image -> the PNG of its mask."""
+    """One encoded image -> the PNG file of its mask."""
     pixels = _decode(file, config.pixel_range)
     shape, size = tf.shape(pixels)[:2], network.input_shape[1:3]
     if None in size:
@@ -83,7 +83,7 @@ def _decode(file, pixel_range):
         values = tf.io.decode_png(file, channels=3, dtype=tf.uint16)
         return tf.gather(levels, tf.cast(values, tf.int32))
 
-    # A PNG's 25th byte is its bits a channel.
+    # Byte 24 of a PNG file is its bit depth.
     png = tf.strings.substr(file, 0, 4) == b"\x89PNG"
     deep = tf.cond(png, lambda: tf.strings.substr(file, 24, 1) == b"\x10", lambda: False)
     return tf.cond(deep, ranged, lambda: decode_file(file))

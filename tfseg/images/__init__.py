@@ -1,6 +1,6 @@
-"""The one reader of image files: bit depth, bands, orientation, pixel range, one kind of error.
+"""Reads image files: bit depth, bands, orientation and pixel range, with one kind of error.
 
-Every room may use it; it uses `errors` alone, and no TensorFlow.
+Every package may use it; it imports only `errors`, and no TensorFlow.
 """
 
 from tfseg.images.headers import check_label_format

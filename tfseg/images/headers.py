@@ -14,7 +14,7 @@ _TIFF = {"width": 256, "length": 257, "bits": 258, "photometric": 262, "orientat
 _UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3  # TIFF's SampleFormat
 _NUMBERS = {_UNSIGNED: "unsigned numbers", _SIGNED: "signed numbers", _FLOAT: "floats"}
 _UNREAD = ((16, _FLOAT), (24, _FLOAT), (64, _UNSIGNED), (64, _SIGNED))
-_OPENCVS = ((8, _SIGNED), (32, _UNSIGNED), (64, _FLOAT))  # kinds that Pillow takes for others
+_OPENCVS = ((8, _SIGNED), (32, _UNSIGNED), (64, _FLOAT))  # kinds that Pillow misreads
 _CMYK, _LAB = 5, 8  # TIFF's PhotometricInterpretation
 
 
@@ -28,7 +28,7 @@ def is_tiff(data):
 
 
 def _tags(data, start=None):
-    """A directory of a TIFF: its first, or the one that starts at a byte."""
+    """A directory of a TIFF: the first, or the one at byte `start`."""
     header = data[: 16 if data[2] == 43 or data[3] == 43 else 8]
     directory, file = TiffImagePlugin.ImageFileDirectory_v2(header), io.BytesIO(data)
     place = directory.next if start is None else start
@@ -47,14 +47,14 @@ def _tag(tags, name, missing):
 
 
 def orientation_of(picture, data):
-    """EXIF's orientation. A PNG may say it behind its pixels: only then are these decoded."""
+    """EXIF's orientation. For a PNG with metadata after its pixels, Pillow decodes the pixels."""
     try:
         if picture is None or picture.format == "TIFF":
             return _tag(_tags(data), "orientation", 1)
         if picture.format == "PNG" and not any(map(_may_turn, _chunks(data))):
             return 1
         return picture.getexif().get(ExifTags.Base.Orientation, 1)
-    except Exception:  # an EXIF that is damaged says nothing; pixels have a check of their own
+    except Exception:  # damaged EXIF is ignored; pixels are checked separately
         return 1
 
 
@@ -64,7 +64,7 @@ def tiff_size(data):
 
 
 def range_of(picture, data):
-    """The range that a TIFF with 12 bits declares, which Pillow reads as 16; None for others."""
+    """The range of a 12-bit TIFF, which Pillow reads as 16 bits; None for others."""
     if picture is None or picture.format != "TIFF" or not picture.mode.startswith("I;16"):
         return None
     return (0, 4095) if _tag(_tags(data), "bits", (16,))[0] == 12 else None
@@ -73,7 +73,7 @@ def range_of(picture, data):
 def check_tiff(data, name):
     """The mode of a TIFF that Pillow cannot decode in full depth, else None.
 
-    Raises `UserError` for several images, and for bands that are neither gray nor colours.
+    Raises `UserError` for several images in a file, and for bands other than gray or colours.
     """
     tags = _tags(data)
     if tags.next and not _tag(_tags(data, tags.next), "subfile", 0):  # 1, 4: smaller, a mask
@@ -102,12 +102,12 @@ def check_tiff(data, name):
 
 
 def _chunks(data):
-    """(kind, start, end) of the contents of a PNG's chunks, as far as there are some."""
+    """Yields (kind, start, end) of the content of each chunk of a PNG."""
     place = 8
     while place + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, place)
         yield kind, place + 8, place + 8 + length
-        if kind == b"IEND":  # what follows is no part of it, and may be endless
+        if kind == b"IEND":  # data after it is not part of the PNG, and may be endless
             return
         place += 12 + length
 
@@ -117,7 +117,7 @@ def _may_turn(chunk):
 
 
 def check_png(data):
-    """Raises `ValueError` where a chunk's checksum is off: Pillow lets some of those pass."""
+    """Raises `ValueError` if a chunk's checksum is wrong: Pillow accepts some of those."""
     for kind, start, end in _chunks(data):
         if end + 4 > len(data):
             raise ValueError(f"it is truncated in its {kind.decode('latin1')} chunk")
@@ -141,7 +141,7 @@ _TURNS = {
 
 
 def turned(array, orientation):
-    """Pixels (H, W, ...) as they stand in the file -> upright."""
+    """Pixels (H, W, ...) as stored in the file -> upright."""
     turn = _TURNS.get(orientation)
     return np.ascontiguousarray(turn(array)) if turn else array
 

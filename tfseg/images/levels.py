@@ -4,19 +4,19 @@ import numpy as np
 
 from tfseg.errors import UserError
 
-FULL = 65535  # the brightest of 16 bits
+FULL = 65535  # the highest 16-bit value
 SENSOR_BITS = (8, 10, 12, 14, 16)
 
 Range = tuple[float, float]
 
 
 def to_levels(values: np.ndarray, pixel_range: Range | None, name: str) -> np.ndarray:
-    """uint8 of the shape of `values`; `pixel_range` says which become 0 and 255.
+    """Scales `values` to uint8; `pixel_range` gives the values that become 0 and 255.
 
-    16-bit values without a range keep their upper byte, as TensorFlow's and Pillow's decoders do.
+    16-bit values without a range keep their upper byte, as in TensorFlow's and Pillow's decoders.
 
     Raises:
-        UserError: naming `name`, for floats and wide integers without a range, and for NaN.
+        UserError: naming `name`, for floats and wider integers without a range, and for NaN.
     """
     if values.dtype == np.uint16:
         return level_table(pixel_range)[values]
@@ -52,7 +52,7 @@ def _scaled(values, pixel_range):
 
 
 def likely_range(low: float, high: float) -> Range:
-    """The range that a sensor had whose values go from `low` to `high`."""
+    """The likely range of a sensor whose values go from `low` to `high`."""
     if low < 0:
         return low, max(high, 0)
     if high <= 1:

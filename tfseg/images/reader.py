@@ -1,8 +1,8 @@
-"""Image files to pixels.
+"""Image files -> pixels.
 
-A file is read into memory, its header understood, and only then decoded, so that size, bands and
-orientation cost nothing. Everything that is not understood is a `UserError` of one line: the file,
-the reason, the mend. Nothing here needs TensorFlow.
+A file is read into memory and its header parsed; pixels are decoded on demand, so size, bands and
+orientation are cheap. Every fault is a `UserError` of one line: the file, the reason, the remedy.
+Nothing here needs TensorFlow.
 """
 
 import io
@@ -40,38 +40,38 @@ from tfseg.images.headers import (
 from tfseg.images.levels import to_levels
 
 FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "PPM")
-MOST_PIXELS = 178_956_970  # of a file that is read whole; Pillow's own limit
-BYTES = 16  # of a pixel at most: four floats
+MOST_PIXELS = 178_956_970  # of a file read as a whole; Pillow's limit
+BYTES = 16  # most bytes of a pixel: four floats
 REPLACE = "replace the file"
 
 
 class ImageData:
-    """An image file whose header has been read, and nothing decoded. `open_image` makes it.
+    """An image file with its header read, but not decoded. `open_image` makes it.
 
     Attributes:
-        name: what messages call it, its path.
+        name: its name in messages, its path by default.
         data: its bytes.
         format: "PNG", "JPEG", ...
         mode: Pillow's ("L", "P", "RGB", "I;16", "F", ...); colours of more than 8 bits, which
             Pillow has no mode for, are "RGB;16", "RGBA;16", "LA;16", "RGB;F", "RGB;I".
         size: (H, W), upright.
         orientation: EXIF's, 1 to 8; 1 is upright.
-        compression: Pillow's name of a TIFF's.
-        pixel_range: the one that its header declares, of 12 bits; else None.
-        alpha: whether some of it is transparent, which `pixels` leaves out.
+        compression: Pillow's name of a TIFF's compression.
+        pixel_range: the range of a 12-bit TIFF; else None.
+        alpha: whether it has transparency, which `pixels` ignores.
     """
 
     def __init__(self, data: bytes, name: str, picture: ImageFile.ImageFile | None, mode: str):
         self.data, self.name, self.mode, self._picture = data, name, mode, picture
         self.format = picture.format if picture else "TIFF"
-        if self.format == "MPO":  # a JPEG with others behind it, as phones write
+        if self.format == "MPO":  # a JPEG followed by others, as phones write
             self.format = "JPEG"
         self.orientation = orientation_of(picture, data)
         self.pixel_range = range_of(picture, data)
         width_height = picture.size if picture else tiff_size(data)
         turned = self.orientation >= 5
         if picture and self.format == "TIFF":
-            turned = False  # Pillow has seen to it
+            turned = False  # Pillow has already turned it
         self.size = width_height if turned else width_height[::-1]
         self.compression = picture.info.get("compression") if picture else None
         transparent = picture is not None and "transparency" in picture.info
@@ -79,24 +79,24 @@ class ImageData:
 
     @property
     def deep(self) -> bool:
-        """Whether its channels have more than 8 bits, other than in Pillow's "I" and "F"."""
+        """Whether its channels have more than 8 bits, except for Pillow's "I" and "F"."""
         return ";" in self.mode
 
     @property
     def keeps(self) -> bool:
-        """Whether TensorFlow's decoder sees the pixels of `pixels()` in the file's own bytes."""
+        """Whether TensorFlow decodes the file's bytes to the same pixels as `pixels()`."""
         upright = self.orientation == 1
         return upright and (self.format, self.mode) in {("PNG", "RGB"), ("JPEG", "RGB")}
 
     def pixels(self, pixel_range: tuple[float, float] | None = None) -> np.ndarray:
-        """RGB pixels uint8 (H, W, 3), upright, alpha left out.
+        """RGB pixels uint8 (H, W, 3), upright, without alpha.
 
         Images of more than 8 bits become levels of 0..255, see `to_levels`. Raises `UserError`.
         """
         return self.levels(self.values(), pixel_range)
 
     def levels(self, values: np.ndarray, pixel_range=None) -> np.ndarray:
-        """`pixels`, where `values` are known already."""
+        """The same as `pixels`, from the result of `values`."""
         if values.dtype != np.uint8:
             values = to_levels(values, pixel_range or self.pixel_range, self.name)
         return values if values.ndim == 3 else cv2.cvtColor(values, cv2.COLOR_GRAY2RGB)
@@ -104,7 +104,7 @@ class ImageData:
     def values(self) -> np.ndarray:
         """The pixels, upright: RGB or gray, without alpha; 8-bit files as RGB uint8.
 
-        More than 8 bits come as they lie in the file: uint16, int32, float32, float64.
+        Files of more than 8 bits keep their type: uint16, int32, float32, float64.
         """
         if self.deep or self.mode in ("I", "F"):
             values = self.stored()
@@ -116,7 +116,7 @@ class ImageData:
             return self._upright(picture if picture.mode == "RGB" else picture.convert("RGB"))
 
     def stored(self) -> np.ndarray:
-        """The numbers that lie in the file, upright; a palette's indices, alpha with the rest."""
+        """The numbers in the file, upright, with alpha; palette images as indices."""
         if self.deep and not self.mode.startswith("I;"):
             return self._by_opencv()
         values = self._upright(self.picture())
@@ -125,11 +125,11 @@ class ImageData:
         return values.astype(np.uint8) if values.dtype == bool else values
 
     def colors(self) -> np.ndarray:
-        """The colours that a viewer shows, RGB uint8 (H, W, 3), upright, of an 8-bit file."""
+        """The colours of an 8-bit file as a viewer shows them, RGB uint8 (H, W, 3), upright."""
         return self._upright(self.picture().convert("RGB"))
 
     def picture(self) -> ImageFile.ImageFile:
-        """The Pillow image, decoded and checked to its last byte."""
+        """The Pillow image, fully decoded and checked."""
         with _explained(self.name):
             self._picture.load()
             if self.format == "PNG":
@@ -161,15 +161,15 @@ def open_image(
     max_pixels: int | None = MOST_PIXELS,
     mend: str = "make it smaller",
 ) -> ImageData:
-    """The header of an image file, or of its bytes, which messages call `name`.
+    """Reads the header of an image file or of its bytes; messages call it `name`.
 
     Args:
-        formats: those that are accepted.
-        max_pixels: the most that it may have; None takes any number.
-        mend: what to do about more.
+        formats: accepted formats.
+        max_pixels: largest number of pixels; None accepts any.
+        mend: remedy for too many pixels, for the message.
 
     Raises:
-        UserError: for what is no such file, several images in one, bands that are no RGB.
+        UserError: for other files, several images in one file, or bands that are not RGB.
 
     Example:
         >>> open_image("photo.jpg").size
@@ -196,7 +196,7 @@ def _check_pixels(name, size, most, mend):
 
 
 def _understood(data, name, formats):
-    """The `ImageData` of a file's bytes, or of a map of the file in memory."""
+    """The `ImageData` of a file's bytes or of its memory map."""
     with _explained(name):
         if not data:
             raise ValueError("it is empty")
@@ -220,14 +220,14 @@ def read_image(
 
 def pillow_pixels(picture: Image.Image, name: str = "the image") -> np.ndarray:
     """RGB pixels uint8 (H, W, 3) of an 8-bit image of Pillow, upright. Raises `UserError`."""
-    with _explained(name):  # it may be a file that is decoded here
+    with _explained(name):  # Pillow may decode a file here
         return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
 
 
 def image_size(path: str | Path) -> tuple[int, int]:
-    """(H, W) of an image file, upright, from its header. Raises `UserError`, also for too many.
+    """(H, W) of an image file, upright, from its header. Raises `UserError`, also if too large.
 
-    No more of the file is read than that takes: there may be many thousands of them.
+    It reads only the header, because a data set may have many thousands of files.
     """
     name = str(path)
     with (
@@ -241,14 +241,14 @@ def image_size(path: str | Path) -> tuple[int, int]:
 
 
 def _regular(path, pixels=None):
-    """The path of a file that can be read to its end. Raises `UserError` for others."""
+    """Returns the path if it is a regular file of a possible size; else raises `UserError`."""
     try:
         kind, *_, size = path.stat()[:7]
         if stat.S_ISDIR(kind):
             raise UserError(f"{path} is a folder, not an image; {REPLACE}")
         if not stat.S_ISREG(kind):  # reading a pipe or a device might never end
-            raise UserError(f"{path} is no regular file; {REPLACE}")
-        if pixels and size > BYTES * pixels + 2**20:  # a hole that takes no room on the disk
+            raise UserError(f"{path} is not a regular file; {REPLACE}")
+        if pixels and size > BYTES * pixels + 2**20:  # a sparse file
             raise UserError(f"{path} has {size:,} bytes, more than its pixels can; {REPLACE}")
         return path
     except FileNotFoundError:
@@ -257,7 +257,7 @@ def _regular(path, pixels=None):
 
 @contextmanager
 def _explained(name):
-    """Turns whatever damaged bytes lead a decoder to into one line."""
+    """Turns any error of a decoder into a `UserError` of one line."""
     try:
         yield
     except UserError:
@@ -272,9 +272,9 @@ def _explained(name):
 
 
 def _opened(data, formats):
-    """Pillow's image of the first format that knows the bytes, its header read.
+    """Pillow's image of the first format that accepts the bytes, with its header read.
 
-    `Image.open` would refuse large images by a limit for the whole process.
+    `Image.open` would refuse large images by a process-wide limit.
     """
     for name in formats:
         factory, accepts = Image.OPEN[name]
@@ -284,7 +284,7 @@ def _opened(data, formats):
 
 
 def _decoded(data):
-    """Pixels by OpenCV, or None, without the lines that it prints on damaged files."""
+    """Pixels decoded by OpenCV, or None, without its log lines about damaged files."""
     log = cv2.utils.logging
     before = log.setLogLevel(log.LOG_LEVEL_SILENT)
     try:
@@ -294,7 +294,7 @@ def _decoded(data):
 
 
 def _check_frames(name, picture):
-    if picture.format == "MPO":  # a photo with its thumbnails
+    if picture.format == "MPO":  # a photo with thumbnails
         return
     if (count := getattr(picture, "n_frames", 1)) > 1:
         raise UserError(f"{name} holds {count} images; save the one you want as a PNG")

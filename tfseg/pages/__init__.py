@@ -1,7 +1,7 @@
-"""HTML pages that need nothing but themselves: style, scripts and images are inside them.
+"""Self-contained HTML pages: style, scripts and images are inline.
 
-Templates are Jinja2's. They get plain data (names, shares, RGB colours, data URIs) and do the rest:
-layout, wording, rounding. All text in them is escaped, and a value that is missing is an error.
+The Jinja2 templates get plain data (names, fractions, RGB colours, data URIs) and do layout,
+wording and rounding. All text is escaped, and a missing value is an error.
 """
 
 import base64
@@ -15,13 +15,13 @@ from tfseg.addresses import spelled
 
 
 def write_page(path: Path, template: str, **values) -> None:
-    """Writes the page that `render` makes, whole or not at all, and says so."""
+    """Writes a rendered page atomically and prints its path."""
     atomic.write_text(path, render(template, **values))
     print(spelled(f"wrote {path}"))
 
 
 def render(template: str, **values) -> str:
-    """The HTML of a template of this folder.
+    """The HTML of a template in this folder.
 
     Example:
         >>> render("serve.html", title="tfseg")
@@ -30,7 +30,7 @@ def render(template: str, **values) -> str:
 
 
 def data_uri(png: bytes) -> str:
-    """A PNG as what an `img` of a page has in its `src`."""
+    """The data URI of a PNG, for the `src` of an `img`."""
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 

@@ -1,4 +1,4 @@
-// The class of every pixel from a palette PNG: a canvas would give colours, which can be alike.
+// The class of every pixel of a palette PNG. A canvas would return colours, which can be equal.
 async function readMask(png) {
   const bytes = new Uint8Array(await png.arrayBuffer()), view = new DataView(bytes.buffer);
   const width = view.getUint32(16), height = view.getUint32(20), packed = [];

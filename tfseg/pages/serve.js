@@ -1,18 +1,18 @@
-// The server's page: sends images to the server and shows the masks that come back.
+// The server's page: sends images to the server and shows their masks.
 "use strict";
 
 const $ = id => document.getElementById(id);
-const SHADE = [0, 0, 0, 153];  // over all other classes where one is shown alone
-let info = null;      // what /info says
-let image = null;     // canvas: what is labelled, upright
+const SHADE = [0, 0, 0, 153];  // over all other classes when a single one is shown
+let info = null;      // answer of /info
+let image = null;     // canvas: the image, upright
 let mask = null;      // {width, height, index: class of every pixel, or bits of its classes}
-let chosen = null;    // the class that is shown alone
-let stream = null;    // the camera's
-let turn = 0;         // counts images: an answer to an older one is dropped
+let chosen = null;    // the single class to show
+let stream = null;    // the camera's stream
+let turn = 0;         // counts images; answers to older ones are dropped
 
-class Said extends Error {}  // in words for the user
+class Said extends Error {}  // with a message for the user
 
-// Talking to the server
+// Requests to the server
 
 function headers() {
   const token = sessionStorage.getItem("token");
@@ -51,7 +51,7 @@ async function connect() {
   $("legend").replaceChildren(...info.classes.map((_, i) => entry(i)));
 }
 
-// Whether a mask's value says that a pixel has a class.
+// Whether a mask's value includes a class.
 function has(value, number) {
   return info.task === "multilabel" ? value >> number & 1 : value === number;
 }
@@ -60,7 +60,7 @@ function classesOf(value) {
   return info.classes.map((_, i) => i).filter(i => has(value, i));
 }
 
-// An image in
+// Image input
 
 async function open(file) {
   stopCamera();
@@ -77,7 +77,7 @@ async function open(file) {
   });
 }
 
-// Sends a bitmap (as `file`, where that is small enough) and shows the mask that comes back.
+// Sends a bitmap (as `file`, if that is small enough) and shows its mask.
 async function look(bitmap, name, file) {
   const mine = ++turn;
   if (!info) await connect();
@@ -117,7 +117,7 @@ function offer(png, name) {
   $("download").hidden = false;
 }
 
-// What is seen
+// Display
 
 function show(seen, found) {
   image = seen;
@@ -164,7 +164,7 @@ function mean(numbers) {
     numbers.reduce((sum, i) => sum + info.colors[i][channel], 0) / numbers.length);
 }
 
-// Shares of the classes, the largest first. While the camera runs they stay where they are.
+// Shares of the classes, largest first. While the camera runs, their order stays.
 function list() {
   const values = new Uint32Array(256), counts = new Uint32Array(256);
   for (const value of mask.index) values[value]++;
@@ -204,7 +204,7 @@ function entry(number) {
   return item;
 }
 
-// Shows one class alone; all of them where it was alone already.
+// Shows a single class, or all classes if it was already the only one.
 function isolate(number) {
   chosen = chosen === number ? null : number;
   for (const item of $("legend").children)
@@ -213,7 +213,7 @@ function isolate(number) {
   draw();
 }
 
-// The camera: one frame after the other, as fast as answers come
+// The camera: one frame after another, as fast as answers arrive
 
 async function startCamera() {
   if (!navigator.mediaDevices?.getUserMedia)
@@ -239,12 +239,12 @@ function stopCamera() {
   if (!stream) return;
   stream.getTracks().forEach(track => track.stop());
   stream = null;
-  turn++;  // the frame that is on its way comes too late
+  turn++;  // drops the answer to the frame in flight
   $("camera").textContent = "Camera";
   say("The camera is off.");
 }
 
-// Words
+// Messages
 
 function say(text) {
   $("status").textContent = text;

@@ -1,5 +1,5 @@
 """Runs a trained network on images and videos.
 
-Engine, tiles and CRF know no files; `predict` and `video` do. No labels are read here: that is
-`evaluation`'s.
+Engine, tiles and CRF work on arrays; `predict` and `video` on files. `evaluation` compares masks
+with labels.
 """

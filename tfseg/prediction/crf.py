@@ -1,8 +1,8 @@
 """The fully connected CRF: sharpens class probabilities along the edges of the image.
 
 Krähenbühl & Koltun (2011), "Efficient Inference in Fully Connected CRFs with Gaussian Edge
-Potentials": every pixel is tied to every other one, the stronger the nearer and the more alike in
-colour.
+Potentials": every pixel is connected to every other, more strongly if they are nearer and more
+similar in colour.
 """
 
 import dataclasses
@@ -17,15 +17,15 @@ from tfseg.labels import VOID
 from tfseg.metrics import pair_counts, scores
 from tfseg.prediction.lattice import Lattice, interpolation
 
-# What scales (a kernel's input, its output), from n, the kernel applied to ones.
+# Functions of n, the kernel applied to ones, that scale the kernel's (input, output).
 NORMALIZATIONS = {
     "symmetric": (lambda n: n**-0.5, lambda n: n**-0.5),
     "before": (lambda n: 1 / n, np.ones_like),
     "after": (np.ones_like, lambda n: 1 / n),
     "none": (np.ones_like, np.ones_like),
 }
-LEAST = 1e-5  # smaller probabilities count as this one, so that every logarithm is finite
-BLOCK = 8192  # pixels at a time, so that a step's arrays stay in the cache
+LEAST = 1e-5  # smaller probabilities are raised to this, so that every logarithm is finite
+BLOCK = 8192  # pixels at a time, so that arrays stay in the cache
 
 GRID = {
     "gaussian_compat": (0, 3),
@@ -40,9 +40,9 @@ class Kernel:
     """One pairwise potential μ(a, b) exp(−½‖f_i − f_j‖²).
 
     `lattice` is a `Lattice` of features f (N, d). `compat` is μ: a number w rewards equal labels
-    (Potts), a vector (K,) gives the cost of equal labels of every class, so that negative values
-    smooth, and a matrix (K, K), made symmetric, that of every pair. `normalization`, by the
-    kernel's row sums, is "symmetric", "before" or "after" filtering, or "none".
+    (Potts); a vector (K,) is the cost of equal labels per class, so negative values smooth; a
+    matrix (K, K), made symmetric, is the cost of every pair. `normalization` by the kernel's row
+    sums is "symmetric", "before" or "after" filtering, or "none".
     """
 
     lattice: Lattice
@@ -55,15 +55,15 @@ class Kernel:
             raise unknown("normalization", self.normalization, NORMALIZATIONS)
 
     def scales(self):
-        """What multiplies the filter's input and output, (N,) each."""
+        """The factors of the filter's input and output, (N,) each."""
         total = self.lattice.total + np.float32(1e-20)
         before, after = NORMALIZATIONS[self.normalization]
         return before(total), after(total)
 
     def message(self, values):
-        """What the kernel's points (size, K) add to the logits, before interpolation.
+        """The kernel's contribution to the logits at its points (size, K), before interpolation.
 
-        The compatibility commutes with the interpolation, and there are fewer points than pixels.
+        Compatibility commutes with interpolation, and there are fewer points than pixels.
         """
         compat = _compat(self.compat, values.shape[1])
         blurred = self.lattice.blur(values)
@@ -73,8 +73,8 @@ class Kernel:
 def mean_field(unary, kernels, iterations=5):
     """Class probabilities (N, K) float32 after mean-field inference (section 3, algorithm 1).
 
-    `unary` (N, K) holds −log p, `kernels` any number of `Kernel`s over the same N positions. All
-    positions are updated at once; a position's message to itself is kept, as in the authors' code.
+    `unary` (N, K) holds −log p; `kernels` are any number of `Kernel`s over the same N positions.
+    Updates are parallel; a position's message to itself is kept, as in the authors' code.
     """
     unary = np.ascontiguousarray(unary, np.float32)
     probabilities = -unary
@@ -97,12 +97,12 @@ class CRF:
     """Fully connected CRF with a Gaussian and a bilateral kernel.
 
     `CRF()(image, probabilities)` takes an image (H, W, 3) uint8 and probabilities (H, W, K), and
-    gives new ones, float32. `gaussian_sxy` and `bilateral_sxy` are standard deviations in pixels, a
-    number or a pair (x, y); `bilateral_srgb` in grey levels. A compat is a number, a vector or a
-    matrix (tuples or arrays), as in `Kernel`; 0 leaves the kernel out. The defaults were best for
-    LinkNet on CamVid's val, a gentle touch; `tune` finds those of another network.
+    returns refined ones, float32. `gaussian_sxy` and `bilateral_sxy` are standard deviations in
+    pixels, a number or a pair (x, y); `bilateral_srgb` is in gray levels. A compat is a number, a
+    vector or a matrix (tuples or arrays), as in `Kernel`; 0 disables the kernel. The defaults, a
+    weak refinement, were best for LinkNet on CamVid's val; `tune` finds those of another network.
 
-    Raises `UserError` for a value that is no such parameter, image or probabilities.
+    Raises `UserError` for invalid parameters, images or probabilities.
     """
 
     iterations: int = 3
@@ -134,7 +134,7 @@ class CRF:
         return mean_field(flat, kernels, self.iterations).reshape(unary.shape)
 
     def _kernels(self, image, lattices):
-        """The kernels for an image; `lattices` {scales: Lattice} are those it already has."""
+        """The kernels for an image; `lattices` {scales: Lattice} caches its lattices."""
         parts = (
             (self.gaussian_compat, self.gaussian_sxy, None),
             (self.bilateral_compat, self.bilateral_sxy, self.bilateral_srgb),
@@ -162,7 +162,7 @@ def features(image, sxy, srgb=None):
 
 
 class Tuning(NamedTuple):
-    """The best parameters, their mIoU and that of the probabilities as they came (0–1)."""
+    """The best parameters, their mIoU, and the mIoU of the unrefined probabilities (0–1)."""
 
     crf: CRF
     miou: float
@@ -173,8 +173,8 @@ def tune(frames, grid=None, base=None):
     """The parameters with the best mIoU, a `Tuning`.
 
     `frames` yields (image (H, W, 3) uint8, probabilities (H, W, K), truth (H, W) uint8 with
-    255 = void), once. `grid` {field of CRF: values} is searched whole, `GRID` by default; the other
-    fields are `base`'s. Tune on other frames than you measure with.
+    255 = void), once. It tries all combinations of `grid` {field of CRF: values}, by default
+    `GRID`; other fields are `base`'s. Do not tune on the frames you measure with.
     """
     base, grid = base or CRF(), GRID if grid is None else grid
     names = [field.name for field in dataclasses.fields(CRF)]
@@ -212,7 +212,7 @@ def _frame_counts(candidates, image, probabilities, truth):
 
 
 def _matrices(kernels):
-    """All kernels' interpolation side by side, for input and output, and where to split points."""
+    """All kernels' interpolation matrices, for input and output, and where to split the points."""
     lattices = [kernel.lattice for kernel in kernels]
     ends = np.cumsum([lattice.size for lattice in lattices])
     points = [m.points + np.int32(end - m.size) for m, end in zip(lattices, ends, strict=True)]
@@ -229,7 +229,7 @@ def _matrices(kernels):
 
 
 def _compat(compat, classes):
-    """What multiplies filtered probabilities in the logits: (), (K,) or (K, K) float32."""
+    """The factor of filtered probabilities in the logits: (), (K,) or (K, K) float32."""
     value = np.asarray(compat, np.float32)
     if not np.isfinite(value).all() or value.shape not in ((), (classes,), (classes, classes)):
         raise UserError(
@@ -242,14 +242,14 @@ def _compat(compat, classes):
 
 
 def _softmax(logits, unary=None):
-    """Makes logits (N, K), less `unary`, into probabilities in place."""
+    """Turns logits (N, K) minus `unary` into probabilities, in place."""
     ones = np.ones(logits.shape[1], np.float32)
     for start in range(0, len(logits), BLOCK):
         block = logits[start : start + BLOCK]
         if unary is not None:
             block -= unary[start : start + BLOCK]
         top = block[:, 0].copy()
-        for column in block.T[1:]:  # several times as fast as max(axis=1) over few classes
+        for column in block.T[1:]:  # several times faster than max(axis=1) for few classes
             np.maximum(top, column, out=top)
         block -= top[:, None]
         np.exp(block, out=block)

@@ -1,6 +1,6 @@
-"""Files of videos: H.264 or VP9 by PyAV, which browsers play; AVI by OpenCV, others in need.
+"""Writes video files: H.264 or VP9 with PyAV, which browsers play; AVI and fallbacks with OpenCV.
 
-A writer takes RGB frames uint8 (H, W, 3) of one size, and the file has exactly that size.
+A writer takes RGB frames uint8 (H, W, 3) of one size, and the video has exactly that size.
 """
 
 from fractions import Fraction
@@ -10,8 +10,8 @@ import numpy as np
 
 from tfseg.errors import UserError, install_hint
 
-# Ending -> PyAV's container and OpenCV's codec. MP4 is also what .m4v and .mov files hold here:
-# the containers of these names take no VP9.
+# Extension -> PyAV's container and OpenCV's codec. .m4v and .mov files are MP4, because their own
+# containers do not support VP9.
 CONTAINERS = {
     ".mp4": ("mp4", "mp4v"),
     ".m4v": ("mp4", "mp4v"),
@@ -20,7 +20,7 @@ CONTAINERS = {
     ".webm": ("webm", "VP80"),
     ".avi": (None, "MJPG"),
 }
-QUALITY = {  # constant quality, at a speed that no network waits for
+QUALITY = {  # constant quality, faster than any network
     "libx264": {"crf": "20", "preset": "veryfast"},
     "libvpx-vp9": {"crf": "28", "b": "0", "deadline": "realtime", "cpu-used": "8"},
 }
@@ -28,7 +28,7 @@ BT601, LIMITED = 6, 1  # FFmpeg's numbers: SMPTE 170M, and levels of 16 to 235
 
 
 class PyAVWriter:
-    """H.264; VP9 in WebM and for an odd width or height, which H.264 in 4:2:0 does not have."""
+    """Writes H.264; VP9 in WebM and for odd sizes, which H.264 in 4:2:0 does not support."""
 
     def __init__(self, path, rate, shape):
         import av
@@ -36,13 +36,13 @@ class PyAVWriter:
         container, _ = CONTAINERS[path.suffix.lower()]
         even = shape[0] % 2 == 0 and shape[1] % 2 == 0
         codec = "libx264" if even and container != "webm" else "libvpx-vp9"
-        # The index goes first, so that a browser plays the video before it has all of it.
+        # The index goes first, so that browsers play the video while loading it.
         options = {"movflags": "+faststart"} if container == "mp4" else {}
         self._file = av.open(str(path), "w", format=container, options=options)
         self._stream = stream = self._file.add_stream(codec, Fraction(rate).limit_denominator(1001))
         stream.height, stream.width, stream.pix_fmt = *shape, "yuv420p"
         stream.options = QUALITY[codec]
-        # How RGB becomes YUV is said, or players guess it from the size.
+        # Without these tags, players guess the YUV conversion from the size.
         stream.codec_context.colorspace, stream.codec_context.color_range = BT601, LIMITED
         self._frame = av.VideoFrame.from_ndarray
 
@@ -56,10 +56,10 @@ class PyAVWriter:
 
 
 class OpenCVWriter:
-    """Motion JPEG in AVI, MPEG-4 part 2 or VP8 in others.
+    """Writes Motion JPEG in AVI, MPEG-4 part 2 or VP8 in other files.
 
-    Raises `UserError` where OpenCV was built without the codec, and for an odd size in others than
-    AVI: it would cut a row or a column off.
+    Raises `UserError` if OpenCV lacks the codec, and for odd sizes except in AVI: OpenCV would
+    drop a row or a column.
     """
 
     def __init__(self, path, rate, shape):

@@ -1,4 +1,4 @@
-"""Runs a network on images: at several scales, mirrored, in tiles, with dropout, refined."""
+"""Runs a network on images, with test-time augmentation, tiles, dropout samples and CRF."""
 
 import math
 
@@ -17,17 +17,17 @@ class Engine:
 
     Args:
         network: Keras model, RGB pixels (N, H, W, 3) in 0..255 -> logits (N, H, W, K).
-        decision: what its logits say, a `Decision`; the highest is the class where None. Masks and
-            confidences have a channel for each class where it is multilabel.
-        scales: sizes that an image is looked at, as shares of its own; the mean counts.
-        flip: look at its mirror image too.
-        tile: side of the windows that an image is cut into, pixels; None takes it whole.
-        overlap: share of a tile, below 1, that its neighbours share.
-        size: (H, W) that the network sees in place of the image's own.
-        mc_samples: looks with dropout, whose mean counts (Kendall et al. 2015, section 3); 0 looks
-            once without. None is 8 for Bayesian SegNet, which is meant so, and 0 for others.
-            Sampling freezes the network's batch normalisation: it trains no more.
-        crf: a `tfseg.prediction.crf.CRF` that refines the mean; it needs the whole picture.
+        decision: turns logits into masks, a `Decision`; None picks the highest class. For a
+            multilabel decision, masks and confidences have a channel per class.
+        scales: sizes to predict an image at, relative to its own; probabilities are averaged.
+        flip: also predict the mirror image.
+        tile: side of the tiles that an image is cut into, pixels; None uses the whole image.
+        overlap: share of a tile, below 1, that it has in common with its neighbours.
+        size: (H, W) to resize images to before the network.
+        mc_samples: number of dropout samples to average (Kendall et al. 2015, section 3); 0 runs
+            once without dropout. None is 8 for Bayesian SegNet and 0 for other networks. Sampling
+            freezes the network's batch normalisation for good.
+        crf: a `tfseg.prediction.crf.CRF` that refines the mean on the whole image.
 
     Raises:
         UserError: for options that exclude each other, and samples of a network without dropout.
@@ -47,7 +47,7 @@ class Engine:
         crf=None,
     ):
         if size and tile:
-            raise UserError(f"--size={size[0]}x{size[1]} beside --tile={tile}; give one of them")
+            raise UserError(f"give --size={size[0]}x{size[1]} or --tile={tile}, not both")
         if mc_samples is None:
             mc_samples = MODELS[network.name].samples if network.name in MODELS else 0
         self.network = _sampling(network) if mc_samples else network
@@ -55,15 +55,15 @@ class Engine:
         self.tile, self.overlap, self.size, self.crf = tile, overlap, size, crf
         self.decision = decision or Decision()
         if crf and self.decision.is_multilabel:
-            raise UserError("--crf: a multilabel network's classes exclude no others; leave it out")
+            raise UserError("--crf does not work with a multilabel network; leave it out")
         self._plain = (tuple(scales), flip, size, mc_samples) == ((1.0,), False, None, 0)
         self._labels = tf.function(self._most_likely, reduce_retracing=True)
         self._mean = tf.function(self._mean_of_looks, reduce_retracing=True)
 
     def label(self, images, start=0):
-        """Masks uint8 (N, H, W) and their confidence float32 (N, H, W) of uint8 images.
+        """(masks uint8 (N, H, W), confidence float32 (N, H, W)) of uint8 images.
 
-        `start`, the number of the first image, is for sources of masks that are no networks.
+        `start`, the index of the first image, is only used by other sources of masks.
         """
         if self.tile is None and self.crf is None:
             classes, confidence = self._labels(images)
@@ -75,7 +75,7 @@ class Engine:
         return classes, confidence
 
     def mask(self, image):
-        """The mask uint8 (H, W) of one uint8 image (H, W, 3), as `label` has them."""
+        """The mask uint8 (H, W) of one uint8 image (H, W, 3), as in `label`."""
         if self.tile is None and self.crf is None:
             return self._labels(image[None])[0].numpy()[0]
         classes = np.empty(self._shape(image.shape[:2]), np.uint8)
@@ -83,7 +83,7 @@ class Engine:
         return classes
 
     def probabilities(self, image):
-        """Probabilities of the classes, float32 (H, W, K), that add up to 1; image (H, W, 3)."""
+        """Class probabilities float32 (H, W, K) of an image (H, W, 3)."""
         whole = None
         for rows, columns, block in self._blocks(image):
             if whole is None:
@@ -92,12 +92,12 @@ class Engine:
         return whole if self.crf is None else self.crf(image, whole)
 
     def _shape(self, pixels):
-        """The shape of masks of so many pixels."""
+        """The shape of masks, given the shape of their pixels."""
         channels = self.network.output_shape[-1:] if self.decision.is_multilabel else ()
         return (*pixels, *channels)
 
     def check_size(self, height, width, what):
-        """Raises `UserError` if an image is smaller than the network takes."""
+        """Raises `UserError` if an image is too small for the network."""
         smallest = self.network.get_layer("size").smallest
         if self.size:
             what, (height, width) = f"--size={self.size[0]}x{self.size[1]}", self.size
@@ -114,7 +114,7 @@ class Engine:
             )
 
     def _label_blocks(self, image, classes, confidence=None):
-        """Fills in one image's classes and their probabilities, block by block."""
+        """Fills in one image's classes and confidence, block by block."""
         blocks = self._blocks(image)
         if self.crf is not None:
             blocks = [(slice(None), slice(None), self.probabilities(image))]
@@ -124,7 +124,7 @@ class Engine:
                 confidence[rows, columns] = self.decision.confidence(block, chosen)
 
     def _blocks(self, image):
-        """(rows, columns, probabilities) of slices that cover an image once."""
+        """Yields (rows, columns, probabilities) of slices that cover an image once."""
 
         def look(rows, columns):
             return self._mean(image[None, rows, columns])[0].numpy()
@@ -136,7 +136,7 @@ class Engine:
 
     def _most_likely(self, images):
         decision = self.decision
-        if self._plain:  # from the logits: probabilities near 1 round to the same number
+        if self._plain:  # use the logits, because probabilities near 1 round to the same number
             logits = self.network(tf.cast(images, tf.float32), training=False)
             mask, probabilities = decision.mask(logits), decision.probabilities(logits)
         else:
@@ -169,7 +169,7 @@ class Engine:
 
 
 def _resized(images, size):
-    """Bilinear; the very same pixels where that is their size."""
+    """Resizes bilinearly; returns the same pixels if they already have that size."""
     return tf.cond(
         tf.reduce_all(tf.shape(images)[1:3] == size),
         lambda: images,
@@ -178,20 +178,20 @@ def _resized(images, size):
 
 
 def _sampling(network):
-    """The network ready to run in training mode, in which dropout alone differs."""
+    """Prepares the network for training mode in which only dropout differs from inference."""
     kinds = (keras.layers.Dropout, keras.layers.SpatialDropout2D)
     if not any(isinstance(layer, kinds) and layer.rate for layer in network.layers):
         raise UserError(f"--mc_samples: {network.name} has no dropout to sample from")
     for layer in network.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
-            layer.trainable = False  # then it takes its running statistics in training too
+            layer.trainable = False  # so that it uses its moving statistics in training mode
     return network
 
 
 def uncertainty(probabilities, multilabel=False):
-    """How undecided each pixel is, 0 to 1, float32 (H, W): entropy as a share of the largest.
+    """Uncertainty of each pixel, float32 (H, W) in 0..1: entropy relative to its maximum.
 
-    Of a multilabel network it is that of the most undecided class.
+    For a multilabel network, that of the most uncertain class.
     """
     if multilabel:
         pairs = np.stack([probabilities, 1 - probabilities], axis=-1)

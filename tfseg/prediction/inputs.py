@@ -1,4 +1,4 @@
-"""The images that `--input` names: files, folders with all in them, patterns, lists of these."""
+"""Finds the images of `--input`: files, folders with subfolders, patterns, or lists of these."""
 
 import glob
 from pathlib import Path
@@ -8,16 +8,16 @@ from tfseg.errors import UserError
 
 
 def find_images(given: Path, output: Path) -> list[tuple[Path, Path]]:
-    """(file, its place in the output without an ending) of every image, in the order of names.
+    """(file, its output path without extension) of every image, sorted by name.
 
-    A folder's structure is kept; of several folders each has one of its own. What lies in
-    `output` was written there by an earlier call, and is not taken out of a folder around it.
-    Raises `UserError` for what does not exist or holds no image.
+    The structure of a folder is kept; several folders each get one in the output. Images inside
+    `output` are skipped, because an earlier call wrote them. Raises `UserError` for a path that
+    does not exist or holds no images.
     """
     text = str(given)
     parts = [text] if given.exists() else [part.strip() for part in text.split(",") if part.strip()]
     if not parts:
-        raise UserError(f"--input={text} names nothing; give files, folders or patterns as a,b")
+        raise UserError(f"--input={text} names nothing; give files, folders or patterns, e.g. a,b")
     found: dict[Path, Path] = {}
     for part in parts:
         for path, place in _of_part(Path(part).expanduser(), output.resolve(), len(parts) > 1):
@@ -56,7 +56,7 @@ def _root(pattern):
 
 
 def _images(files, root, output):
-    """Those with an image's ending, hidden ones and `output`'s left out, in the order of names."""
+    """The image files, without hidden ones and those in `output`, sorted by name."""
     inside = output != root.resolve() and output.is_relative_to(root.resolve())
     return sorted(
         file

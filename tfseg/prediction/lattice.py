@@ -11,19 +11,18 @@ import tensorflow as tf
 
 from tfseg.errors import UserError
 
-BLOCK = 8192  # positions at a time, so that a step's arrays stay in the cache
+BLOCK = 8192  # positions at a time, so that arrays stay in the cache
 
 
 class Lattice:
     """The filter Σ_j exp(−½‖f_i − f_j‖²) v_j, in linear time, for features f (N, d).
 
     A lattice point is a vector of d integers m = (y − y_d) / (d + 1), with y the d + 1 coordinates
-    of the paper, packed into one integer. So a step along any of its d + 1 directions adds a
-    constant.
+    of the paper, packed into one integer. So a step in any of the d + 1 directions adds a constant.
 
     `weights` (N, d + 1) float32 are each position's barycentric weights, `points` (N, d + 1) int32
-    the lattice points they belong to, `neighbours` (d + 1, 2, size) the points before and behind
-    every point in every direction; a missing one is `size`.
+    their lattice points, `neighbours` (d + 1, 2, size) the points before and after every point in
+    every direction; a missing one is `size`.
 
     Raises `UserError` for features that are not finite or too far apart for float32.
     """
@@ -32,7 +31,7 @@ class Lattice:
         features = np.asarray(features, np.float32)
         whole = len(features)
         if whole % 4:
-            # The authors' code fills up fours with zeros, and those make lattice points as well.
+            # The authors' code pads to a multiple of 4 with zeros, which add lattice points.
             features = np.pad(features, ((0, -whole % 4), (0, 0)))
         count, dimensions = features.shape
         strides, low = _packing(features)
@@ -55,11 +54,11 @@ class Lattice:
 
     @functools.cached_property
     def total(self):
-        """The filter of ones, (N,): what to normalise by."""
+        """The filter of ones, (N,), for normalisation."""
         return self.filter(np.ones((len(self.points), 1), np.float32))[:, 0]
 
     def blur(self, values):
-        """The values of the lattice points (size, C) blurred by (½, 1, ½) in every direction."""
+        """Blurs the values of the lattice points (size, C) by (½, 1, ½) in every direction."""
         padded = np.zeros((self.size + 1, values.shape[1]), np.float32)
         padded[:-1] = values
         for before, behind in self.neighbours:
@@ -76,7 +75,7 @@ def interpolation(points, weights, size):
     points, weights = np.concatenate(points, axis=1), np.concatenate(weights, axis=1)
     starts = np.arange(0, points.size + 1, points.shape[1], dtype=np.int32)
     entries = weights.reshape(-1), points.reshape(-1), starts
-    from scipy.sparse import csr_matrix  # an extra; whoever makes a CRF has checked
+    from scipy.sparse import csr_matrix  # an extra; `CRF` checks that it is installed
 
     return csr_matrix(entries, shape=(len(points), size), copy=False)
 
@@ -88,7 +87,7 @@ def _simplices(features, low, steps, keys, weights):
     nearest = np.rint(elevated * np.float32(1 / (dimensions + 1)))
     residue = elevated - nearest * (dimensions + 1)
     rank = _ranks(residue)
-    # Rounding left the plane of the lattice: the coordinates rounded most step back.
+    # Rounding leaves the plane of the lattice; correct the coordinates that were rounded most.
     rank += nearest.sum(axis=0).astype(np.int8)
     wrap = (rank < 0).astype(np.int8) - (rank > dimensions)
     rank += wrap * np.int8(dimensions + 1)
@@ -109,8 +108,8 @@ def _simplices(features, low, steps, keys, weights):
 def _elevate(features):
     """The positions (d, N) in the plane Σy = 0 of d + 1 coordinates, in the paper's units.
 
-    The order of the operations is that of the authors' code: where a position lies between two
-    simplices, its last bit says which lattice points there are.
+    The operations are in the order of the authors' code: for a position between two simplices, the
+    last bit decides on the lattice points.
     """
     dimensions = len(features)
     elevated = np.empty((dimensions + 1, features.shape[1]), np.float32)
@@ -126,7 +125,7 @@ def _elevate(features):
 
 
 def _ranks(residue):
-    """How many residues of a position are greater, (d+1, N) int8."""
+    """For each residue, how many of its position are greater, (d+1, N) int8."""
     rank = np.zeros(residue.shape, np.int8)
     for first, second in itertools.combinations(range(len(residue)), 2):
         less = residue[first] < residue[second]
@@ -136,9 +135,9 @@ def _ranks(residue):
 
 
 def _packing(features):
-    """Strides (d,) that make one integer of a point, and the least coordinates (d,).
+    """Strides (d,) that pack a point into one integer, and the least coordinates (d,).
 
-    A step beyond the outermost points keeps to itself, so that no two points share an integer.
+    There is a margin of a step beyond the outermost points, so that no two share an integer.
     """
     columns = [(column.min(), column.max()) for column in features.T]
     unit = _elevate(np.eye(len(columns), dtype=np.float32)) / (len(columns) + 1)
@@ -154,7 +153,7 @@ def _packing(features):
 
 
 def _neighbours(keys, steps):
-    """The points before and behind every point, (d+1, 2, size) int32; a missing one is `size`."""
+    """The points before and after every point, (d+1, 2, size) int32; a missing one is `size`."""
     order = np.argsort(keys)
     ranked = keys[order]
     size = len(keys)

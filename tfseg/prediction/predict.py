@@ -1,4 +1,4 @@
-"""`predict`: masks of image files, of folders of them, and of videos and cameras."""
+"""`predict`: masks of image files, folders, videos and cameras."""
 
 import os
 import re
@@ -18,7 +18,7 @@ from tfseg.prediction.inputs import find_images
 from tfseg.prediction.video import VIDEOS, label_video, open_video
 from tfseg.visualize import overlay, write_mask, write_picture
 
-# What is written of an image, and how its file's name ends.
+# Output of an image -> suffix of its file name.
 ENDS = {
     "mask": ".png",
     "overlay": "_overlay.png",
@@ -30,7 +30,7 @@ ENDS = {
 def predict(config):
     """Predicts the inputs of a `PredictConfig`; writes the files of `ENDS` for images.
 
-    Returns the folder of the images' files, or the video's file.
+    Returns the output folder of images, or the output file of a video.
     """
     config.check()
     camera = str(config.input).isdecimal() and not config.input.exists()
@@ -50,7 +50,7 @@ def predict(config):
 
 
 def _segmenter(config):
-    # Imported here, because TensorFlow takes seconds to load, and a wrong --input shall not.
+    # Imported here, because TensorFlow takes seconds to load, and a wrong --input should not.
     from tfseg.devices import select
     from tfseg.networks import find_network
     from tfseg.prediction.segmenter import make_segmenter
@@ -60,9 +60,9 @@ def _segmenter(config):
 
 
 def _label_all(images, segmenter, config):
-    """The network here; other threads read and write, an image each before and behind it."""
+    """Runs the network in this thread; others read images ahead and write results."""
     workers, ends = config.workers or os.cpu_count(), _ends(config.save, segmenter)
-    ahead = 1 if config.tile else workers  # large images: no more of them than needed
+    ahead = 1 if config.tile else workers  # tiled images are large: keep few in memory
 
     def read(item):
         file = segmenter.open(item[0])
@@ -90,7 +90,7 @@ def _label_all(images, segmenter, config):
 
 
 def _ahead(pool, count, function, items):
-    """Yields (item, function(item)), worked out by a pool that runs `count` items ahead."""
+    """Yields (item, function(item)), computed by a pool `count` items ahead."""
     waiting = deque()
     for item in items:
         waiting.append((item, pool.submit(function, item)))
@@ -102,7 +102,7 @@ def _ahead(pool, count, function, items):
 
 
 def _answers(segmenter, pixels, save):
-    """Kind of `ENDS` -> the content to write."""
+    """{kind of `ENDS`: content to write}."""
     if not {"probabilities", "uncertainty"} & set(save):
         return {"mask": segmenter.predict(pixels)}
     probabilities, decision = segmenter.probabilities(pixels), segmenter.engine.decision
@@ -131,12 +131,12 @@ def _write(targets, answers, pixels, colors):
         elif kind == "uncertainty":
             shade = np.rint(255 * answers[kind]).astype(np.uint8)
             write_picture(path, cv2.applyColorMap(shade, cv2.COLORMAP_MAGMA)[..., ::-1])
-        else:  # the number of a class
+        else:  # the index of a class
             write_picture(path, 255 * mask[..., kind])
 
 
 def _ends(save, segmenter=None):
-    """Requested kind -> ending of its file name; a multilabel network has a mask per class."""
+    """{requested kind: suffix of its file}; a multilabel network has a mask per class."""
     ends = {kind: ENDS[kind] for kind in save}
     if segmenter and segmenter.engine.decision.is_multilabel and ends.pop("mask", None):
         for number, name in enumerate(segmenter.classes):
@@ -147,12 +147,12 @@ def _ends(save, segmenter=None):
 
 
 def _targets(place, output, ends):
-    """Where the answers of an image go."""
+    """{kind: output path} of an image."""
     return {kind: output / place.parent / f"{place.name}{end}" for kind, end in ends.items()}
 
 
 def _check_targets(images, output, ends):
-    """Raises `UserError` where an answer would overwrite an image or another answer."""
+    """Raises `UserError` if an output would overwrite an image or another output."""
     sources = {path.resolve() for path, _ in images}
     seen: dict[Path, Path] = {}
     for path, place in images:

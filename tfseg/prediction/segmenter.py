@@ -19,11 +19,11 @@ from tfseg.pretrained import is_pretrained
 from tfseg.runs import find_run
 
 Images = str | Path | Image.Image | np.ndarray
-DEEP = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")  # modes of PIL images of more than 8 bits
+DEEP = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")  # PIL modes of more than 8 bits
 
 
 class Segmenter:
-    """A trained network with the names of its classes.
+    """A trained network with its class names.
 
     Attributes:
         model: the Keras model, RGB pixels in 0..255 -> logits.
@@ -56,10 +56,10 @@ class Segmenter:
     def predict(self, image: Images) -> np.ndarray:
         """The class of every pixel, uint8 (H, W), at the image's own size.
 
-        A multilabel network gives a mask of 0 and 1 for each class, uint8 (H, W, K).
+        A multilabel network returns a mask of 0 and 1 for each class, uint8 (H, W, K).
 
         `image` is an image file, a PIL image, or pixels uint8 in 0..255: RGB (H, W, 3), gray (H, W)
-        or (H, W, 1), or a batch (N, H, W, 3), which gives (N, H, W). Raises `UserError` for a
+        or (H, W, 1), or a batch (N, H, W, 3), which returns (N, H, W). Raises `UserError` for a
         file that is not an image, and for pixels of another dtype or shape.
         """
         return self._each(self.engine.mask, image)
@@ -69,13 +69,13 @@ class Segmenter:
         return self._each(self.engine.probabilities, image)
 
     def open(self, path: str | Path) -> ImageData:
-        """Opens an image file and reads its header; with tiles it may have any size."""
+        """Opens an image file and reads its header; with tiles, any size is accepted."""
         most = None if self.engine.tile else MOST_PIXELS
         mend = "give --tile=1024, which takes images of any size"
         return open_image(path, max_pixels=most, mend=mend)
 
     def pixels_of(self, file: ImageData) -> np.ndarray:
-        """RGB pixels uint8 (H, W, 3) of an opened file, scaled by the range of the training."""
+        """RGB pixels uint8 (H, W, 3) of an opened file, scaled by the training's pixel range."""
         return file.pixels(self.pixel_range)
 
     def _each(self, answer, image):
@@ -129,12 +129,13 @@ def load(
     threshold: float | tuple[float, ...] | None = None,
     **looks: Any,
 ) -> Segmenter:
-    """Loads a trained network in float32: the best of a run, or a public one.
+    """Loads a trained network in float32: the best checkpoint of a run, or a public network.
 
     Args:
-        run: folder of a training run, also as "s3://bucket/runs/first"; "last" or "best" of those
-            in `runs`; a run on the Hugging Face hub, as "hf://user/name"; or the name of a public
-            network, such as "fcn_resnet50_coco"; `python train.py models --pretrained` lists them.
+        run: folder of a training run, or its address such as "s3://bucket/runs/first"; "last" or
+            "best" of the runs in `runs`; a run on the Hugging Face hub, "hf://user/name"; or the
+            name of a public network, such as "fcn_resnet50_coco"; `python train.py models
+            --pretrained` lists them.
         checkpoint: other weights of the same network.
         threshold: for a binary or multilabel network, the probability above which a pixel has a
             class; one for all classes or one per class. None uses the run's own.
@@ -142,8 +143,8 @@ def load(
             `flip`, `tile`, `overlap`, `size`, `mc_samples`, `crf`.
 
     Raises:
-        UserError: for a folder that is no run, weights that do not fit, and looks that exclude
-            each other.
+        UserError: for a folder that is not a run, weights that do not fit, and options that
+            exclude each other.
 
     Example:
         >>> mask = tfseg.load("runs/camvid-linknet-20260101-120000").predict("photo.jpg")
@@ -160,19 +161,19 @@ def load(
 
 
 def make_segmenter(network: Network, config: PredictConfig) -> Segmenter:
-    """A `Segmenter` of a `Network`, with the test-time options of a command."""
+    """The `Segmenter` of a `Network` with the test-time options of a command."""
     return _segmenter(network, make_engine(network, config), config.pixel_range)
 
 
 def _segmenter(network, engine, pixel_range):
-    """With the run's range of pixels, where no other is given."""
+    """The `Segmenter`; uses the run's pixel range if none is given."""
     known = getattr(network.settings, "pixel_range", None)
     labels = network.labels
     return Segmenter(engine, labels.classes, labels.colors, pixel_range or known)
 
 
 def make_engine(network: Network, config: LookConfig) -> Engine:
-    """The `Engine` of a network that a command's flags describe."""
+    """The `Engine` of a network with the options of a command."""
     given = {
         name.removeprefix("crf_"): value
         for name, value in config.group("crf").items()

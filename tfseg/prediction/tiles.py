@@ -1,4 +1,4 @@
-"""Images in overlapping tiles, whose probabilities are blended."""
+"""Predicts images in overlapping tiles and blends their probabilities."""
 
 import numpy as np
 
@@ -6,17 +6,17 @@ import numpy as np
 def blended(shape, tile, overlap, predict):
     """Yields (rows, columns, probabilities (h, w, K)) of slices that cover an image once.
 
-    A block is given as soon as its last tile is known, so that beside the tiles only what two rows
-    of tiles share is kept, in half precision.
+    It yields a block as soon as its last tile is predicted, so it only keeps the overlap of two
+    rows of tiles, in half precision.
 
     Args:
-        shape: (H, W) of the picture.
-        tile: side of the tiles, pixels; smaller where the image is.
-        overlap: the share of a tile, 0 to below 1, that it has in common with its neighbours.
+        shape: (H, W) of the image.
+        tile: side of the tiles, pixels; at most the image's side.
+        overlap: share of a tile, 0 to below 1, that it has in common with its neighbours.
         predict: function (rows, columns) -> probabilities float32 (h, w, K) of that window.
     """
     down, across = (_spans(length, tile, overlap) for length in shape)
-    above = None  # what the last row of tiles gave to this one, weighted
+    above = None  # weighted overlap of the previous row of tiles
     for top, bottom, weights in down:
         below, before = None, None
         for left, right, others in across:
@@ -36,9 +36,9 @@ def blended(shape, tile, overlap, predict):
 
 
 def _spans(length, tile, overlap):
-    """(start, where the next one starts, weights) of the tiles along an axis.
+    """[(start, start of the next, weights)] of the tiles along an axis.
 
-    At every pixel the weights add up to 1.
+    The weights add up to 1 at every pixel.
     """
     tile = min(tile, length)
     shared = min(tile - 1, round(tile * overlap))

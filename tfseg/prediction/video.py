@@ -1,4 +1,4 @@
-"""Videos and cameras, frame by frame: the same video with its masks laid over it."""
+"""Predicts videos and cameras frame by frame; writes a video with overlaid masks."""
 
 import importlib.util
 import os
@@ -15,20 +15,20 @@ from tfseg.prediction.encoding import CONTAINERS, OpenCVWriter, PyAVWriter
 from tfseg.visualize import colorize, overlay
 
 VIDEOS = CONTAINERS.keys()
-CAMERA_RATE = 25.0  # frames a second, of cameras that do not say
+CAMERA_RATE = 25.0  # frames per second, if a camera does not report it
 
 
 def video_output(config, camera=False):
-    """The file that `predict` writes of a video: `--output`, or in that folder one of its name.
+    """The output file for a video: `--output`, or a file with the video's name in that folder.
 
-    Raises `UserError` for an output that is no video, and for one that is the input.
+    Raises `UserError` if the output is not a video file, or is the input.
     """
     output = config.output
     if output.is_dir() or not output.suffix:
         output /= f"camera-{config.input}.mp4" if camera else f"{config.input.stem}.mp4"
     if output.suffix.lower() not in VIDEOS or output.is_dir():
         raise UserError(
-            f"--output={output}: wanted a folder, or a file for the video, as masks.mp4"
+            f"--output={output}: wanted a folder, or a file for the video, e.g. masks.mp4"
         )
     if output.resolve() == config.input.resolve():
         raise UserError(f"--output={output} would overwrite its input; choose another")
@@ -36,27 +36,27 @@ def video_output(config, camera=False):
 
 
 def open_video(config, camera=False):
-    """OpenCV's capture of the video or camera that a `PredictConfig` names.
+    """OpenCV's capture of the video or camera of a `PredictConfig`.
 
-    Raises `UserError` for one that cannot be read, and for answers that cannot be written.
+    Raises `UserError` if it cannot be read, or the outputs cannot be written.
     """
     if set(config.save) not in ({"mask", "overlay"}, {"overlay"}, {"mask"}):
-        raise UserError(f"--save={','.join(config.save)}: of a video, mask or overlay")
+        raise UserError(f"--save={','.join(config.save)}: for a video, give mask or overlay")
     video_output(config, camera)
     with _quiet():
         capture = cv2.VideoCapture(int(str(config.input)) if camera else str(config.input))
     if not capture.isOpened():
         kind = "camera" if camera else "video"
         state = "" if camera or config.input.exists() else ": there is no such file"
-        raise UserError(f"--input={config.input} is no {kind} that can be read{state}")
+        raise UserError(f"--input={config.input} is not a readable {kind}{state}")
     return capture
 
 
 def label_video(config, capture, segmenter, camera=False) -> Path:
-    """Writes a video with overlays, or masks in class colours, of what `open_video` gave.
+    """Writes a video of overlays, or of masks in class colours, from the capture of `open_video`.
 
-    A camera is read until Ctrl-C. The file is there once it is whole; a video that was stopped
-    leaves none. Returns its path.
+    A camera is read until Ctrl-C. The file appears once it is complete; stopping a video leaves
+    none. Returns its path.
     """
     output = video_output(config, camera)
     total = 0 if camera else max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
@@ -68,14 +68,14 @@ def label_video(config, capture, segmenter, camera=False) -> Path:
     finally:
         capture.release()
     if frames < total:
-        print(f"note: {config.input} should have {total} frames; it ends, or is damaged, before")
+        print(f"note: {config.input} should have {total} frames; it ends early or is damaged")
     print(spelled(f"wrote {frames} frames to {output}"))
     return output
 
 
 @contextmanager
 def _quiet():
-    """Keeps to itself what OpenCV and FFmpeg say of files and cameras: errors here say it."""
+    """Silences OpenCV's and FFmpeg's own messages; the errors here replace them."""
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     kept = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
@@ -85,7 +85,7 @@ def _quiet():
 
 
 def _write(capture, path, segmenter, over, camera, total):
-    """Labels frames until there are no more; returns how many there were."""
+    """Predicts and writes all frames; returns their number."""
     rate = capture.get(cv2.CAP_PROP_FPS) or CAMERA_RATE
     writer, count = None, 0
     try:
@@ -113,7 +113,7 @@ def _write(capture, path, segmenter, over, camera, total):
 
 
 def _writer(path, rate, shape):
-    """PyAV's, whose videos browsers play; OpenCV's where PyAV is not installed, and for AVI."""
+    """PyAV's writer, whose videos browsers play; OpenCV's for AVI, or if PyAV is missing."""
     if path.suffix.lower() == ".avi":
         return OpenCVWriter(path, rate, shape)
     if importlib.util.find_spec("av") is None:

@@ -1,5 +1,5 @@
-"""Data sets on disk: TFDS directories and LMDB folders, written whole, read by index.
+"""Data sets on disk: TFDS directories and LMDB folders, written atomically and read by index.
 
-What the labels mean comes from `datasets`; nothing here knows batches or networks. `frames` and
-what it imports do without TensorFlow, so that a conversion's processes start at once.
+`datasets` defines what the labels mean; nothing here knows batches or networks. `frames` and
+its imports do not need TensorFlow, so worker processes of a conversion start quickly.
 """

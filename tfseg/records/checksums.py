@@ -1,4 +1,4 @@
-"""Checksums of records: CRC32C of examples, SHA-256 of files and of what JSON says."""
+"""Checksums of records: CRC32C of examples, SHA-256 of files and of JSON values."""
 
 import hashlib
 import json
@@ -14,9 +14,9 @@ SEAL = "checksum"  # the key that holds the checksum of all others
 
 
 def masked_crc(data: bytes) -> int:
-    """CRC32C of some bytes in the form that TFRecord stores it: turned by 15 bits, plus a constant.
+    """CRC32C as TFRecord stores it: rotated by 15 bits, plus a constant.
 
-    The file format's reason is that the CRC of bytes that hold a CRC is a weak one.
+    The format masks it because a CRC of bytes that contain a CRC is weak.
     """
     crc = google_crc32c.value(data)
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
@@ -32,12 +32,12 @@ def file_checksum(path: Path) -> str:
 
 
 def sealed(values: dict[str, Any]) -> dict[str, Any]:
-    """Values for JSON with a checksum of their own."""
+    """The values for JSON, with their checksum added."""
     return {**values, SEAL: _digest(values)}
 
 
 def seal_holds(values: dict[str, Any]) -> bool:
-    """Whether values that came from JSON are those that were sealed."""
+    """Whether values from JSON still match their checksum."""
     rest = {key: value for key, value in values.items() if key != SEAL}
     return values.get(SEAL) == _digest(rest)
 

@@ -9,10 +9,10 @@ from tfseg.records.split import Records, Split
 
 
 def concat(opened, weights=None):
-    """`Records` whose splits are those of all, one after another.
+    """`Records` whose splits join those of all data sets.
 
-    `weights` say how many of an epoch's training frames come from each; without them, every
-    frame comes once. Raises `UserError` where the data sets do not agree.
+    `weights` set each data set's share of an epoch's training frames; without them, an epoch
+    takes every frame once. Raises `UserError` if the data sets differ.
     """
     first, *others = opened
     for other in others:

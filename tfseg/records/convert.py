@@ -1,4 +1,4 @@
-"""Raw data set -> records, whole or not at all."""
+"""Raw data set -> records, written completely or not at all."""
 
 import dataclasses
 import hashlib
@@ -22,12 +22,12 @@ from tfseg.records.metadata import parse_json
 from tfseg.records.workers import parallel
 from tfseg.records.written import Written, check_unknown, label_faults, tell
 
-PROGRESS = "progress.json"  # in the folder while shards are being written
+PROGRESS = "progress.json"  # in the folder until all shards are written
 
 
 @dataclass(frozen=True)
 class Shard:
-    """A part of a split that is written in one go: its file (LMDB: folder), its frames."""
+    """Part of a split that one call writes: its file (LMDB: folder) and frames."""
 
     split: str
     path: Path
@@ -52,35 +52,37 @@ def convert(
 ):
     """Writes a data set's records and returns their folder.
 
-    The bytes depend on the frames and these options alone, not on the workers or on breaks. A
-    conversion that was stopped goes on after its last whole shard, and one that is there already
-    is left as it is.
+    The bytes depend only on the frames and these options, not on workers or interruptions. A
+    stopped conversion continues after its last complete shard. Existing records of the same
+    conversion stay as they are.
 
     Args:
         spec: the `DatasetSpec`.
-        source: its raw folder; None where the frames are drawn.
-        output: folder of data sets. TFRecord lands in `<name>/1.0.0/`, LMDB in `<name>_lmdb/`.
+        source: its raw folder; None if the frames are generated.
+        output: folder of data sets. TFRecord goes to `<name>/1.0.0/`, LMDB to `<name>_lmdb/`.
         format: "tfrecord" or "lmdb".
-        size: (H, W) that every frame is resized to, image bilinear, label nearest; None keeps.
-        encoding: of images: "keep" their own bytes where nothing changes, "png", "jpeg", or "raw".
-        overwrite: replace other records that are there.
-        shards: files a split (TFRecord); by default as many as make 128 MiB each.
-        splits: names of those to convert; None takes all.
-        limit: frames of each split, the first ones; None takes all.
-        workers: processes; None takes one a core. With several, frames must survive pickling.
-        allow_unknown: make void what no class is known for, however many pixels that are.
-        pixel_range: of images of more than 8 bits, see `tfseg.images.to_levels`.
+        size: (H, W) to resize every frame to, image bilinear, label nearest; None keeps sizes.
+        encoding: of images: "keep" the file's bytes if unchanged, "png", "jpeg", or "raw".
+        overwrite: replace existing records of another conversion.
+        shards: TFRecord files per split; by default files of about 128 MiB.
+        splits: names of the splits to convert; None takes all.
+        limit: convert the first `limit` frames of each split; None takes all.
+        workers: processes; None takes one per core. With several, frames must be picklable.
+        allow_unknown: make pixels of no class void, however many there are.
+        pixel_range: values that become 0 and 255 in images of more than 8 bits, see
+            `tfseg.images.to_levels`.
 
     Raises:
-        UserError: for raw data that is off, naming the file, or other records that are there.
+        UserError: for invalid raw data, naming the file, or for existing records of another
+            conversion.
     """
     frames = with_range(_chosen(spec.list_frames(source), splits, limit), pixel_range)
     lmdb_format = format == "lmdb"
     if lmdb_format and shards:
-        raise UserError(f"--shards={shards} is for --format=tfrecord; LMDB has one file a split")
+        raise UserError(f"--shards={shards} is for --format=tfrecord; LMDB has one file per split")
     name = f"{spec.name}_lmdb" if lmdb_format else Path(spec.name, tfrecord_store.VERSION)
     final = Path(output) / name
-    # Without their mark, records at an address were never whole.
+    # Remote records without their mark file were never complete.
     storage.fetch(final, shards=False, mark=None if lmdb_format else "metadata.json")
     make = partial(make_example, size=size, encoding=encoding, allow_unknown=allow_unknown)
     request = _fingerprint(
@@ -126,7 +128,7 @@ def _chosen(frames, splits, limit):
 
 
 def _fingerprint(spec, frames, *options):
-    """Identifies a conversion: its options, and its files by name and size."""
+    """Identifies a conversion by its options and its files' names and sizes."""
     digest = hashlib.sha256()
     digest.update(repr((spec.name, spec.classes, *options)).encode())
     for split, listed in frames.items():
@@ -142,18 +144,18 @@ def _bytes(path):
     try:
         return path.stat().st_size
     except OSError:
-        return None  # whoever reads it says so
+        return None  # reading the file raises the error later
 
 
 def _shapes(label):
-    """What a label is drawn from, where an annotation tool's export says it; else nothing."""
+    """The shapes that a label is drawn from, if it comes from an annotation tool's export."""
     drawn = label.args if isinstance(label, partial) else ()
     own = [value for value in drawn if isinstance(value, tuple)]
     return [*own, *(value for inner in drawn for value in _shapes(inner))]
 
 
 def _request_of(final):
-    """The fingerprint of the records at `final`; None where they have none."""
+    """The fingerprint of the records at `final`; None if they have none."""
     try:
         if (final / "metadata.json").is_file():
             return tfrecord_store.read_metadata(final).get("request")
@@ -166,7 +168,7 @@ def _request_of(final):
 
 
 def _shards(folder, name, frames, wanted, make):
-    """The TFRecord shards of every split; their number follows from what a few frames take."""
+    """The TFRecord shards of every split; a few frames' size sets their number."""
     plan = []
     for split, listed in frames.items():
         count = wanted
@@ -183,7 +185,7 @@ def _shards(folder, name, frames, wanted, make):
 
 
 def _write(plan, written, write, make, workers, allow_unknown, progress):
-    """Writes the shards that are not in `written`; returns the facts of all."""
+    """Writes the shards that are not in `written`; returns the facts of all shards."""
     total = sum(len(shard.frames) for shard in plan)
     rest = plan[len(written) :]
     frames = itertools.chain.from_iterable(shard.frames for shard in rest)
@@ -210,9 +212,9 @@ def _write(plan, written, write, make, workers, allow_unknown, progress):
 
 
 def _kept(plan, progress, checksum):
-    """The facts of the first shards, which a stopped conversion has completed.
+    """The facts of the first shards, which a stopped conversion completed.
 
-    Where the file `progress` is damaged, that is nothing; a shard that is, ends it.
+    The list is empty if the file `progress` is damaged, and ends before a damaged shard.
     """
     try:
         values = parse_json(read_bytes(progress), progress)
@@ -265,7 +267,7 @@ def _metadata(spec, plan, written, encoding, request):
 
 
 def _split_infos(plan, written):
-    """{split: (examples of each shard, bytes of all)}."""
+    """{split: (examples of each shard, total bytes)}."""
     infos = {shard.split: ([], 0) for shard in plan}
     for shard, entry in zip(plan, written, strict=True):
         lengths, size = infos[shard.split]

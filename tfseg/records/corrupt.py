@@ -1,4 +1,4 @@
-"""Which examples are damaged, and reading without them."""
+"""Finds damaged examples, and reads splits without them."""
 
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -13,13 +13,13 @@ from tfseg.records.example import decode, decode_about
 from tfseg.records.metadata import MEND
 
 NAMED = 3  # damaged examples that are named; the others are counted
-# What TensorFlow raises: of its own, and where a message of its own quotes bytes that are no UTF-8.
+# TensorFlow's own errors, and the one it causes when its message quotes bytes that are not UTF-8.
 DAMAGE = (tf.errors.OpError, UnicodeDecodeError)
 
 
 @contextmanager
 def naming_corrupt(*splits):
-    """Turns a TensorFlow error into a `UserError` that names the damaged example, if one is."""
+    """Turns a TensorFlow error into a `UserError` that names the damaged example, if any."""
     try:
         yield
     except tf.errors.ResourceExhaustedError as error:
@@ -39,7 +39,7 @@ def naming_corrupt(*splits):
 def read_frame(split, index):
     """The image uint8 (H, W, 3) and the label uint8 (H, W) of an example, as tensors.
 
-    Raises `UserError` for one that is damaged, with its place.
+    Raises `UserError` for a damaged example, with its place.
     """
     serialized = split.read(index)
     try:
@@ -53,7 +53,7 @@ def read_frame(split, index):
 
 
 def read_about(split, index):
-    """The rest of an example, see `decode_about`. Raises `UserError` for one that is damaged."""
+    """The rest of an example, see `decode_about`. Raises `UserError` if it is damaged."""
     serialized = split.read(index)
     try:
         return decode_about(serialized)
@@ -62,7 +62,7 @@ def read_about(split, index):
 
 
 def corruption_of(split, index):
-    """One line on an example that is damaged, with its place; None for a sound one."""
+    """A line about a damaged example, with its place; None if the example is intact."""
     try:
         read_frame(split, index)
     except UserError as error:
@@ -75,16 +75,16 @@ def _damaged(split, index, reason):
 
 
 def _short(error):
-    """An error's message without the name of TensorFlow's node that it is wrapped in."""
-    if isinstance(error, UnicodeDecodeError):  # of a message that quotes the bytes
+    """An error's message without the name of the TensorFlow node."""
+    if isinstance(error, UnicodeDecodeError):  # see DAMAGE
         return "it is not a serialized example"
     return " ".join(re.sub(r"{{.*?}}", "", error.message).split())[:120]
 
 
 def without_corrupt(split):
-    """The split without the examples that do not decode; says how many those are, and which.
+    """The split without its damaged examples; prints how many and which.
 
-    Every example is decoded once. Raises `UserError` where none is sound.
+    Decodes every example once. Raises `UserError` if all are damaged.
     """
     with ThreadPoolExecutor() as pool:
         found = pool.map(lambda index: corruption_of(split, index), range(len(split)))

@@ -1,18 +1,18 @@
-"""One example on disk: its bytes, both ways."""
+"""Serializes and decodes one example."""
 
 import cv2
 
-# TensorFlow is imported where bytes are read: the processes of a conversion do without it.
+# Only functions that decode import TensorFlow: the processes of a conversion do not need it.
 
-# OpenCV's own default, 1, gives files half as large again.
+# OpenCV's default, 1, makes files 1.5 times as large.
 PNG_OPTIONS = (cv2.IMWRITE_PNG_COMPRESSION, 6)
 
 
 def serialize(image, label, name, instance=None, png_options=PNG_OPTIONS):
-    """An example as `tf.train.Example` bytes, the same for the same input.
+    """`tf.train.Example` bytes of an example, the same for the same input.
 
-    `image` is a PNG or JPEG file's bytes, or pixels uint8 (H, W, 3) to be stored raw; `label` is
-    class indices uint8 (H, W), stored as PNG or raw accordingly; `instance` uint16 (H, W) is
+    `image` is a PNG or JPEG file's bytes, or pixels uint8 (H, W, 3) to store raw; `label` is
+    class indices uint8 (H, W), stored as PNG or raw like the image; `instance` uint16 (H, W) is
     stored as PNG.
     """
     if isinstance(image, bytes):
@@ -36,7 +36,7 @@ def encode_png(pixels, options=PNG_OPTIONS):
 
 
 def _message(values):
-    """`tf.train.Example` in protobuf's wire format, keys in order as its serializer has them."""
+    """`tf.train.Example` in protobuf's wire format, keys sorted as its serializer sorts them."""
     entries = (
         _field(1, _field(1, key.encode()) + _field(2, _feature(values[key])))
         for key in sorted(values)
@@ -45,7 +45,7 @@ def _message(values):
 
 
 def _feature(value):
-    """A list of one string (field 1), or of numbers (field 3)."""
+    """A list of one string (field 1) or of numbers (field 3)."""
     if isinstance(value, bytes):
         return _field(1, _field(1, value))
     return _field(3, _field(1, b"".join(map(_varint, value))))
@@ -57,7 +57,7 @@ def _field(number, data):
 
 
 def _varint(number):
-    """Seven bits a byte, the lowest first; the eighth says that more follow."""
+    """Seven bits per byte, lowest first; the eighth marks that more follow."""
     low = bytearray()
     while number > 127:
         low.append(number & 127 | 128)
@@ -90,8 +90,8 @@ def decode(serialized, encoding):
 def decode_file(data):
     """RGB pixels uint8 (H, W, 3) of a JPEG or PNG file's bytes, in a TensorFlow op.
 
-    The operation reads PNG too. It decodes JPEG as Pillow and OpenCV do: TensorFlow's default is
-    quicker, and up to 9 levels off. Of 16 bits it takes the upper ones.
+    The op also reads PNG. It decodes JPEG as Pillow and OpenCV do: TensorFlow's default is
+    faster, but up to 9 levels off. It takes the upper 8 bits of 16.
     """
     import tensorflow as tf
 
@@ -99,7 +99,7 @@ def decode_file(data):
 
 
 def decode_about(serialized):
-    """The rest of a serialized example: its id, and its objects' numbers uint16 (H, W) or None."""
+    """The rest of a serialized example: its id, and its instance ids uint16 (H, W) or None."""
     import tensorflow as tf
 
     keys = {name: tf.io.FixedLenFeature((), tf.string, "") for name in ("id", "instance")}

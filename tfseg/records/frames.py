@@ -1,6 +1,6 @@
 """One raw frame -> its example's bytes: read, checked, mapped to class indices, resized, encoded.
 
-Nothing here needs TensorFlow, so that a conversion's processes start at once.
+Nothing here needs TensorFlow, so a conversion's processes start quickly.
 """
 
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ from tfseg.images import open_image
 from tfseg.records.example import encode_png, serialize
 from tfseg.records.tally import Traits, is_flat, read_traits
 
-QUICK_PNG = (cv2.IMWRITE_PNG_COMPRESSION, 0)  # large, but soon written and read
+QUICK_PNG = (cv2.IMWRITE_PNG_COMPRESSION, 0)  # large, but fast to write and read
 
 
 @dataclass(frozen=True)
 class Label:
-    """Class indices (H, W), void 255; how many pixels are in no table, and one of them in words.
+    """Class indices (H, W), void 255; the number of unknown pixels, and a text on one of them.
 
-    `soft` pixels took the class of the nearer colour, `soft_example` is one of them in words.
+    `soft` counts pixels that took the class of the nearer colour; `soft_example` describes one.
     """
 
     index: np.ndarray
@@ -36,9 +36,9 @@ class Label:
 
 @dataclass(frozen=True)
 class Example:
-    """A converted frame: its bytes, (H, W), and facts of its label and image.
+    """A converted frame: its bytes, (H, W), and facts about its label and image.
 
-    `unknown` and `soft` pixels are as `Label` has them, `labels` are the class indices that occur.
+    `unknown` and `soft` are those of `Label`; `labels` are the class indices that occur.
     """
 
     serialized: bytes
@@ -52,12 +52,12 @@ class Example:
 
 
 def make_example(frame, size=None, encoding="keep", allow_unknown=False):
-    """Reads a `Frame` and serializes it; `size` and `encoding` as `convert` has them.
+    """Reads a `Frame` and serializes it; `size` and `encoding` are those of `convert`.
 
-    Raises `UserError`, naming the file, for pictures that are damaged or do not belong together,
-    and for label values outside the table unless `allow_unknown`. Unknown colours are counted:
-    anti-aliased edges and strays are common, and whether they are too many is the data set's
-    affair, not a frame's.
+    Raises `UserError`, naming the file, for files that are damaged or do not belong together,
+    and for label values outside the table unless `allow_unknown`. Unknown colours are only
+    counted: anti-aliased edges and strays are common, and the limit applies to the data set,
+    not to a frame.
     """
     kept, image, traits = read_image(frame)
     label, instance = _read_labels(frame, image.shape[:2], allow_unknown)
@@ -65,7 +65,7 @@ def make_example(frame, size=None, encoding="keep", allow_unknown=False):
     if size is not None and size != index.shape:
         kept, width_height = None, size[::-1]
         image = cv2.resize(image, width_height, interpolation=cv2.INTER_LINEAR)
-        # The exact kind has pixel centres where the bilinear one has them.
+        # INTER_NEAREST_EXACT uses the pixel centres of INTER_LINEAR.
         exact = {"dsize": width_height, "interpolation": cv2.INTER_NEAREST_EXACT}
         index = cv2.resize(index, **exact)
         instance = None if instance is None else cv2.resize(instance, **exact)
@@ -76,9 +76,9 @@ def make_example(frame, size=None, encoding="keep", allow_unknown=False):
 
 
 def quick_example(frame):
-    """An example of the same pixels that lives for as long as it takes to decode it.
+    """A serialized example of the same pixels, to be decoded at once.
 
-    Whether an image file is whole is left to whoever decodes it. Raises `UserError` for the rest.
+    Decoding it finds a damaged image file. Raises `UserError` for all other faults.
     """
     file = open_image(frame.image) if isinstance(frame.image, Path) else None
     if file and file.keeps:
@@ -91,12 +91,12 @@ def quick_example(frame):
 
 
 def _read_labels(frame, shape, allow_unknown):
-    """(`Label`, instances or None) of a frame whose image has the (H, W) `shape`."""
+    """(`Label`, instance ids or None) of a frame whose image has the (H, W) `shape`."""
     label = read_label(frame)
     if label.unknown and isinstance(frame.coding, Values) and not allow_unknown:
         raise UserError(
-            f"{frame.label}: label {label.example} is no class; --allow_unknown makes such pixels "
-            f"void"
+            f"{frame.label}: label {label.example} is not a class; --allow_unknown makes such "
+            f"pixels void"
         )
     instance = _read_instance(frame.instance) if frame.instance else None
     for path, array in ((frame.label, label.index), (frame.instance, instance)):
@@ -106,7 +106,7 @@ def _read_labels(frame, shape, allow_unknown):
 
 
 def mismatch(image, size, label, label_size):
-    """A line on an image and a label whose sizes, (H, W), differ."""
+    """A line about an image and a label of different sizes (H, W)."""
     by = "{0[0]}x{0[1]}".format
     reason = "they are different frames, or only one was resized"
     if tuple(size) == tuple(label_size)[::-1]:
@@ -128,7 +128,7 @@ def _encode(image, kept, encoding):
 
 
 def read_image(frame):
-    """(the file's bytes where records can keep them, else None; RGB uint8 (H, W, 3); `Traits`)."""
+    """(the file's bytes if records can keep them, else None; RGB uint8 (H, W, 3); `Traits`)."""
     if callable(frame.image):
         image = frame.image()
         return None, image, Traits(flat=is_flat(image))
@@ -152,7 +152,7 @@ def map_label(raw, coding):
 
 
 def read_raw_label(place, coding):
-    """A label as it lies in its file: colours uint8 (H, W, 3), or values uint8 (H, W)."""
+    """The label as stored in its file: colours uint8 (H, W, 3) or values uint8 (H, W)."""
     if callable(place):
         return place()
     file = open_image(place)
@@ -162,5 +162,5 @@ def read_raw_label(place, coding):
 def _read_instance(path):
     values = open_image(path).stored()
     if values.ndim != 2 or values.dtype.kind == "f" or values.max(initial=0) > 65535:
-        raise UserError(f"{path} is no single-channel 16-bit image of instances")
+        raise UserError(f"{path} is not a single-channel 16-bit image of instances")
     return values.astype(np.uint16)

@@ -1,4 +1,4 @@
-"""How often each class occurs in a split."""
+"""Counts how often each class occurs in a split."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,13 +14,13 @@ def _zeros():
 
 @dataclass
 class Histogram:
-    """Pixels of each label 0..255, and pixels of the images that contain it, both int64 (256,)."""
+    """Pixels of each label value, and of all images that contain it, both int64 (256,)."""
 
     pixels: np.ndarray = field(default_factory=_zeros)
     present: np.ndarray = field(default_factory=_zeros)
 
     def add(self, counts):
-        """Adds one label, given as its pixels of each value (256,)."""
+        """Adds one label, given as its pixel counts per value (256,)."""
         self.pixels += counts
         self.present += (counts > 0) * int(counts.sum())
 
@@ -38,8 +38,8 @@ def class_histogram(split) -> Histogram:
 
 
 def label_counts(split) -> Iterator[np.ndarray]:
-    """Pixels of each label 0..255 (256,) of each example of a split, in order."""
-    import tensorflow as tf  # the doctor's processes count without it
+    """Yields each example's pixel counts per label value (256,), in order."""
+    import tensorflow as tf  # here, because the doctor's processes count without it
 
     from tfseg.records.corrupt import naming_corrupt
     from tfseg.records.example import decode

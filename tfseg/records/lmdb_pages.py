@@ -1,9 +1,9 @@
-"""The pages of an LMDB environment, each checked before use.
+"""Reads the pages of an LMDB environment and checks each before use.
 
-liblmdb reads through a memory map and trusts what lies there: a flipped bit or a file that was cut
-ends the process by a signal. So it only writes here. The format is that of LMDB 0.9 (`MDB_meta`,
-`MDB_page`, `MDB_node` in mdb.c) as 64-bit little-endian machines write it: a tree of pages, values
-that are long on overflow pages of their own.
+liblmdb reads through a memory map and trusts the content: a flipped bit or a truncated file kills
+the process by a signal. So we use it only to write. The format is LMDB 0.9 (`MDB_meta`,
+`MDB_page`, `MDB_node` in mdb.c) as 64-bit little-endian machines write it: a tree of pages, with
+long values on overflow pages.
 """
 
 import os
@@ -14,12 +14,12 @@ from pathlib import Path
 from tfseg.datasets.files import open_regular
 from tfseg.errors import UserError
 
-_HEADER = struct.Struct("<QHHHH")  # number, padding, kind, end of the places, start of the nodes
+_HEADER = struct.Struct("<QHHHH")  # number, padding, kind, end of the offsets, start of the nodes
 _META = struct.Struct("<IIQQ IHHQQQQQ IHHQQQQQ QQ")
 _NODE = struct.Struct("<HHHH")  # length of the data or page, low and high; flags; length of the key
 _MAGIC, _FORMAT = 0xBEEFC0DE, 1
 _BRANCH, _LEAF, _META_PAGE = 1, 2, 8  # kinds
-_LONG = 1  # flag of a node whose data lie on overflow pages
+_LONG = 1  # flag of a node with its data on overflow pages
 DEEPEST = 32
 
 
@@ -28,7 +28,7 @@ class DamagedError(ValueError):
 
 
 class Pages:
-    """An opened environment, as its last whole transaction left it.
+    """An opened environment in the state of its last complete transaction.
 
     Attributes:
         file: the opened `data.mdb`.
@@ -36,7 +36,7 @@ class Pages:
         entries: the number of its keys.
 
     Raises:
-        UserError: for what is no such file.
+        UserError: if the file is not an LMDB environment.
     """
 
     def __init__(self, path: Path):
@@ -52,10 +52,10 @@ class Pages:
         root, last, self.entries, _ = max(first, second, key=lambda meta: meta[-1])
         self._root, self._last = root, last
         self.whole = (last + 1) * self._size <= self._bytes
-        self._seen = set()  # pages, so that one which points back ends in no circle
+        self._seen = set()  # page numbers, to stop at a page that points back
 
     def _meta(self, offset):
-        """(size of a page, (root, last page, entries, transaction)) of one of the two heads."""
+        """(page size, (root, last page, entries, transaction)) of one of the two meta pages."""
         page = os.pread(self.file.fileno(), _HEADER.size + _META.size, offset)
         kind = _HEADER.unpack_from(page)[2]
         fields = _META.unpack_from(page, _HEADER.size)
@@ -69,7 +69,7 @@ class Pages:
         return size, (main[7], fields[20], main[6], fields[21])
 
     def items(self, damaged: list[str]) -> Iterator[tuple[bytes, int, int]]:
-        """(key, offset, length) of every value, in order; pages that are damaged are listed."""
+        """Yields (key, offset, length) of every value, in order; adds faults to `damaged`."""
         self._seen.clear()
         yield from self._items(self._root, 0, damaged) if self.entries else ()
 
@@ -86,7 +86,7 @@ class Pages:
                 yield from self._items(node, depth + 1, damaged)
 
     def _nodes(self, number, depth):
-        """(kind, its nodes) of a page: children of a branch, or values of a leaf."""
+        """(kind, nodes) of a page: the children of a branch or the values of a leaf."""
         if depth > DEEPEST or number > self._last or number in self._seen:
             raise DamagedError("it lies outside of the tree")
         self._seen.add(number)
@@ -96,7 +96,7 @@ class Pages:
         own, _, kind, lower, upper = _HEADER.unpack_from(page)
         count, odd = divmod(lower - _HEADER.size, 2)
         if own != number or kind not in (_BRANCH, _LEAF) or count < 1 or odd or lower > upper:
-            raise DamagedError("it is none of the tree")
+            raise DamagedError("it is not part of the tree")
         places = struct.unpack_from(f"<{count}H", page, _HEADER.size)
         read = self._value if kind == _LEAF else self._child
         return kind, [read(page, number, place) for place in places]

@@ -1,7 +1,7 @@
-"""LMDB environments, one a split, holding the same examples as the shards.
+"""LMDB environments, one per split, with the same examples as the TFRecord shards.
 
-Beside the examples lie their CRC32C (`CHECKSUMS`: four bytes each, and four for all of these) and
-the metadata, so that an example's value is what TFDS serializes and nothing else.
+The examples' CRC32C (`CHECKSUMS`: four bytes each, then four for the checksums themselves) and
+the metadata have their own keys, so an example's value is exactly what TFDS serializes.
 """
 
 import errno
@@ -22,11 +22,11 @@ from tfseg.records.lmdb_pages import Pages
 from tfseg.records.metadata import MEND, parse_metadata
 from tfseg.records.stored import read_example
 
-# These sort behind every example's key.
+# These sort after every example's key.
 CHECKSUMS, METADATA = b"__checksums__", b"__metadata__"
-BATCH = 32  # examples a transaction
-LITTLE = 1 << 20  # bytes: so little room is no room
-NOTHING = (0, 0)  # the place of an example that lay on a damaged page
+BATCH = 32  # examples per transaction
+LITTLE = 1 << 20  # free bytes below which a disk counts as full
+NOTHING = (0, 0)  # place of an example on a damaged page
 
 
 def key(index):
@@ -36,10 +36,10 @@ def key(index):
 def write_split(folder, examples):
     """Writes serialized examples into the environment `folder`; returns their `checksum`.
 
-    Raises `OSError` where it cannot.
+    Raises `OSError` if it cannot.
     """
     digest, crcs = hashlib.sha256(), bytearray()
-    shutil.rmtree(folder, ignore_errors=True)  # what a stopped conversion left
+    shutil.rmtree(folder, ignore_errors=True)  # left by a stopped conversion
     with _writing(folder, map_size=1 << 28, sync=False) as environment:
         items = ((key(index), value) for index, value in enumerate(examples))
         while batch := list(itertools.islice(items, BATCH)):
@@ -56,8 +56,8 @@ def write_split(folder, examples):
 def write_metadata(folder, splits, metadata):
     """Adds the metadata to every environment.
 
-    One that has them already, as before a kill, is left alone: another transaction would change
-    its bytes. Raises `OSError` where it cannot.
+    An environment that has them from a stopped conversion stays untouched: another transaction
+    would change its bytes. Raises `OSError` if it cannot write.
     """
     value = json.dumps(sealed(metadata)).encode()
     for split in splits:
@@ -74,14 +74,14 @@ def _writing(folder, **options):
         with lmdb.open(str(folder), lock=False, **options) as environment:
             yield environment
     except lmdb.Error as error:
-        # liblmdb calls a write that was cut short, as on a full disk, an I/O error.
+        # liblmdb reports a short write, as on a full disk, as an I/O error.
         if shutil.disk_usage(folder).free < LITTLE:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder)) from None
         raise OSError(None, str(error), str(folder)) from None
 
 
 def _put(environment, items):
-    """One transaction; the map grows until it holds it."""
+    """Writes one transaction; grows the map until it fits."""
     while True:
         try:
             with environment.begin(write=True) as transaction:
@@ -97,7 +97,7 @@ def is_environment(folder):
 
 
 def checksum(folder):
-    """SHA-256 of an environment's examples, one after another. Raises `UserError`."""
+    """SHA-256 of an environment's examples in order. Raises `UserError`."""
     return Environment(folder, folder.name).checksum()
 
 
@@ -106,12 +106,12 @@ class Environment:
 
     Args:
         folder: the environment.
-        split: what messages call the split that it holds.
-        lenient: keep the places of examples that lie on damaged pages, where it is known how many
-            there are, so that only reading them fails.
+        split: name of its split in messages.
+        lenient: keep places for examples on damaged pages if the number of examples is known,
+            so that only reading them fails.
 
     Raises:
-        UserError: for damage that can be seen without reading the examples.
+        UserError: for damage that shows without reading the examples.
     """
 
     def __init__(self, folder, split, lenient=False):
@@ -119,7 +119,7 @@ class Environment:
         self.paths = [self._path]
         pages, damage = Pages(self._path), []
         self._file = pages.file
-        if not (pages.whole or lenient):  # else it would look like damage of some page
+        if not (pages.whole or lenient):  # clearer than the damaged page that would follow
             raise UserError(f"{self._path} is truncated; {MEND}")
         found = {name: (offset, length) for name, offset, length in pages.items(damage)}
         keys = len(found)
@@ -134,10 +134,10 @@ class Environment:
             raise UserError(f"{self._path} is damaged (its keys are not those of examples); {MEND}")
         if not count:
             raise UserError(f"{self._path} holds no examples; {MEND}")
-        self.files = [0] * count  # that each example lies in: all in one
+        self.files = [0] * count  # file of each example: there is only one
 
     def _read_crcs(self, place):
-        """The checksums of the examples; None where earlier versions wrote none."""
+        """The checksums of the examples; None if an earlier version wrote none."""
         if place is None:
             return None
         data = self._value(place, "checksums")
@@ -168,7 +168,7 @@ class Environment:
         return f"{self._path}, example {index} of {self.split}"
 
     def checksum(self):
-        """SHA-256 of the examples as they lie there, one after another."""
+        """SHA-256 of the examples as stored, in order."""
         digest = hashlib.sha256()
         for index, place in enumerate(self.places):
             digest.update(read_example(self._file, *place, None, self.where(index)))

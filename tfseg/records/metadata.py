@@ -1,4 +1,4 @@
-"""The metadata of records, in JSON, checked before use."""
+"""Parses and checks the JSON metadata of records."""
 
 import json
 import re
@@ -10,13 +10,13 @@ from tfseg.images import MOST_PIXELS
 from tfseg.labels import MOST_CLASSES, VOID
 from tfseg.records.checksums import SEAL, seal_holds
 
-MOST_EXAMPLES = 10**8  # of a shard
-FINITE = 1e300  # which NaN is not below either
+MOST_EXAMPLES = 10**8  # in a shard
+FINITE = 1e300  # limit of finite values; NaN also fails the comparison
 MEND = "convert again"
 
 
 def parse_json(data: bytes, place: str) -> dict[str, Any]:
-    """An object of JSON in UTF-8. Raises `UserError`, naming `place`."""
+    """Parses a JSON object in UTF-8. Raises `UserError`, naming `place`."""
     try:
         values = json.loads(data.decode())
     except (ValueError, RecursionError) as error:
@@ -27,10 +27,10 @@ def parse_json(data: bytes, place: str) -> dict[str, Any]:
 
 
 def parse_metadata(data: bytes, place: str) -> dict[str, Any]:
-    """The metadata of a data set, every value of the kind that it must have.
+    """Parses the metadata of a data set and checks the type of every value.
 
-    Raises `UserError`, naming `place`, for what is damaged. Metadata of earlier versions have no
-    checksum of their own; they are read as they are.
+    Raises `UserError`, naming `place`, for damaged metadata. Earlier versions wrote no checksum
+    of the metadata; those are accepted as they are.
     """
     values = parse_json(data, place)
     for key, (fits, wanted) in _WANTED.items():
@@ -63,7 +63,7 @@ def _is_split(entry):
     lengths = entry.get("shardLengths") if isinstance(entry, dict) else None
     return (
         isinstance(lengths, list)
-        and bool(lengths)  # one at least, which may be empty
+        and bool(lengths)  # at least one shard, which may be empty
         and _is_name(entry.get("name"))
         and all(re.fullmatch("[0-9]{1,9}", str(n)) and int(n) <= MOST_EXAMPLES for n in lengths)
     )
@@ -79,7 +79,7 @@ def _is_text(value):
 
 
 def _is_name(value):
-    """A name that a file's may be made of."""
+    """Whether `value` can be part of a file name."""
     return _is_text(value) and "/" not in value
 
 
@@ -125,7 +125,7 @@ def _are_checksums(value):
     )
 
 
-_WANTED = {  # key: (whether a value fits, what is wanted in words)
+_WANTED = {  # key: (check of a value, description of a valid one)
     "name": (_is_text, "a text"),
     "classes": (_are_classes, f"a list of 1 to {MOST_CLASSES} names"),
     "colors": (_are_colors, "a list of [r, g, b], each 0 to 255"),

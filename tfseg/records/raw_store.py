@@ -1,4 +1,4 @@
-"""The frames of a raw folder as examples, made as they are read."""
+"""Serves the frames of a raw folder as examples, made when read."""
 
 from tfseg.errors import UserError
 from tfseg.images import image_size
@@ -6,11 +6,11 @@ from tfseg.records.frames import quick_example
 
 
 class RawFrames:
-    """Random access to the frames of one split; the pixels are those that records would hold."""
+    """Random access to the frames of one split, with the same pixels as records would have."""
 
     def __init__(self, frames):
         self.frames = frames
-        self.files = range(len(frames))  # each frame is a file of its own
+        self.files = range(len(frames))  # one file per frame
 
     def __len__(self):
         return len(self.frames)
@@ -24,7 +24,7 @@ class RawFrames:
     def sizes(self, lenient=False):
         """The distinct (height, width) of the frames, from their labels' headers.
 
-        Raises `UserError` for a damaged one; `lenient` leaves that to whoever reads the frame.
+        Raises `UserError` for a damaged file; with `lenient`, only reading the frame raises it.
         """
         found = set()
         for frame in self.frames:
@@ -37,6 +37,6 @@ class RawFrames:
 
 
 def _size(frame):
-    """(H, W) from a header: the label's, or where it is drawn, the image's."""
+    """(H, W) from the header of the label, or of the image if the label is drawn."""
     place = frame.image if callable(frame.label) else frame.label
     return place().shape[:2] if callable(place) else image_size(place)

@@ -1,7 +1,7 @@
-"""Data sets of any kind, read by index: `records.splits["train"].read(3)`.
+"""Opens data sets of any kind for reading by index: `records.splits["train"].read(3)`.
 
-Order, shuffling and resuming are arithmetic on indices then, the same for TFRecord, LMDB and a
-raw folder.
+Order, shuffling and resuming are then arithmetic on indices, the same for TFRecord, LMDB and
+raw folders.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from tfseg.records.concat import concat
 from tfseg.records.raw_store import RawFrames
 from tfseg.records.split import Info, Records, Split
 
-SAMPLE = "streets"  # ships with the project, and steps back for the user's own
+SAMPLE = "streets"  # the generated sample; ignored if --input also holds other data sets
 
 
 def open_records(
@@ -31,22 +31,23 @@ def open_records(
     pixel_range: tuple[float, float] | None = None,
     skip_damaged: bool = False,
 ) -> Records:
-    """Opens a TFDS directory, an LMDB folder, a bare LMDB environment, a raw folder, or several.
+    """Opens a TFDS directory, an LMDB folder, a bare LMDB environment or a raw folder, or several.
 
     Args:
-        path: as for `--input`, also an address such as "s3://bucket/records"; a folder of data
-            sets works if it holds only one. "a,b" opens both as one.
-        dataset: which one, where `path` holds several, or what a raw folder is.
-        input_val: the validation environment that belongs to a bare environment.
-        val_fraction: the share of a data set without a val split that becomes it.
-        weights: for several data sets, how often their frames are drawn for training; by default
-            are by default.
-        pixel_range: of a raw folder's images of more than 8 bits, see `tfseg.images.to_levels`.
-        skip_damaged: open what has damaged examples too: reading such a one fails, and
-            `without_corrupt` leaves them out.
+        path: as for `--input`, also an address such as "s3://bucket/records". A folder of data
+            sets works if it holds only one. "a,b" opens both as one data set.
+        dataset: data set name, if `path` holds several; its type, if `path` is a raw folder.
+        input_val: the validation environment of a bare environment.
+        val_fraction: share of the train split that becomes val, if there is no val split.
+        weights: for several data sets, each one's share of an epoch's training frames; by
+            default, an epoch takes every frame once.
+        pixel_range: values that become 0 and 255 in a raw folder's images of more than 8 bits,
+            see `tfseg.images.to_levels`.
+        skip_damaged: also open data with damaged examples: reading one fails, and
+            `without_corrupt` drops them.
 
     Raises:
-        UserError: for no records, several data sets, or damage.
+        UserError: if there are no records or several data sets, or for damage.
 
     Example:
         >>> records = tfseg.open_records("records/streets")
@@ -56,19 +57,22 @@ def open_records(
     several = str(path).split(",")
     if len(several) > 1 and not Path(path).exists():
         if dataset:
-            raise UserError(f"--dataset={dataset} beside several; name them: --input=DIR/a,DIR/b")
+            raise UserError(
+                f"--dataset={dataset} does not work with several data sets; name them: "
+                f"--input=DIR/a,DIR/b"
+            )
         options = (None, input_val, val_fraction, None, pixel_range, skip_damaged)
         opened = [open_records(part, *options) for part in several]
         return concat(opened, weights)
     if weights:
-        raise UserError("--input_weights is for several data sets, as --input=a,b")
+        raise UserError("--input_weights is for several data sets, e.g. --input=a,b")
     path = storage.fetch(path, shards=False)
     spec = _find_raw(path, dataset)
     choice, path = (spec.name, path) if spec else _choose(path, dataset)
     bare = not spec and lmdb_store.is_environment(path)
     if input_val and not bare:
         raise UserError(
-            f"--input_val={input_val} is for a bare LMDB environment, and {path} is none; "
+            f"--input_val={input_val} is for a bare LMDB environment, and {path} is not one; "
             f"leave it out, or name both: --input=A,B"
         )
     if spec:
@@ -85,7 +89,7 @@ def open_records(
 
 
 def open_input(config, skip_damaged: bool = False) -> Records:
-    """The records that a `TrainConfig` names; it, or `skip_damaged`, may say so."""
+    """Opens the records of a `TrainConfig`; it or `skip_damaged` may allow damaged examples."""
     return open_records(
         config.input,
         config.dataset,
@@ -98,9 +102,9 @@ def open_input(config, skip_damaged: bool = False) -> Records:
 
 
 def find_raw(path, dataset=None):
-    """The `DatasetSpec` of a raw folder; None for records, and where that cannot be told.
+    """The `DatasetSpec` of a raw folder; None for records and unrecognised folders.
 
-    Raises `UserError` for a folder that may be several data sets.
+    Raises `UserError` if the folder could be several data sets.
     """
     return _find_raw(storage.fetch(path, shards=False), dataset)
 
@@ -108,7 +112,7 @@ def find_raw(path, dataset=None):
 def _find_raw(path, dataset):
     if _data_sets(path) or not path.is_dir():
         return None
-    known = dataset in DATASETS and dataset != SAMPLE  # which lies in no folder
+    known = dataset in DATASETS and dataset != SAMPLE  # SAMPLE has no raw folder
     kinds = [dataset] if known else recognise(path)
     if len(kinds) > 1:
         raise UserError(
@@ -143,7 +147,7 @@ def _open_lmdb(choice, path, folders, val_fraction, lenient):
         for key in ("classes", "colors", "encoding"):
             if metadata[other][key] != metadata[first][key]:
                 raise UserError(
-                    f"{folders[other]} has another {key} than {folders[first]}; convert both alike"
+                    f"{folders[other]} and {folders[first]} differ in {key}; convert both alike"
                 )
     lost = sorted(metadata[first]["sizes"].keys() - folders.keys())
     if lost and not lmdb_store.is_environment(path):
@@ -153,7 +157,7 @@ def _open_lmdb(choice, path, folders, val_fraction, lenient):
 
 
 def _sizes(metadata, folder):
-    """The frame sizes of an environment: a renamed one may hold any split of its data set."""
+    """The frame sizes of an environment; if it was renamed, those of all splits."""
     every = [size for sizes in metadata["sizes"].values() for size in sizes]
     return metadata["sizes"].get(folder.name, every)
 
@@ -183,7 +187,7 @@ def _records(choice, path, format, metadata, sizes, stores, val_fraction):
 
 
 def _held_out(path, train, store, fraction):
-    """A train split in two: every so many-th example is val, spread evenly."""
+    """Splits train in two; the val examples are evenly spaced."""
     count = len(store)
     wanted = max(1, round(count * fraction))
     if wanted >= count:
@@ -200,13 +204,13 @@ def _held_out(path, train, store, fraction):
 
 
 def _choose(path, dataset):
-    """(name, folder) of one data set, from what `--input` and `--dataset` say."""
+    """(name, folder) of the data set that `--input` and `--dataset` choose."""
     found = _data_sets(path)
     if not found:
         raise _no_data(path)
     if dataset is not None:
         if dataset not in found and f"{dataset}_lmdb" in found:
-            dataset = f"{dataset}_lmdb"  # there in one format only
+            dataset = f"{dataset}_lmdb"  # it exists only as LMDB
         if dataset not in found:
             raise UserError(f"--dataset={dataset} is not in {path}; it has {', '.join(found)}")
         return dataset, found[dataset]
@@ -221,14 +225,14 @@ def _choose(path, dataset):
 
 
 def check_exists(path: Path) -> None:
-    """Raises `UserError` where `--input` names what is no folder, or an empty one."""
+    """Raises `UserError` if `--input` is not a folder, or an empty one."""
     for part in (path,) if path.exists() else map(Path, str(path).split(",")):
         if not part.is_dir() or not any(part.iterdir()):
             raise _no_data(part)
 
 
 def _no_data(path):
-    """The error for what is neither records nor raw data: what was looked for, what is there."""
+    """The error for a path without data: it names what was expected and what is there."""
     make = f"make some: convert --dataset=streets --output={path}"
     if not path.exists():
         return UserError(f"--input={path} does not exist; {make}")
@@ -243,7 +247,7 @@ def _no_data(path):
 
 
 def _data_sets(path):
-    """Name -> folder of the data set that `path` is, or of those in it."""
+    """{name: folder} of the data set at `path`, or of the data sets in it."""
     here = _as_data_set(path)
     if here:
         return {path.parent.name if tfrecord_store.is_data_set(path) else path.name: here}

@@ -1,4 +1,4 @@
-"""An opened data set, its splits, and parts of them."""
+"""An opened data set and its splits."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,9 +6,9 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Info:
-    """What the examples mean: `colors` RGB in 0..255, `encoding` "encoded" or "raw".
+    """The meaning of the examples: `colors` RGB in 0..255, `encoding` "encoded" or "raw".
 
-    `pixel_range` are the values of the raw images that became 0 and 255, where it was given.
+    `pixel_range` holds the raw image values that became 0 and 255, if it was given.
     """
 
     name: str
@@ -20,10 +20,10 @@ class Info:
 
 
 class Split:
-    """One split: `len(split)`, `split.read(i)` the bytes of example i, from any thread.
+    """One split: `len(split)`, and `split.read(i)`, the bytes of example i. Thread-safe.
 
-    `sizes` are the distinct (height, width) of its frames. `parts` tell, where several data sets
-    are read as one, how many frames each has and how many of them a training epoch takes.
+    `sizes` are the distinct (height, width) of its frames. If several data sets are read as one,
+    `parts` gives each one's (frames, frames that a training epoch takes).
     """
 
     def __init__(self, name, info, sizes, store, indices=None, parts=None):
@@ -40,7 +40,7 @@ class Split:
     def frame(self, index: int):
         """The image uint8 (H, W, 3) and the label uint8 (H, W) of an example.
 
-        Raises `UserError` for one that is damaged.
+        Raises `UserError` for a damaged example.
         """
         from tfseg.records.corrupt import read_frame  # imports TensorFlow
 
@@ -48,9 +48,9 @@ class Split:
         return image.numpy(), label.numpy()
 
     def about(self, index: int):
-        """The id of an example, and its objects' numbers uint16 (H, W), or None.
+        """The id of an example, and its instance ids uint16 (H, W) or None.
 
-        Raises `UserError` for one that is damaged.
+        Raises `UserError` for a damaged example.
         """
         from tfseg.records.corrupt import read_about  # imports TensorFlow
 
@@ -61,11 +61,11 @@ class Split:
         return self._store.where(self._indices[index])
 
     def file(self, index):
-        """Which of its store's files an example lies in; equal for equal files."""
+        """Identifies the file that holds an example; equal for examples in the same file."""
         return self._store.files[self._indices[index]]
 
     def only(self, chosen):
-        """The split with the examples at the indices `chosen` alone, which ascend."""
+        """The split with only the examples at the ascending indices `chosen`."""
         indices = [self._indices[index] for index in chosen]
         parts, start = [], 0
         for frames, slots in self.parts:
@@ -75,9 +75,9 @@ class Split:
         return Split(self.name, self.info, self.sizes, self._store, indices, tuple(parts))
 
     def for_worker(self, worker, workers):
-        """What one of several workers reads: whole files where there are enough of them.
+        """One worker's part of the split: whole files, if there are enough of them.
 
-        Together the workers read everything, and nothing twice.
+        Together, the workers read every example exactly once.
         """
         files = [self.file(index) for index in range(len(self))]
         number = {file: i for i, file in enumerate(dict.fromkeys(files))}
@@ -88,7 +88,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Records:
-    """An opened data set: `splits` by name ("train", ...); `choice` is what `--dataset` says.
+    """An opened data set: `splits` by name ("train", ...); `choice` is its name in `--dataset`.
 
     `format` is "tfrecord", "lmdb" or "raw".
     """

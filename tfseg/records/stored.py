@@ -1,4 +1,4 @@
-"""One example's bytes from an opened file, checked."""
+"""Reads one example's bytes from an opened file and checks them."""
 
 import os
 from typing import BinaryIO
@@ -12,9 +12,9 @@ from tfseg.storage import Ranged
 def read_example(
     file: BinaryIO | Ranged, offset: int, length: int, crc: int | None, where: str
 ) -> bytes:
-    """The `length` bytes at `offset`; `crc` is what they were written with, None where unknown.
+    """The `length` bytes at `offset`; `crc` is their checksum, None if unknown.
 
-    Raises `UserError`, naming `where`, for any other bytes.
+    Raises `UserError`, naming `where`, if the bytes differ.
     """
     try:
         data = read_at(file, length, offset)
@@ -28,7 +28,7 @@ def read_example(
 
 
 def read_at(file: BinaryIO | Ranged, length: int, offset: int) -> bytes:
-    """`length` bytes at `offset`, fewer at the file's end. Raises `OSError`."""
+    """`length` bytes at `offset`, or fewer at the end of the file. Raises `OSError`."""
     if isinstance(file, Ranged):
         return file.read_at(length, offset)
     return os.pread(file.fileno(), length, offset)

@@ -1,4 +1,4 @@
-"""What is odd about the images of a data set, counted: alpha, one level, 16 bits hardly used."""
+"""Counts odd images of a data set: alpha, a single level, 16 bits of which few are used."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from tfseg.images import FULL, ImageData, likely_range
 
 @dataclass(frozen=True)
 class Traits:
-    """One image: transparency that was left out, one colour all over, its highest 16-bit value."""
+    """One image: ignored transparency, a single colour, the highest 16-bit value."""
 
     alpha: bool = False
     flat: bool = False
@@ -19,13 +19,13 @@ class Traits:
 
 
 def is_flat(image: np.ndarray) -> bool:
-    """Whether all pixels of an image (H, W, 3) are alike."""
+    """Whether all pixels of an image (H, W, 3) are equal."""
     first = image[0, 0]
     return bool((image[0] == first).all() and (image == first).all())
 
 
 def read_traits(image: ImageData, pixel_range=None) -> tuple[np.ndarray, Traits]:
-    """The pixels uint8 (H, W, 3) of an opened image, and what is odd about them."""
+    """The pixels uint8 (H, W, 3) of an opened image, and its `Traits`."""
     values = image.values()
     unscaled = values.dtype == np.uint16 and (pixel_range or image.pixel_range) is None
     highest = int(values.max()) if unscaled else None
@@ -35,14 +35,14 @@ def read_traits(image: ImageData, pixel_range=None) -> tuple[np.ndarray, Traits]
 
 @dataclass
 class Tally:
-    """How many of `images` have a trait, and the first file that does. JSON as it is."""
+    """How many of `images` have each trait, and the first such file. Can be stored as JSON."""
 
     images: int = 0
     alpha: int = 0
     flat: int = 0
-    deep: int = 0  # of 16 bits, read without a range
-    dim: int = 0  # of these, such as use less than half of them
-    highest: int = 0  # value of these
+    deep: int = 0  # 16-bit images read without a range
+    dim: int = 0  # deep images with all values in the lower half
+    highest: int = 0  # highest value in the dim images
     first_alpha: str | None = None
     first_flat: str | None = None
     first_dim: str | None = None
@@ -67,13 +67,13 @@ class Tally:
             setattr(self, key, getattr(self, key) or getattr(other, key))
 
     def findings(self) -> Iterator[tuple[bool, str]]:
-        """(whether it spoils training, a line on it)."""
+        """Yields (whether all images have the problem, a line about it)."""
         if self.dim:
             end = likely_range(0, self.highest)[1]
             yield (
                 self.dim == self.deep,
-                f"{self.dim} of {self.deep} 16-bit images use values to {self.highest} of {FULL} "
-                f"alone (the first: {self.first_dim}), and look dark; state what is white: "
+                f"{self.dim} of {self.deep} 16-bit images only use values to {self.highest} of "
+                f"{FULL} (the first: {self.first_dim}), and look dark; state what is white: "
                 f"--pixel_range=0,{end}",
             )
         if self.flat:
@@ -84,7 +84,7 @@ class Tally:
             )
 
     def left_out(self) -> Iterator[str]:
-        """A line on what was in the files and is not in the pixels."""
+        """Yields a line about data in the files that the pixels lack."""
         if self.alpha:
             yield (
                 f"{self.alpha} of {self.images} images have transparency, which is ignored (the "
@@ -92,14 +92,14 @@ class Tally:
             )
 
 
-SAMPLED = 16  # frames of a split that `image_faults` looks at
-DARK = 32  # levels that an image should reach, of 255
+SAMPLED = 16  # frames of a split that `image_faults` checks
+DARK = 32  # level of 255 that some pixel should reach
 
 
 def image_faults(split) -> list[str]:
-    """Lines on an opened `Split` whose images, as far as a few tell, hold next to nothing.
+    """Lines about an opened `Split` if a sample of its images is flat or nearly black.
 
-    One that does not decode is left to whoever reads all.
+    Damaged images are left to the code that reads all of them.
     """
     flat, highest, count = 0, 0, min(SAMPLED, len(split))
     for i in range(count):
@@ -117,6 +117,6 @@ def image_faults(split) -> list[str]:
     if highest < DARK:
         return [
             f"the images of {split.name} are nearly black, {highest} of 255 at most ({count} of "
-            f"them looked at); where they have 16 bits, state what is white: --pixel_range"
+            f"them checked); if they have 16 bits, state what is white: --pixel_range"
         ]
     return []

@@ -8,7 +8,7 @@ _CLASS = "tensorflow_datasets.core.features."
 def dataset_info(
     name: str, version: str, description: str, splits: dict[str, tuple[list[int], int]]
 ) -> str:
-    """The text of dataset_info.json; `splits` name -> examples of each shard, bytes of all."""
+    """The text of dataset_info.json; `splits` is {name: (examples of each shard, total bytes)}."""
     return json.dumps(
         {
             "description": description,
@@ -22,7 +22,7 @@ def dataset_info(
 
 
 def _split(name, lengths, size):
-    """A split in protobuf's JSON: 64-bit numbers are text, and zero is left out."""
+    """A split in protobuf's JSON: 64-bit numbers are strings, and zeros are omitted."""
     return {
         "filepathTemplate": "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}",
         "name": name,
@@ -32,7 +32,7 @@ def _split(name, lengths, size):
 
 
 def features(encoding: str, instances: bool = False) -> str:
-    """The text of features.json, for images that are "encoded" (PNG or JPEG) or "raw" pixels."""
+    """The text of features.json, for "encoded" images (PNG or JPEG) or "raw" pixels."""
     if encoding == "encoded":
         image, label = _file("uint8", 3), _file("uint8", 1, encodingFormat="png")
     else:

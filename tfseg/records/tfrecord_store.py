@@ -1,4 +1,4 @@
-"""TFRecord shards in a directory that TFDS opens."""
+"""TFRecord shards in a directory that TFDS can open."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from tfseg.storage import Ranged
 
 VERSION = "1.0.0"
 SHARD_BYTES = 128 << 20
-DESCRIBED = ("dataset_info.json", "features.json")  # which TFDS reads
+DESCRIBED = ("dataset_info.json", "features.json")  # TFDS reads these
 
 
 def shard_path(folder, name, split, shard, shards):
@@ -29,7 +29,7 @@ def shard_path(folder, name, split, shard, shards):
 def write_shard(path, examples):
     """Writes serialized examples into the file `path`; returns its `file_checksum`.
 
-    Raises `OSError` where it cannot.
+    Raises `OSError` if it cannot.
     """
     import tensorflow as tf
 
@@ -45,13 +45,13 @@ def write_shard(path, examples):
 def write_metadata(folder, spec, splits, metadata):
     """Makes the folder a TFDS data directory: features, splits, classes and colours.
 
-    `splits` are, by name, the number of examples of each shard and the bytes of all.
+    `splits` is {name: (examples of each shard, total bytes)}.
     """
     (folder / "dataset_info.json").write_text(dataset_info(spec.name, VERSION, spec.title, splits))
     (folder / "features.json").write_text(features(metadata["encoding"], metadata["instances"]))
     checksums = {name: file_checksum(folder / name) for name in DESCRIBED}
     metadata = {**metadata, "checksums": {**metadata["checksums"], **checksums}}
-    # Where `builder.info.metadata` reads from.
+    # `builder.info.metadata` reads this file.
     (folder / "metadata.json").write_text(json.dumps(sealed(metadata), indent=2) + "\n")
 
 
@@ -86,19 +86,19 @@ def open_splits(folder, metadata, lenient=False):
 
 
 class Shards:
-    """Random access to one split's examples: where each one lies is read once, from its header.
+    """Random access to one split's examples, whose offsets are read once from their headers.
 
-    Shards that are still at their address are opened when an example of theirs is first read.
+    A remote shard is opened when one of its examples is first read.
 
     Args:
         paths: its files.
-        lengths: the number of examples in each.
-        split: its name, for messages.
-        lenient: keep the places of examples behind a damaged header, so that only reading them
+        lengths: the number of examples in each file.
+        split: its name in messages.
+        lenient: keep places for examples after a damaged header, so that only reading them
             fails.
 
     Raises:
-        UserError: for damage that can be seen without reading the examples.
+        UserError: for damage that shows without reading the examples.
     """
 
     def __init__(self, paths, lengths, split, lenient=False):
@@ -106,15 +106,15 @@ class Shards:
         self._lengths, self._lenient = lengths, lenient
         self._starts = list(accumulate(lengths, initial=0))
         self.files = [shard for shard, n in enumerate(lengths) for _ in range(n)]
-        self.faults = []  # (file, what ends its examples early)
-        # shard -> (its file, open for as long as this object lives, the places of its examples)
+        self.faults = []  # (file, damage that ends its examples early)
+        # {shard: (its open file, places of its examples)}; files stay open with this object
         self._opened, self._locks = {}, [threading.Lock() for _ in paths]
         for shard, path in enumerate(paths):
             if not storage.is_away(path):
                 self._open(shard)
 
     def _open(self, shard):
-        """(file, [(offset, length)] of its examples); no length: behind damage."""
+        """(file, [(offset, length)] of its examples); length is None after damage."""
         with self._locks[shard]:
             if shard not in self._opened:
                 file = storage.open_shard(self.paths[shard])
@@ -137,7 +137,7 @@ class Shards:
         return len(self.files)
 
     def _place(self, index):
-        """(shard, its file, offset, length) of an example."""
+        """(shard, file, offset, length) of an example."""
         shard = bisect_right(self._starts, index) - 1
         file, places = self._open(shard)
         return shard, file, *places[index - self._starts[shard]]
@@ -160,9 +160,9 @@ def _size(file):
 
 
 def _places(file, end):
-    """[(offset, length)] of the examples of a shard, and what ends them early, in words, or None.
+    """[(offset, length)] of a shard's examples, and the damage that ends them early or None.
 
-    A record is length, CRC of the length, bytes, CRC of the bytes.
+    A record is: length, CRC of the length, bytes, CRC of the bytes.
     """
     found, offset = [], 0
     look = file.scan_at if isinstance(file, Ranged) else partial(read_at, file)

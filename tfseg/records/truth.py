@@ -1,4 +1,4 @@
-"""What makes the labels of a whole split useless, in the words that every command uses."""
+"""Faults that make the labels of a whole split useless, in one wording for all commands."""
 
 from tfseg.errors import UserError
 from tfseg.labels import VOID
@@ -30,9 +30,9 @@ def without_pixels(split, names):
 
 
 def faults(split, classes, present):
-    """Lines on a split of which the labels `present` (a set, void is 255) occur.
+    """Yields lines about a split in which the label values `present` (a set, void 255) occur.
 
-    Raises `UserError` where void alone does.
+    Raises `UserError` if only void occurs.
     """
     if present == {VOID}:
         raise UserError(all_void(split))
@@ -45,14 +45,14 @@ def faults(split, classes, present):
 
 
 def check(split):
-    """Lines on an opened `Split`, read until nothing can be missing. Raises `UserError`."""
+    """Lines about an opened `Split`; stops reading once all classes occur. Raises `UserError`."""
     classes = split.info.classes
     enough = len(classes) if split.name == "train" else min(2, len(classes))
     return list(faults(split.name, classes, _present(split, enough)))
 
 
 def _present(split, enough):
-    """Labels that occur, until `enough` classes do; decodes no image."""
+    """Label values that occur; stops at `enough` classes. Decodes no images."""
     import tensorflow as tf
 
     from tfseg.records.corrupt import naming_corrupt

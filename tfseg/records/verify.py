@@ -1,4 +1,4 @@
-"""Whether records are still what was written."""
+"""Checks that records have not changed since they were written."""
 
 from functools import partial
 
@@ -6,14 +6,14 @@ from tfseg.errors import UserError
 from tfseg.records import lmdb_store, tfrecord_store
 from tfseg.records.checksums import file_checksum
 
-NAMED = 3  # damaged examples that are named of each file
+NAMED = 3  # damaged examples named per file
 
 
 def changed_shards(records):
-    """One line on every file of opened `Records` whose SHA-256 is not the one written down.
+    """A line about every file of opened `Records` whose SHA-256 differs from the recorded one.
 
-    Where the examples' own checksums tell which of them are damaged, the line names them. Raises
-    `UserError` for records without checksums.
+    The line names damaged examples that their own checksums reveal. Raises `UserError` for
+    records without checksums.
     """
     kind = _environments if records.format == "lmdb" else _files
     wanted, stores, found = kind(records.path)
@@ -31,7 +31,7 @@ def changed_shards(records):
 
 
 def _environments(path):
-    """(checksums written down, stores, {name: (file, what gives its checksum)})."""
+    """(recorded checksums, stores, {name: (file, function that computes its checksum)})."""
     here = lmdb_store.is_environment(path)
     folders = [path] if here else sorted(file.parent for file in path.glob("*/data.mdb"))
     stores = [lmdb_store.Environment(folder, folder.name, lenient=True) for folder in folders]
@@ -54,12 +54,12 @@ def _files(path):
 def _of(checksum):
     try:
         return checksum()
-    except UserError:  # it is gone, or cut
+    except UserError:  # missing or truncated
         return None
 
 
 def _faults(store):
-    """(file, what is wrong with it) as far as a store's own checksums tell."""
+    """Yields (file, fault) for each fault that a store's own checksums reveal."""
     for path, fault in store.faults:
         yield path, fault.removeprefix(f"{path} ")
     for index in range(len(store)):

@@ -1,4 +1,4 @@
-"""One function over many items in several processes, the results in the items' order."""
+"""Maps a function over items in several processes, in order."""
 
 import multiprocessing
 import multiprocessing.connection
@@ -16,22 +16,22 @@ import cv2
 
 from tfseg.errors import UserError
 
-AHEAD = 4  # items a worker may be ahead of whoever takes the results
+AHEAD = 4  # items per worker that may wait for the consumer
 
 
 def parallel(function, items, workers=None):
-    """Yields `function(item)` for every item, in their order.
+    """Yields `function(item)` for every item, in order.
 
     Args:
-        function: a function at the top of a module (or a `functools.partial` of one).
-        items: what it is called with, one by one; they and the results must survive pickling.
-        workers: processes; 1 works in this one, None takes one a core.
+        function: a module-level function (or a `functools.partial` of one).
+        items: its arguments; they and the results must be picklable.
+        workers: processes; 1 uses this process, None takes one per core.
     """
     workers = workers or os.cpu_count()
     if workers == 1:
         yield from map(function, items)
         return
-    # Spawned: a fork would inherit TensorFlow's threads and their locks.
+    # Spawn: a fork would inherit TensorFlow's threads and their locks.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, context, _start)
     waiting, starting = deque(), None
@@ -39,7 +39,7 @@ def parallel(function, items, workers=None):
         for item in items:
             if starting is None:
                 starting = _without_main if _is_ours(function, item) else nullcontext
-            with starting():  # a submission may start a process
+            with starting():  # submitting may start a process
                 waiting.append(pool.submit(function, item))
             if len(waiting) > AHEAD * workers:
                 yield waiting.popleft().result()
@@ -54,15 +54,15 @@ def parallel(function, items, workers=None):
 
 
 def _is_ours(*given):
-    """Whether nothing of it is defined in the user's script."""
+    """Whether none of the objects is defined in the user's script."""
     return b"__main__" not in pickle.dumps(given)
 
 
 @contextmanager
 def _without_main():
-    """Processes that are started inside do not run the user's script again.
+    """Keeps processes that start inside from running the user's script again.
 
-    A script that calls `tfseg.convert` needs no `if __name__ == "__main__":` then.
+    A script that calls `tfseg.convert` then needs no `if __name__ == "__main__":`.
     """
     main = sys.modules["__main__"]
     kept = {name: vars(main)[name] for name in ("__spec__", "__file__") if name in vars(main)}
@@ -74,7 +74,7 @@ def _without_main():
 
 
 def _start():
-    """Ctrl-C is for the process that gave the work; when that dies, so does this one."""
+    """Leaves Ctrl-C to the parent process, and ends when the parent dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
     threading.Thread(target=_end_with_parent, daemon=True).start()

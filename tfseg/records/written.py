@@ -1,4 +1,4 @@
-"""What is known of the shards that a conversion has written, and what it says of them."""
+"""Facts about the shards that a conversion wrote, and the notes it prints."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from tfseg.errors import UserError
 from tfseg.records.tally import Tally
 from tfseg.records.truth import faults
 
-MOST_UNKNOWN = 0.01  # share of pixels in no class, above which the table must be wrong
+MOST_UNKNOWN = 0.01  # above this share of pixels in no class, the table must be wrong
 
 
 @dataclass
 class Written:
-    """What is known of a shard that was written; `sizes` are [height, width]."""
+    """Facts about a written shard; `sizes` are [height, width]."""
 
     checksum: str = ""
     examples: int = 0
@@ -20,9 +20,9 @@ class Written:
     pixels: int = 0
     unknown: int = 0
     example: str | None = None  # the first unknown pixel, with its file
-    soft: int = 0  # at soft edges, which took the nearer class
+    soft: int = 0  # pixels at soft edges, which took the nearer class
     soft_example: str | None = None
-    labels: list = dataclasses.field(default_factory=list)  # that occur, void included
+    labels: list = dataclasses.field(default_factory=list)  # values that occur, void included
     sizes: list = dataclasses.field(default_factory=list)
     tally: Tally = dataclasses.field(default_factory=Tally)
 
@@ -43,12 +43,12 @@ class Written:
 
     @classmethod
     def of(cls, entry):
-        """From the JSON that `dataclasses.asdict` made."""
+        """Restores it from the JSON of `dataclasses.asdict`."""
         return cls(**{**entry, "tally": Tally(**entry.get("tally", {}))})
 
 
 def check_unknown(written, total):
-    """Fails as soon as the share of unknown pixels must exceed the limit, of `total` frames."""
+    """Fails as soon as the share of unknown pixels in `total` frames must exceed the limit."""
     unknown, pixels, done = (
         sum(getattr(entry, key) for entry in written) for key in ("unknown", "pixels", "examples")
     )
@@ -61,7 +61,7 @@ def check_unknown(written, total):
 
 
 def tell(written):
-    """Prints notes on what is odd about the frames."""
+    """Prints notes about odd frames."""
     _tell_unknown(written)
     _tell_soft(written)
     _tell_odd(written)
@@ -87,7 +87,7 @@ def _tell_soft(written):
 
 
 def label_faults(spec, plan, written):
-    """Lines on splits whose labels lack classes. Raises `UserError` where all are void."""
+    """Lines about splits whose labels lack classes. Raises `UserError` if all are void."""
     present = {}
     for shard, entry in zip(plan, written, strict=True):
         present.setdefault(shard.split, set()).update(entry.labels)

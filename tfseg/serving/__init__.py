@@ -1,4 +1,4 @@
-"""HTTP: TensorFlow Serving's API, images to masks, a page.
+"""The HTTP server: TensorFlow Serving's API, images to masks, a page.
 
-It serves exports as they lie on disk; no network, record or run is known here.
+It serves exports from disk; nothing here knows networks, records or runs.
 """

@@ -1,4 +1,4 @@
-"""Who may ask: those who bear the token, by a name that the server goes by."""
+"""Access control: the token, and the host names that requests may use."""
 
 import hmac
 import ipaddress
@@ -8,7 +8,7 @@ import re
 from tfseg.errors import UserError
 from tfseg.serving.answers import refusal
 
-OPEN = ("/", "/healthz", "/docs", "/openapi.json")  # without a token: they tell nothing private
+OPEN = ("/", "/healthz", "/docs", "/openapi.json")  # no token needed: nothing private
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 EVERY_ADDRESS = ("0.0.0.0", "::")
 VARIABLE = "TFSEG_TOKEN"
@@ -18,10 +18,10 @@ _HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([^\s:/\[\]@]+))(?::\d*)?", re.IGNOREC
 
 
 def find_token(config):
-    """The token of `--token`, `--token_file` or the variable TFSEG_TOKEN; None lets everybody in.
+    """The token of `--token`, `--token_file` or the variable TFSEG_TOKEN; None allows everybody.
 
     Raises:
-        UserError: for an empty one, and a file that cannot be read.
+        UserError: for an empty token, and a file that cannot be read.
     """
     if config.token is not None:
         return _checked(config.token, "--token=")
@@ -42,7 +42,7 @@ def _read(path):
     except UnicodeDecodeError:
         text = None
     if text is None or len(content) > MOST_TOKEN or len(text.splitlines()) > 1:
-        raise UserError(f"--token_file={path}: wanted one line of text, the token alone")
+        raise UserError(f"--token_file={path}: wanted one line of text, only the token")
     return text
 
 
@@ -53,10 +53,10 @@ def _checked(token, source):
 
 
 def find_hosts(config):
-    """Host names, lower case, that requests may name; None where any will do.
+    """Host names, lower case, that requests may use; None allows any.
 
-    A page of a stranger's site can point its own name at this machine and then read the answers
-    (DNS rebinding). Its requests still name the stranger's site.
+    A foreign site can point its own name at this machine and then read the responses (DNS
+    rebinding). Its requests still carry the site's name.
     """
     if config.allowed_hosts and "*" in config.allowed_hosts:
         return None
@@ -70,21 +70,21 @@ def find_hosts(config):
 
 
 def host_name(host):
-    """The name in a `Host` header, without port, brackets and last dot; None if it is invalid."""
+    """The name in a `Host` header, without port, brackets and final dot; None if invalid."""
     match = _HOST.fullmatch(host)
     return (match[1] or match[2]).lower().removesuffix(".") if match else None
 
 
 class Access:
-    """Lets requests in, or says why not.
+    """Allows requests, or returns a refusal.
 
-    `token` has the bytes that requests must bear, or None.
+    `token` is the required token in bytes, or None.
 
     Args:
-        token: what requests must bear, or None.
-        hosts: names that they may give as `Host`, or None for any.
-        any_address: they may also give any address in digits: the server listens at all of them,
-            and no site of a stranger's is named so.
+        token: token that requests must send, or None.
+        hosts: names allowed in `Host`, or None for any.
+        any_address: also allow any IP address: the server listens on all of its own, and no
+            foreign site has one as its name.
     """
 
     def __init__(self, token, hosts, any_address):
@@ -92,9 +92,9 @@ class Access:
         self._hosts, self._any_address = hosts, any_address
 
     def refusal(self, path, headers):
-        """The answer to a request that is not let in, else None."""
+        """The response that refuses a request, else None."""
         host = headers.get(b"host", b"").decode("latin-1")
-        if host and self._hosts is not None:  # HTTP/1.0 may leave it out; a browser never does
+        if host and self._hosts is not None:  # HTTP/1.0 may omit it; browsers never do
             name = host_name(host)
             if name is None:
                 return refusal(400, f"Host: {host[:80]!r} is not a host name")

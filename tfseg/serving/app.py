@@ -1,4 +1,4 @@
-"""The web application: images in and masks out, the page, health and metrics."""
+"""The web application: images to masks, the page, health and metrics."""
 
 import time
 from typing import Annotated, Literal
@@ -30,7 +30,7 @@ router = APIRouter()
 
 
 def make_app(service, config, access):
-    """The FastAPI application over a `Service`, as a `ServeConfig` wants it."""
+    """The FastAPI application for a `Service` and a `ServeConfig`."""
     app = FastAPI(
         title="tfseg",
         version=tfseg.__version__,
@@ -68,10 +68,10 @@ async def segment(
     output: Literal["mask", "overlay"] = "mask",
     name: Annotated[str | None, Query(alias="class")] = None,
 ):
-    """Labels an image: a PNG of class indices, or of their colours over the image.
+    """Segments an image: returns a PNG of class indices, or an overlay on the image.
 
-    With `class`, a PNG of that class alone: 255 where it is, else 0. A multilabel network's mask
-    has a bit for each class, the first class the lowest bit.
+    With `class`, a PNG of only that class: 255 for its pixels, else 0. A multilabel network's mask
+    has one bit per class, the first class in the lowest bit.
     """
     service, start = request.app.state.service, time.perf_counter()
     data = await _image(request)
@@ -104,19 +104,19 @@ def _check_class(labels, name, output):
     classes = labels["classes"]
     listed = ", ".join(classes[:20])
     if name is not None and name not in classes:
-        raise HTTPException(400, f"class: {name[:80]!r} is none of {listed}")
+        raise HTTPException(400, f"class: {name[:80]!r} is not one of {listed}")
     many = labels["task"] == "multilabel" and len(classes) > 8
     if many and name is None and output == "mask":
         raise HTTPException(400, f"a mask has 8 bits; ask for one class: ?class=NAME of {listed}")
 
 
 async def _image(request):
-    """The image file's bytes, from the body or the form's field `image`."""
+    """The image file's bytes, from the body or from the form field `image`."""
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         return await request.body()
     try:
         form = await request.form(max_files=1, max_fields=8)
-    except ValueError as error:  # a charset that is none, or does not fit the names in the form
+    except ValueError as error:  # an unknown charset, or one that does not fit the form's names
         raise HTTPException(400, f"the form cannot be read: {error}") from None
     try:
         upload = form.get("image")
@@ -129,13 +129,13 @@ async def _image(request):
 
 @router.get("/", response_class=HTMLResponse)
 async def page():
-    """The page: an image or the camera, and the mask over it."""
+    """The page: shows an image or the camera with its mask."""
     return HTMLResponse(PAGE, headers=PAGE_HEADERS)
 
 
 @router.get("/info", responses={200: json_of(INFO)} | errors())
 async def info(request: Request):
-    """What is served: version, classes and their colours, limits."""
+    """Information about the served network: version, classes and their colours, limits."""
     service = request.app.state.service
     version = service.versions.current
     labels = version.labels
@@ -155,13 +155,13 @@ async def info(request: Request):
 
 @router.get("/healthz", responses={200: json_of(HEALTH)})
 async def health(request: Request):
-    """Answers while the server takes requests."""
+    """Answers while the server accepts requests."""
     return {"status": "ok", "version": request.app.state.service.versions.current.number}
 
 
 @router.get("/metrics", response_class=PlainTextResponse, responses=errors())
 async def metrics(request: Request):
-    """Figures for Prometheus."""
+    """Metrics for Prometheus."""
     text = request.app.state.service.metrics.text()
     return Response(text, media_type=CONTENT_TYPE_LATEST)
 
@@ -176,7 +176,7 @@ async def _invalid(request, error):
 
 
 async def _gone(request, error):
-    return Response(status_code=GONE)  # nobody reads it
+    return Response(status_code=GONE)  # the client has gone
 
 
 async def _failed(request, error):  # the traceback goes to the log
@@ -184,7 +184,7 @@ async def _failed(request, error):  # the traceback goes to the log
 
 
 def _describe(app, name, token):
-    """The OpenAPI description as it is here: the one model, no 422, 401 only with a token."""
+    """Adapts the OpenAPI description: the one model, no 422, 401 only with a token."""
     whole = app.openapi()
     for path in whole["paths"].values():
         for operation in path.values():

@@ -1,4 +1,4 @@
-"""Requests gathered to batches, which one thread runs through the network."""
+"""Gathers requests into batches; one thread runs them through the network."""
 
 import threading
 import time
@@ -11,9 +11,10 @@ import numpy as np
 
 @dataclass(eq=False)
 class Job:
-    """Inputs of one request for one signature of a version; `future` gets {output: array}.
+    """A request for one signature of a version; `future` gets {output: array}.
 
-    Inputs {name: array} and outputs have the same first dimension. `pixels` counts all its images.
+    Inputs {name: array} and outputs have the same first dimension. `pixels` is the total of all
+    images.
     """
 
     version: object
@@ -30,12 +31,12 @@ class Job:
 
 
 class Batcher:
-    """A queue of jobs and the one thread that runs them.
+    """A queue of jobs and the thread that runs them.
 
     Args:
-        max_images: images of equal size that run together.
-        max_pixels: most pixels of a batch of several jobs.
-        max_waiting: most pixels that wait.
+        max_images: most images of equal size in a batch.
+        max_pixels: most pixels in a batch of several jobs.
+        max_waiting: most pixels that may wait in the queue.
         gather: seconds that a job waits for others of its kind while the network is idle.
         observe: called with the number of images and the seconds of every batch.
     """
@@ -49,7 +50,7 @@ class Batcher:
         self._thread.start()
 
     def is_full(self, pixels):
-        """Whether so many more may not wait."""
+        """Whether the queue has no room for so many more pixels."""
         with self._changed:
             waiting = sum(job.pixels for job in self._waiting)
         return waiting + pixels > self._max_waiting
@@ -67,7 +68,7 @@ class Batcher:
         return len(self._waiting)
 
     def close(self):
-        """Ends the thread when all that waits is done."""
+        """Ends the thread after all waiting jobs."""
         with self._changed:
             self._closed = True
             self._changed.notify()
@@ -80,7 +81,7 @@ class Batcher:
                 self._answer(jobs)
 
     def _next_batch(self):
-        """The oldest job and others of its kind; none when closed and empty."""
+        """The oldest job and others of its kind; empty when closed and done."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closed)
             if not self._waiting:
@@ -97,7 +98,7 @@ class Batcher:
             return jobs
 
     def _alike(self, first):
-        """Jobs that can run with `first`, and whether no more would fit."""
+        """(jobs that can run with `first`, whether the batch is full)."""
         most = 1 if first.version.single else self._max_images
         jobs, images, pixels = [first], first.images, first.pixels
         for job in self._waiting:
@@ -113,11 +114,11 @@ class Batcher:
         start = time.monotonic()
         try:
             outputs = _run_together(jobs)
-        except Exception as error:  # whatever the network throws is the answer to its request
+        except Exception as error:  # the request gets any error of the network
             if len(jobs) == 1:
                 jobs[0].future.set_exception(error)
                 return
-            for job in jobs:  # one image that fails must not spoil its neighbours
+            for job in jobs:  # one failing image must not fail the others
                 self._answer([job])
             return
         self._observe(sum(job.images for job in jobs), time.monotonic() - start)
@@ -126,7 +127,7 @@ class Batcher:
 
 
 def _run_together(jobs):
-    """{output: array} of every job, from one run of the network."""
+    """[{output: array}] of the jobs, from one run of the network."""
     first = jobs[0]
     inputs = first.inputs
     if len(jobs) > 1:

@@ -1,4 +1,4 @@
-"""Open files that the system allows the server, and the connections they are enough for."""
+"""The system's limit on open files, and the connections that it allows."""
 
 import os
 
@@ -6,22 +6,22 @@ from tfseg.errors import UserError
 
 try:
     import resource
-except ImportError:  # Windows, whose sockets are not counted so
+except ImportError:  # Windows, which does not count sockets as files
     resource = None
 
-BACKLOG = 64  # connections that the system may keep until they are accepted, all at once
-RESERVED = 128  # refused connections that linger, the network's files, forms on disk, the log
+BACKLOG = 64  # connections that wait to be accepted
+RESERVED = 128  # refused connections that linger, the network's files, uploads on disk, the log
 
 
 def allow_connections(wanted, is_given):
-    """Raises the process' limit on open files for that many connections.
+    """Raises the process's limit on open files for that many connections.
 
     Returns:
-        The connections that there are files for: fewer than `wanted`, and a line tells so, where
-        the system allows no more and the user has not asked for them (`is_given`).
+        The possible number of connections. It is less than `wanted`, with a printed line, if the
+        system allows no more and the user has not set the number (`is_given`).
 
     Raises:
-        UserError: where it allows too few.
+        UserError: if the system allows too few.
     """
     if resource is None:
         return wanted
@@ -41,7 +41,7 @@ def allow_connections(wanted, is_given):
             f"{hard}; raise its limit (ulimit -n) or choose fewer"
         )
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    print(f"connections: {hard - others} at most, as the system allows {hard} open files")
+    print(f"connections: at most {hard - others}, because the system allows {hard} open files")
     return hard - others
 
 

@@ -1,4 +1,4 @@
-"""The folder of a served network: its versions, folders that are numbers."""
+"""The folder of a served network, with a numbered folder per version."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from tfseg.errors import UserError
 
 
 def list_versions(folder: Path) -> list[tuple[int, Path]]:
-    """(number, folder) of every version on disk, the newest first."""
+    """(number, folder) of every version on disk, newest first."""
     if not folder.is_dir():
         return []
     named = (path for path in folder.iterdir() if path.name.isdecimal() and path.is_dir())
@@ -14,7 +14,7 @@ def list_versions(folder: Path) -> list[tuple[int, Path]]:
 
 
 def find_versions(folder: Path) -> list[tuple[int, Path]]:
-    """As `list_versions`. Raises `UserError` where there are none."""
+    """As `list_versions`. Raises `UserError` if there are none."""
     if (folder / "saved_model.pb").exists():
         raise UserError(f"--export={folder} is one version; give its parent, {folder.parent}")
     found = list_versions(folder)

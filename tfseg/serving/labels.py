@@ -1,4 +1,4 @@
-"""An export's `labels.json`, believed only when all of it is right."""
+"""Reads an export's `labels.json` and checks all of it."""
 
 import math
 
@@ -7,16 +7,16 @@ from tfseg.labels import is_text, read_labels
 
 
 def read_facts(path):
-    """`read_labels`, with what `/info` shows of the network and its limits for images.
+    """The result of `read_labels` with the network's facts for `/info` and its image limits.
 
-    Raises `ValueError`, in one line, where the file is off.
+    Raises `ValueError`, in one line, for an invalid file.
     """
     labels = read_labels(path)
     facts = {key: labels.get(key, "") for key in ("model", "dataset")}
     for key, value in facts.items():
         if not is_text(value):
             raise ValueError(f"labels.json: {key} is {value!r}; wanted text")
-    smallest = labels.get("smallest", 1)  # which older exports do not have
+    smallest = labels.get("smallest", 1)  # older exports lack it
     if type(smallest) is not int or smallest < 1:
         raise ValueError(f"labels.json: smallest is {smallest!r}; wanted pixels, 1 or more")
     task = labels.get("task", "multiclass")

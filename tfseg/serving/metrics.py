@@ -14,7 +14,7 @@ IMAGES = (1, 2, 4, 8, 16, 32, 64)
 
 
 class Metrics:
-    """Counts of one server."""
+    """The metrics of one server."""
 
     def __init__(self):
         self._registry = CollectorRegistry()
@@ -24,13 +24,13 @@ class Metrics:
         self._seconds = Histogram(
             "tfseg_request_seconds", "From first line to answer", ["path"], buckets=SECONDS, **make
         )
-        self._images = Histogram("tfseg_batch_images", "Images a batch", buckets=IMAGES, **make)
+        self._images = Histogram("tfseg_batch_images", "Images per batch", buckets=IMAGES, **make)
         self._network = Histogram(
-            "tfseg_network_seconds", "Seconds a batch in the network", buckets=SECONDS, **make
+            "tfseg_network_seconds", "Seconds per batch in the network", buckets=SECONDS, **make
         )
-        self._waiting = Gauge("tfseg_queue_requests", "Requests that wait", **make)
-        self._version = Gauge("tfseg_model_version", "Version that answers", **make)
-        self._runtime = Gauge("tfseg_model_runtime", "Runtime that answers", ["runtime"], **make)
+        self._waiting = Gauge("tfseg_queue_requests", "Waiting requests", **make)
+        self._version = Gauge("tfseg_model_version", "Current version", **make)
+        self._runtime = Gauge("tfseg_model_runtime", "Current runtime", ["runtime"], **make)
 
     def request(self, path, status, seconds):
         """Counts an answered request; `path` is the route's pattern."""
@@ -42,7 +42,7 @@ class Metrics:
         self._network.observe(seconds)
 
     def watch(self, waiting, current):
-        """Functions that give the queue's length and the `Version` that answers."""
+        """Sets functions that return the queue's length and the current `Version`."""
         self._waiting.set_function(waiting)
         self._version.set_function(lambda: current().number)
         self._current = current

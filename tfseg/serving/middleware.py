@@ -1,4 +1,4 @@
-"""Checks before every request: access, size, overload, time; and its metrics."""
+"""Checks every request's access, size and time, and overload; counts metrics."""
 
 import asyncio
 import time
@@ -7,19 +7,19 @@ from fastapi import HTTPException
 
 from tfseg.serving.answers import BUSY, refusal
 
-GONE = 499  # nginx's status for a request whose sender left before it was answered
-DRAIN = 5.0  # seconds that the rest of a body is read and dropped after its answer
-DRAINED = 4  # times the largest body: as much of it
+GONE = 499  # nginx's status for a client that left before its answer
+DRAIN = 5.0  # seconds to read and drop the rest of a body after its answer
+DRAINED = 4  # most bytes of it to drop, as a multiple of the largest body
 
 
 class Middleware:
-    """ASGI middleware: refuses requests before their bodies are read, if possible.
+    """ASGI middleware: refuses requests before reading their bodies, if possible.
 
     Args:
         access: a `tfseg.serving.access.Access`.
-        max_bytes: largest body; it is counted while it comes in, whatever its header says.
-        queue: POST requests under way at once; more are answered 503.
-        is_busy: whether a body of so many bytes, if it were here, would be sent away.
+        max_bytes: largest body; counted on arrival, whatever the header says.
+        queue: most POST requests in progress; more get 503.
+        is_busy: tells whether a body of so many bytes would be refused.
         timeout: seconds from a request's first line to its answer.
         metrics: a `tfseg.serving.metrics.Metrics`.
     """
@@ -48,14 +48,14 @@ class Middleware:
             self.metrics.request(path, status, time.monotonic() - start)
 
     async def _answer(self, scope, exchange):
-        """Lets the application answer in time; else returns the answer to what came too late."""
+        """Runs the application within the timeout; returns a response if it was too late."""
         counted = scope["method"] == "POST"
         self.active += counted
         try:
             async with asyncio.timeout(self.timeout):
                 await self.app(scope, exchange.receive, exchange.send)
         except TimeoutError:
-            if exchange.status:  # it reads its answer too slowly; the connection is closed
+            if exchange.status:  # the client reads too slowly; the connection is closed
                 return None
             return refusal(504, "Deadline exceeded") if exchange.whole else refusal(408, "Too slow")
         finally:
@@ -63,7 +63,7 @@ class Middleware:
         return None
 
     def _refusal(self, scope, headers):
-        """The answer to a request that is not let in, else None."""
+        """The response that refuses a request, else None."""
         if refused := self.access.refusal(scope["path"], headers):
             return refused
         coding = headers.get(b"content-encoding", b"identity").decode("latin-1")
@@ -84,12 +84,12 @@ def _too_large(max_bytes):
 
 
 class _Exchange:
-    """One request's `receive` and `send`, watched.
+    """Wraps one request's `receive` and `send`.
 
     Attributes:
-        whole: the body has come in.
-        gone: the sender has closed the connection.
-        status: of the answer, once it has begun.
+        whole: the body has arrived completely.
+        gone: the client has closed the connection.
+        status: status of the answer, once it has begun.
     """
 
     def __init__(self, scope, receive, send, max_bytes):
@@ -100,7 +100,7 @@ class _Exchange:
         self.whole &= headers.get(b"content-length", b"0") == b"0"
 
     async def receive(self):
-        """The next piece of the body. Raises `HTTPException` 413 for one piece too many."""
+        """The next piece of the body. Raises `HTTPException` 413 if it gets too large."""
         message = await self._next()
         if self._bytes > self._max_bytes:
             raise HTTPException(413, _too_large(self._max_bytes))
@@ -114,7 +114,7 @@ class _Exchange:
         return message
 
     async def send(self, message):
-        """Passes the answer on. A connection closed with a body under way would lose it."""
+        """Sends the answer; drains the body first, because closing early would lose the answer."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
             if not self.whole:
@@ -128,7 +128,7 @@ class _Exchange:
     async def _drain(self):
         """Reads and drops the rest of the body, within bounds."""
         if b"expect" in self.headers and not self._bytes:
-            return  # the sender waits to be asked for the body
+            return  # the client waits to be asked for the body
         try:
             async with asyncio.timeout(DRAIN):
                 while not self.whole and self._bytes < DRAINED * self._max_bytes:

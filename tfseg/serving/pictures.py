@@ -1,4 +1,4 @@
-"""Image files in, PNGs out. Any problem of a file is a 4xx in one line."""
+"""Image files in, PNGs out. Any problem of a file is a 4xx response with one line."""
 
 import io
 from contextlib import contextmanager
@@ -13,14 +13,14 @@ from tfseg.images import open_image
 from tfseg.visualize import colorize, overlay, write_mask, write_picture
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
-ENCODED = ("JPEG", "PNG")  # what the signature `encoded` decodes in its graph
+ENCODED = ("JPEG", "PNG")  # formats that the graph of the signature `encoded` decodes
 NAME = "the image"
 
 
 def read_picture(data, max_pixels, size=None, pixel_range=None):
-    """RGB pixels uint8 (H, W, 3), upright as the EXIF says, scaled to `size` (H, W) if given.
+    """(RGB pixels uint8 (H, W, 3), upright, scaled to `size` (H, W) if given; original (H, W)).
 
-    Also returns the image's own (H, W). Raises `HTTPException`.
+    Raises `HTTPException`.
     """
     with _refused():
         pixels = _opened(data, max_pixels, FORMATS).pixels(pixel_range)
@@ -32,16 +32,16 @@ def read_picture(data, max_pixels, size=None, pixel_range=None):
 
 
 def count_pixels(data, max_pixels):
-    """Pixels of an image for `encoded`, from its header only. Raises `HTTPException`."""
+    """The number of pixels of an image for `encoded`, from its header. Raises `HTTPException`."""
     with _refused():
         height, width = _opened(data, max_pixels, ENCODED).size
     return width * height
 
 
 def for_graph(data, max_pixels, pixel_range):
-    """The file as `encoded` reads it: one that lies on its side, or is CMYK, as an upright PNG.
+    """A file that `encoded` can read: turned and CMYK images become upright RGB PNGs.
 
-    The graph knows no EXIF. Raises `HTTPException`.
+    The graph does not read EXIF. Raises `HTTPException`.
     """
     with _refused():
         image = _opened(data, max_pixels, ENCODED)
@@ -59,7 +59,7 @@ def _refused():
 
 
 def _opened(data, max_pixels, formats):
-    """Opens an image: its header is read, its pixels are not."""
+    """Opens an image and reads its header only."""
     image = open_image(data, name=NAME, formats=formats, max_pixels=None)
     height, width = image.size
     if width * height > max_pixels:
@@ -70,9 +70,9 @@ def _opened(data, max_pixels, formats):
 
 
 def mask_png(mask, own, colors):
-    """A palette PNG at the image's own (H, W): class indices in class colours.
+    """A palette PNG in the image's original (H, W): class indices in class colours.
 
-    Of a multilabel mask (H, W, K) a pixel's bits are its classes, the first one the lowest.
+    For a multilabel mask (H, W, K), a pixel's bits are its classes, the first in the lowest.
     """
     if mask.ndim == 3:
         sets = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little")
@@ -84,7 +84,7 @@ def mask_png(mask, own, colors):
 
 
 def class_png(mask, number, own):
-    """A PNG of one class: 255 where it is, else 0."""
+    """A PNG of one class: 255 for its pixels, else 0."""
     chosen = mask[..., number] == 1 if mask.ndim == 3 else mask == number
     png = io.BytesIO()
     write_picture(png, _at(np.where(chosen, np.uint8(255), np.uint8(0)), own))
@@ -92,7 +92,7 @@ def class_png(mask, number, own):
 
 
 def overlay_png(image, mask, own, colors):
-    """The mask's colours over the image."""
+    """A PNG of the mask's colours over the image."""
     png = io.BytesIO()
     if image.shape[:2] != own:
         image = np.asarray(Image.fromarray(image).resize(own[::-1], Image.Resampling.BILINEAR))

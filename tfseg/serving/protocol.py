@@ -1,8 +1,8 @@
-"""Connections: a deadline for a request's head and for who reads no answer, and how many there are.
+"""Limits connections: their number, and deadlines for request headers and for reading answers.
 
-uvicorn has none of these. Its h11 protocol, and not httptools, is what they are added to: h11
-comes with uvicorn, says in `their_state` whether a head is whole, and refuses what two readers may
-understand differently. What its parser costs is nothing beside a network.
+uvicorn has none of these. This extends its h11 protocol instead of httptools: h11 comes with
+uvicorn, tells in `their_state` whether the header is complete, and refuses ambiguous requests.
+Compared to a network, its parser costs nothing.
 """
 
 import contextlib
@@ -12,20 +12,20 @@ from dataclasses import dataclass, field
 import h11
 from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 
-LINGER = 1.0  # seconds for a refused client to read why
+LINGER = 1.0  # seconds for a refused client to read the reason
 LINGERING = 64  # refused connections that may be open; more are closed at once
 
 
 @dataclass
 class Limits:
-    """State that all connections of a server share.
+    """State shared by all connections of a server.
 
     Attributes:
-        most: open connections. For one more, the connection that has waited longest for a request
-            is closed; where all have requests under way, the new one is answered 503.
-        header_timeout: seconds from a connection's first moment, or a later request's first byte,
-            to the end of that request's head.
-        answer_timeout: seconds for an answer to be read.
+        most: open connections. One more closes the connection that has been idle longest; if none
+            is idle, the new one gets 503.
+        header_timeout: seconds from a connection's start, or a later request's first byte, to the
+            end of that request's headers.
+        answer_timeout: seconds for a client to read an answer.
         lingering: connections that were refused and are not closed yet.
     """
 
@@ -56,7 +56,7 @@ class Protocol(H11Protocol):
 
     def data_received(self, data):
         if self in self._limits.lingering:
-            return  # what is left unread when a socket is closed takes the answer with it
+            return  # read it all, because closing a socket with unread data loses the answer
         super().data_received(data)
         self._watch_head()
 
@@ -67,7 +67,7 @@ class Protocol(H11Protocol):
             self.loop.call_later(self._limits.answer_timeout, self._drop_unread)
 
     def send_400_response(self, msg):
-        """Answers invalid HTTP, unless another answer has begun."""
+        """Answers invalid HTTP, unless another answer has already begun."""
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
@@ -78,7 +78,7 @@ class Protocol(H11Protocol):
 
     @property
     def is_idle(self):
-        """Whether no request is under way."""
+        """Whether no request is in progress."""
         return self.cycle is None or self.cycle.response_complete
 
     def _make_room(self):
@@ -105,12 +105,12 @@ class Protocol(H11Protocol):
 
     def _too_late(self):
         if self.conn.trailing_data[0]:
-            self._refuse(408, "the request's headers came in too slowly")
+            self._refuse(408, "the request's headers arrived too slowly")
         else:
             self.transport.close()
 
     def _refuse(self, status, message, header=""):
-        """Answers without a request, and closes the connection a moment later."""
+        """Answers without a request, and closes the connection shortly after."""
         lingering = self._limits.lingering
         self._stop_watch()
         self.connections.discard(self)

@@ -92,7 +92,7 @@ async def predict(request: Request, name: str):
 
 @router.post(ONE + ":predict", **PREDICTION)
 async def predict_by_version(request: Request, name: str, number: int):
-    """The same, of one version, while it is served."""
+    """Runs a signature of one version, while it is served."""
     return await _predict(request, _version(request, name, number))
 
 
@@ -124,7 +124,7 @@ def _read(body, version):
 
 
 def _count(inputs, max_pixels):
-    """Pixels of all images, from headers where they are files: nothing is decoded for it."""
+    """The number of pixels of all images; decodes no files, only reads their headers."""
     pixels = 0
     for array in inputs.values():
         if array.dtype == object:
@@ -135,7 +135,7 @@ def _count(inputs, max_pixels):
 
 
 def _upright(inputs, max_pixels, pixel_range):
-    """The inputs, files among them as the graph reads them."""
+    """The inputs, with files converted by `for_graph`."""
     upright = dict(inputs)
     for name, array in inputs.items():
         if array.dtype == object:

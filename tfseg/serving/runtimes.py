@@ -1,4 +1,4 @@
-"""The runtime that labels images: the one asked for, or the fastest that a version's folder has."""
+"""Chooses the runtime of a version: the requested one, or the fastest in its folder."""
 
 import importlib.util
 import time
@@ -11,12 +11,12 @@ from tfseg.errors import require
 from tfseg.exporting.formats import FORMATS
 
 RUNTIMES = FORMATS | {
-    # Rounding to 8 bits of mantissa moves a few pixels, so it is never chosen unasked.
+    # Rounding to 8 bits of mantissa changes a few pixels, so "auto" never chooses it.
     "openvino_bfloat16": replace(
         FORMATS["openvino"], read=partial(FORMATS["openvino"].read, precision="bf16")
     ),
 }
-TRIALS = 3  # timed runs of every runtime, after a first that prepares it
+TRIALS = 3  # timed runs of every runtime, after a warm-up
 
 
 def check_runtime(name):
@@ -26,28 +26,28 @@ def check_runtime(name):
 
 
 def choose_runtime(folder, wanted, saved_model, image):
-    """The runtime of a version's folder that labels images: (name, function).
+    """(name, function) of the runtime to use for a version's folder.
 
     Args:
-        wanted: a row of `RUNTIMES`; "auto" times all of `FORMATS` that the folder has, and takes
-            the fastest.
+        wanted: a row of `RUNTIMES`; "auto" times all `FORMATS` in the folder and takes the
+            fastest.
         saved_model: the function of the SavedModel: images uint8 (N, H, W, 3) -> {output: array}.
         image: uint8 (1, H, W, 3), for the trial.
 
     Raises:
-        ValueError: where `wanted` is not in the folder, or answers with other outputs.
+        ValueError: if `wanted` is not in the folder, or returns other outputs.
     """
     asked = FORMATS if wanted == "auto" else (wanted,)
     names = [name for name in asked if _is_there(folder, name)]
     if not names:
         row = RUNTIMES[wanted]
-        raise ValueError(f"no {row.file} in it; export {row.title} beside the SavedModel")
+        raise ValueError(f"no {row.file} in it; export {row.title} next to the SavedModel")
     functions, like = {}, _described(saved_model(image))
     for name in names:
         row = RUNTIMES[name]
         functions[name] = saved_model if not row.file else row.read(folder / row.file)
         if _described(functions[name](image)) != like:
-            raise ValueError(f"{row.file or 'saved_model.pb'} gives other outputs than the rest")
+            raise ValueError(f"{row.file or 'saved_model.pb'} gives different outputs")
     if len(names) == 1:
         return names[0], functions[names[0]]
     seconds = {name: _time(functions[name], image) for name in names}
@@ -71,7 +71,7 @@ def _described(outputs):
 
 
 def _time(function, image):
-    """Seconds of the fastest of some runs: other work on the machine only makes them slower."""
+    """Seconds of the fastest run: other work on the machine only slows runs down."""
     seconds = []
     for _ in range(TRIALS):
         start = time.perf_counter()

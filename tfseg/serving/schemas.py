@@ -1,4 +1,4 @@
-"""OpenAPI descriptions of bodies and answers that FastAPI cannot infer."""
+"""OpenAPI descriptions of requests and responses that FastAPI cannot infer."""
 
 from tfseg.decision import TASKS
 from tfseg.serving.runtimes import RUNTIMES
@@ -25,7 +25,7 @@ _BINARY = {"type": "string", "format": "binary"}
 
 
 def json_of(schema, description="OK"):
-    """A response that is JSON."""
+    """A JSON response."""
     return {"description": description, "content": {"application/json": {"schema": schema}}}
 
 
@@ -75,7 +75,7 @@ PREDICT_REQUEST = {
         "instances": {
             "type": "array",
             "minItems": 1,
-            "description": 'One element an image: pixels (H, W, 3), or `{"b64": "..."}`',
+            "description": 'One element per image: pixels (H, W, 3), or `{"b64": "..."}`',
         },
         "inputs": {"description": "All images: pixels (N, H, W, 3), or a list of `b64` objects"},
     },
@@ -116,7 +116,7 @@ MASK = {
         "X-Model-Version": {"schema": {"type": "string"}},
         "Server-Timing": {
             "schema": {"type": "string"},
-            "description": "Milliseconds in the network (with the wait for it) and in all",
+            "description": "Milliseconds in the network (including the queue) and in total",
         },
     },
 }
@@ -124,7 +124,7 @@ MASK = {
 INFO = {
     "type": "object",
     "properties": {
-        "model": {"type": "string", "description": "Its name in addresses"},
+        "model": {"type": "string", "description": "Name of the model in URLs"},
         "version": {"type": "integer"},
         "runtime": {"enum": list(RUNTIMES)},
         "network": {"type": "string"},

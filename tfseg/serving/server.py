@@ -1,4 +1,4 @@
-"""The server: a folder of versions in, until Ctrl-C."""
+"""The server: serves a folder of versions until Ctrl-C."""
 
 import logging
 import signal
@@ -21,11 +21,11 @@ from tfseg.serving.versions import Versions
 
 
 def serve(config):
-    """Serves `config.export` (a `ServeConfig`) until SIGINT or SIGTERM, then finishes its requests.
+    """Serves `config.export` (a `ServeConfig`) until SIGINT or SIGTERM, then finishes requests.
 
     Raises:
-        UserError: for a folder without a version, an address that cannot be listened at, a token
-            that is none, and more connections than the system allows.
+        UserError: for a folder without a version, an address that cannot be used, an invalid
+            token, and more connections than the system allows.
     """
     check_runtime(config.runtime)
     access = Access(find_token(config), find_hosts(config), config.host in EVERY_ADDRESS)
@@ -34,7 +34,7 @@ def serve(config):
     listener = _listen(config.host, config.port)
     versions = Versions(config.export, config.runtime)
     service = Service(versions, config, Metrics())
-    for strangers in ("uvicorn.error", "python_multipart"):  # whose rubbish is not for the log
+    for strangers in ("uvicorn.error", "python_multipart"):  # do not log clients' invalid input
         logging.getLogger(strangers).setLevel(logging.ERROR)
     limits = Limits(connections, config.header_timeout, config.timeout)
     server = uvicorn.Server(
@@ -54,7 +54,7 @@ def serve(config):
     host = f"[{config.host}]" if ":" in config.host else config.host
     address = f"http://{host}:{listener.getsockname()[1]}"
     print(f"{versions.name}, version {versions.current.number}: {address}", flush=True)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn sends it again when all is done
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn sends it again at the end
     try:
         server.run(sockets=[listener])
     except KeyboardInterrupt:
@@ -65,7 +65,7 @@ def serve(config):
 
 
 def _listen(host, port):
-    """A socket at the address; port 0 takes a free one."""
+    """A socket that listens at the address; port 0 takes a free one."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=BACKLOG)

@@ -1,4 +1,4 @@
-"""The network behind the routes: a version, its queue, and errors as HTTP."""
+"""Connects the routes to the network: decoding, the queue, and errors as HTTP."""
 
 import asyncio
 import os
@@ -11,12 +11,12 @@ from fastapi import HTTPException
 from tfseg.serving.answers import busy
 from tfseg.serving.batcher import Batcher, Job
 
-# On two cores LinkNet takes half as long an image for eight of 96×128 together, but longer for
-# several of 256×256 and more than for one after the other.
+# On two cores, LinkNet takes half the time per image for a batch of eight of 96×128, but batches
+# of 256×256 and more take longer than single images.
 CPU_BATCH_PIXELS = 2**17
-WAITING = 8  # requests of the largest size that may wait, decoded, at once
+WAITING = 8  # decoded requests of the largest size that may wait
 DECODING = 4  # bodies of the largest size that may wait to be decoded
-STATUS = {  # of TensorFlow's errors, as TensorFlow Serving has them
+STATUS = {  # TensorFlow Serving's status of TensorFlow's errors
     tf.errors.InvalidArgumentError: 400,
     tf.errors.FailedPreconditionError: 400,
     tf.errors.OutOfRangeError: 400,
@@ -26,12 +26,12 @@ STATUS = {  # of TensorFlow's errors, as TensorFlow Serving has them
 
 
 class Service:
-    """State that the routes share.
+    """State shared by the routes.
 
     Attributes:
         versions: a `tfseg.serving.versions.Versions`.
         batcher: the queue before the network.
-        max_bytes, max_pixels: the most that a request may bring.
+        max_bytes, max_pixels: limits of a request.
     """
 
     def __init__(self, versions, config, metrics):
@@ -50,12 +50,12 @@ class Service:
         self._decoding = 0  # bytes
 
     def is_busy(self, size):
-        """Whether a body of `size` bytes would find no room before the network."""
+        """Whether there is no room in the queues for a body of `size` bytes."""
         crowded = self._decoding and self._decoding + size > DECODING * self.max_bytes
         return bool(crowded) or self.batcher.is_full(self.max_pixels)
 
     async def decode(self, function, data, *arguments):
-        """`compute` for a request's body: sent away with 503 before the work, not after it."""
+        """As `compute`, for a request's body; refuses it with 503 before the work, if busy."""
         if self.is_busy(len(data)):
             raise busy()
         self._decoding += len(data)
@@ -65,16 +65,16 @@ class Service:
             self._decoding -= len(data)
 
     def _decode(self, function, *arguments):
-        if self.batcher.is_full(self.max_pixels):  # by now
+        if self.batcher.is_full(self.max_pixels):  # it may have filled up meanwhile
             raise busy()
         return function(*arguments)
 
     async def compute(self, function, *arguments):
-        """Runs what keeps a core busy in a thread; no more of them than cores."""
+        """Runs a CPU-bound function in a thread, with at most one thread per core."""
         return await anyio.to_thread.run_sync(function, *arguments, limiter=self._threads)
 
     async def run(self, version, signature, inputs, pixels):
-        """{output: array} of {input: array}. Raises `HTTPException`."""
+        """Runs a signature: {input: array} -> {output: array}. Raises `HTTPException`."""
         if pixels > self.max_pixels:
             raise HTTPException(
                 413, f"the images have {pixels} pixels; this server takes {self.max_pixels}"
@@ -91,7 +91,7 @@ class Service:
 
 
 def _check_sides(smallest, inputs):
-    """Pixels that the network is too large for; files are measured in its graph."""
+    """Refuses pixels too small for the network; for files, its graph checks that."""
     for array in inputs.values():
         if array.ndim == 4 and min(array.shape[1:3]) < smallest:
             height, width = array.shape[1:3]
@@ -103,6 +103,6 @@ def _check_sides(smallest, inputs):
 
 
 def _line(error):
-    """The error message, without the graph's nodes around it."""
+    """The error message without the names of graph nodes."""
     lines = error.message.partition("\n\t [[")[0].splitlines()
     return lines[-1][:200] if lines else type(error).__name__

@@ -1,6 +1,6 @@
-"""TensorFlow Serving's JSON: requests to tensors, tensors to answers.
+"""TensorFlow Serving's JSON: requests to tensors, tensors to responses.
 
-What it accepts and writes is in its "RESTful API" (tensorflow.org/tfx/serving/api_rest).
+Its "RESTful API" specifies both (tensorflow.org/tfx/serving/api_rest).
 """
 
 import base64
@@ -15,9 +15,9 @@ _NUMBERS = {"u": {int}, "i": {int}, "f": {int, float}, "b": {bool}}
 
 
 def read_request(body, version):
-    """A `predict` request's bytes -> (signature's name, {input: array}, whether in row format).
+    """Bytes of a `predict` request -> (signature's name, {input: array}, whether in row format).
 
-    Raises `ValueError`, in one line, for anything that is not a request of that `Version`.
+    Raises `ValueError`, in one line, for an invalid request of that `Version`.
     """
     request = _parse(body)
     signature = request.get("signature_name", "serving_default") or "serving_default"
@@ -37,10 +37,10 @@ def read_request(body, version):
 
 
 def write_answer(outputs, row):
-    """{output: array} -> an answer's bytes; for one output alone its name is left out.
+    """{output: array} -> bytes of the response; the name of a single output is omitted.
 
-    Strings are written as they are, byte for byte, unless the output's name ends in `_bytes`. So
-    TensorFlow Serving does it: a PNG under another name is no valid UTF-8.
+    Strings are written byte for byte, unless the output's name ends in `_bytes`. TensorFlow
+    Serving does the same: a PNG under another name is not valid UTF-8.
     """
     values = {name: _values(name, array) for name, array in outputs.items()}
     if len(values) == 1:
@@ -68,7 +68,7 @@ def _is_base64(value):
 
 
 def _rows(instances, specs):
-    """A list of values, or of objects with one value an input, as columns."""
+    """Converts a list of values, or of objects with one value per input, to columns."""
     if not isinstance(instances, list) or not instances:
         raise ValueError("Expecting 'instances' to be a list with at least one element")
     if isinstance(instances[0], dict) and not _is_base64(instances[0]):
@@ -96,7 +96,7 @@ def _only(specs):
 
 
 def _array(name, value, spec):
-    """Nested lists -> an array of the dtype and shape that `spec` has."""
+    """Nested lists -> an array with the dtype and shape of `spec`."""
     shape, values = _flat(name, value)
     if not spec.shape.is_compatible_with(shape) or 0 in shape or not shape:
         raise ValueError(f"input {name} has shape {shape}; wanted {spec.shape.as_list()}")
@@ -118,7 +118,7 @@ def _array(name, value, spec):
 
 
 def _flat(name, value):
-    """The shape of nested lists, and their leaves in order; no recursion, whatever the depth."""
+    """(shape of nested lists, leaves in order), without recursion."""
     shape, values = [], [value]
     while values and isinstance(values[0], list):
         if set(map(type, values)) != {list} or len(set(map(len, values))) > 1:
@@ -131,7 +131,7 @@ def _flat(name, value):
 
 
 def _string(name, value):
-    """The bytes of a JSON string or of {"b64": "..."}; padding may be left out."""
+    """The bytes of a JSON string or of {"b64": "..."}; padding is optional."""
     if isinstance(value, str):
         return value.encode()
     if not _is_base64(value) or not isinstance(value["b64"], str):

@@ -1,4 +1,4 @@
-"""The versions of an exported network: found in its folder, loaded, warmed up, switched."""
+"""Finds, loads, warms up and switches the versions of an exported network."""
 
 import gc
 import sys
@@ -14,23 +14,22 @@ from tfseg.serving.folder import find_versions, list_versions
 from tfseg.serving.labels import read_facts
 from tfseg.serving.runtimes import choose_runtime
 
-POLL = 1.0  # seconds between two looks at the folder
-WARM_SIDE = 256  # pixels a side of the image that a new version sees first
+POLL = 1.0  # seconds between two checks of the folder
+WARM_SIDE = 256  # side of the warm-up image, pixels
 
 
 class Version:
-    """One loaded version. Raises `ValueError` for a SavedModel that is not of this program.
+    """One loaded version. Raises `ValueError` for a SavedModel of another program.
 
     Attributes:
         number: its folder's name.
-        labels: what `labels.json` says, see `read_facts`.
+        labels: content of `labels.json`, see `read_facts`.
         signatures: {name: {input: `tf.TensorSpec`}}.
-        definitions: {name: `SignatureDef`}, as the file has them.
-        size: (H, W) of the images it takes; None is any.
+        definitions: {name: `SignatureDef`} from the file.
+        size: (H, W) of the images it accepts; None is any.
         pixel_range: values of images of more than 8 bits that become 0 and 255.
-        single: it takes one image at a time.
-        runtime: the row of `RUNTIMES` that answers `serving_default`; files as `encoded` takes them
-            are TensorFlow's.
+        single: whether it accepts only one image at a time.
+        runtime: the row of `RUNTIMES` that runs `serving_default`; TensorFlow runs the others.
     """
 
     def __init__(self, folder, runtime="saved_model"):
@@ -50,7 +49,7 @@ class Version:
         self.runtime, self._label = choose_runtime(folder, runtime, self._label_here, image)
 
     def run(self, signature, inputs):
-        """{output: array} of {input: array}, both by the names of the signature."""
+        """Runs a signature: {input: array} -> {output: array}."""
         if signature == "serving_default":
             return self._label(inputs["images"])
         return self._run_here(signature, inputs)
@@ -59,7 +58,7 @@ class Version:
         return self._run_here("serving_default", {"images": images})
 
     def _run_here(self, signature, inputs):
-        """`run` by TensorFlow."""
+        """As `run`, but always in TensorFlow."""
         tensors = {name: tf.constant(array) for name, array in inputs.items()}
         outputs = self._functions[signature](**tensors)
         return {name: tensor.numpy() for name, tensor in outputs.items()}
@@ -77,7 +76,7 @@ class Version:
         return (height, width) if height and width else None, batch == 1
 
     def _count_classes(self):
-        """K of the logits (N, H, W, K) that the mask is chosen from; of a multilabel mask's own."""
+        """K, from the logits (N, H, W, K) of the mask's ArgMax, or from a multilabel mask."""
         if self.labels["task"] == "multilabel":
             mask = self._functions["serving_default"].structured_outputs["mask"]
             return mask.shape[3] if mask.shape.rank == 4 else 1
@@ -86,7 +85,7 @@ class Version:
         return chosen[-1].shape[-1]
 
     def _warm_up(self, image):
-        """Runs every signature once: the first run prepares the graph, which takes its time."""
+        """Runs every signature once, because the first run is slow: it prepares the graph."""
         file = np.array([tf.io.encode_png(image[0]).numpy()], object)
         inputs = {"images": image, "image_bytes": file}
         for name, specs in self.signatures.items():
@@ -100,15 +99,15 @@ def _definitions(folder):
 
 
 class Versions:
-    """The newest version in a folder, and the thread that looks for newer ones.
+    """The newest version in a folder, and a thread that looks for newer ones.
 
     Attributes:
-        name: the folder's, which is the model's in addresses.
+        name: the folder's name, the model's name in URLs.
         current: the `Version` that answers. A request keeps the one it began with.
-        states: {number: (state, error)} in TensorFlow Serving's words, for all seen so far.
+        states: {number: (state, error)} in TensorFlow Serving's terms, for all versions seen.
 
     Args:
-        folder: it has a folder for each version.
+        folder: folder with a folder for each version.
         runtime: "auto", or the row of `RUNTIMES` that every version must have.
 
     Raises:
@@ -119,7 +118,7 @@ class Versions:
         self._runtime = runtime
         self.folder, self.name = Path(folder), Path(folder).resolve().name
         self.current, self.states = None, {}
-        self._seen, self._failed = {}, {}  # {number: what its folder held}
+        self._seen, self._failed = {}, {}  # {number: content of its folder}
         self._stopping = threading.Event()
         for number, path in find_versions(self.folder):
             if self._try(number, path):
@@ -142,11 +141,11 @@ class Versions:
         while not self._stopping.wait(POLL):
             try:
                 self._look()
-            except OSError as error:  # a folder that vanishes while it is read
+            except OSError as error:  # the folder may vanish while it is read
                 print(f"--export={self.folder}: {error}", file=sys.stderr, flush=True)
 
     def _look(self):
-        """Switches to the newest version that is whole. One that still grows is left alone."""
+        """Switches to the newest complete version; skips one that is still being written."""
         for number, path in list_versions(self.folder):
             if number == self.current.number:
                 return
@@ -157,12 +156,12 @@ class Versions:
                 return
 
     def _try(self, number, path):
-        """Loads a version and switches to it; False, and a line in the log, where that fails."""
+        """Loads a version and switches to it; if that fails, prints a line and returns False."""
         self.states[number] = ("LOADING", "")
         held = _held(path)
         try:
             version = Version(path, self._runtime)
-        except Exception as error:  # a half-copied SavedModel breaks in TensorFlow's every corner
+        except Exception as error:  # a half-copied SavedModel can raise anything in TensorFlow
             reason = (" ".join(str(error).split()) or type(error).__name__)[:200]
             self.states[number], self._failed[number] = ("END", reason), held
             print(f"version {number} is not used: {reason}", file=sys.stderr, flush=True)
@@ -173,11 +172,11 @@ class Versions:
             self.states[old.number] = ("END", "")
             print(f"version {number} replaces {old.number}", flush=True)
             del old
-            gc.collect()  # a loaded model refers to itself
+            gc.collect()  # a loaded model has reference cycles
         return True
 
 
 def _held(folder):
-    """The content of a folder: names, sizes and times of its files."""
+    """The state of a folder: names, sizes and times of its files."""
     files = (file for file in sorted(folder.rglob("*")) if file.is_file())
     return [(str(file), (stat := file.stat()).st_size, stat.st_mtime_ns) for file in files]

@@ -1,8 +1,8 @@
-"""Data that lies elsewhere, through fsspec: mirrored here, published there.
+"""Remote data through fsspec: mirrored to local files, and published.
 
-All other rooms see local paths. `fetch` makes the mirror of an address current, `publish` brings
-what was made here to the address, `local` does both around a command. For a path that mirrors
-nothing they do nothing. fsspec is imported on use, since most commands do without.
+All other packages see local paths. `fetch` updates the mirror of an address, `publish` uploads
+local changes, `local` does both around a command. They ignore paths that mirror nothing. fsspec
+is imported on use, because most commands do not need it.
 """
 
 from tfseg.storage.commands import local

@@ -1,7 +1,7 @@
-"""The cache of mirrored files: what is known of each, and the bound on all of them.
+"""The cache of mirrored files: a note on each, and a limit on their total size.
 
-A file's note (its address, size, time and the address's stamp) lies beside the mirrors. A file
-without a note was made here and never published: it is nobody's copy, so it is never dropped.
+A file's note (its address, size, time and the remote stamp) is in its own folder. A file without
+a note was made here and never published. It is not a copy, so it is never dropped.
 """
 
 import fcntl
@@ -20,26 +20,26 @@ from tfseg.storage.remote import Stored
 
 GIGABYTE = 10**9
 USUAL_LIMIT = 50  # gigabytes
-_ONE = threading.Lock()  # of this process's threads, one makes room at a time
+_ONE = threading.Lock()  # one thread of this process makes room at a time
 _reserved: dict[Path, int] = {}  # bytes that this process is about to fetch, by place
-LOCK = ".lock"  # in a folder that a process writes, as `tfseg.runs` has it
+LOCK = ".lock"  # in a folder that a process writes, see `tfseg.runs`
 WRITTEN: set[Path] = set()  # folders that this process writes and uploads
 
 
 def limit() -> int:
-    """Bytes that the cache may hold: TFSEG_CACHE_GB, by default 50. Raises `UserError`."""
+    """Most bytes in the cache: TFSEG_CACHE_GB, by default 50 GB. Raises `UserError`."""
     text = os.environ.get("TFSEG_CACHE_GB", USUAL_LIMIT)
     try:
         bytes = int(float(text) * GIGABYTE)
     except (ValueError, OverflowError):
         bytes = -1
     if bytes < 0:
-        raise UserError(f"TFSEG_CACHE_GB={text}: wanted a number of gigabytes, as 50")
+        raise UserError(f"TFSEG_CACHE_GB={text}: wanted a number of gigabytes, e.g. 50")
     return bytes
 
 
 def is_current(place: Path, stored: Stored, file: Path | None = None) -> bool:
-    """Whether a mirrored file, or a copy `file` of it, is there as it lies at its address."""
+    """Whether a mirrored file, or its copy `file`, equals the file at its address."""
     note = _note(place)
     return (
         note is not None
@@ -49,19 +49,19 @@ def is_current(place: Path, stored: Stored, file: Path | None = None) -> bool:
 
 
 def known_stamp(place: Path) -> str | None:
-    """The stamp with which a place was last fetched or published; None where it never was."""
+    """The stamp of a file when it was last fetched or published; None if it never was."""
     note = _note(place)
     return note and note["stamp"]
 
 
 def is_changed(place: Path) -> bool:
-    """Whether a file was written here since it was last fetched or published."""
+    """Whether a file has changed here since it was last fetched or published."""
     note = _note(place)
     return place.is_file() and (not note or shape_of(place) != (note["size"], note["time"]))
 
 
 def remember(place: Path, stored: Stored, shape: tuple[int, int] | None = None) -> None:
-    """Notes that a file is as it lies at its address; `shape` is the one that was published."""
+    """Notes that a file equals the one at its address; `shape` is that of the published file."""
     size, time = shape or shape_of(place)
     note = {"address": address_of(place), "stamp": stored.stamp, "size": size, "time": time}
     atomic.write_text(_note_path(place), json.dumps(note))
@@ -69,7 +69,7 @@ def remember(place: Path, stored: Stored, shape: tuple[int, int] | None = None) 
 
 
 def touch(place: Path) -> None:
-    """Notes that a file was used now: those used longest ago go first."""
+    """Notes that a file is used now: the cache drops the least recently used first."""
     with suppress(FileNotFoundError):
         os.utime(_note_path(place))
 
@@ -81,9 +81,9 @@ def drop(place: Path) -> None:
 
 
 def make_room(wanted: dict[Path, int]) -> bool:
-    """Keeps room for files of so many bytes, by place; False where there is none.
+    """Reserves room for files {place: bytes}; returns False if there is none.
 
-    Whole files go that were used longest ago, and that no process holds open.
+    It drops the least recently used files that no process holds open.
     """
     with _ONE, _alone():
         notes = sorted(_notes(), key=lambda entry: entry[0])
@@ -92,7 +92,7 @@ def make_room(wanted: dict[Path, int]) -> bool:
             size for place, size in _reserved.items() if place not in wanted
         )
         most = limit()
-        if coming > most:  # whatever goes
+        if coming > most:  # dropping files cannot help
             return False
         for _, place, size in notes:
             if held + coming <= most:
@@ -106,13 +106,13 @@ def make_room(wanted: dict[Path, int]) -> bool:
 
 
 def release(wanted: Iterable[Path]) -> None:
-    """Gives up the room that `make_room` has kept for files that did not come."""
+    """Frees the room that `make_room` reserved for files that were not fetched."""
     for place in wanted:
         _reserved.pop(place, None)
 
 
 def is_written(place: Path) -> bool:
-    """Whether a place is, or lies in, a folder that a process of this machine writes now."""
+    """Whether a place is, or is inside, a folder that a process of this machine is writing."""
     around = [folder for folder in (place, *place.parents) if address_of(folder)]
     return any(folder in WRITTEN or _is_held(folder / LOCK) for folder in around)
 
@@ -132,7 +132,7 @@ def _is_held(lock):
 
 
 def _let_go(place):
-    """Drops a file unless a process holds it open, or writes its folder."""
+    """Drops a file, unless a process holds it open or writes its folder."""
     if is_written(place):
         return False
     try:
@@ -151,7 +151,7 @@ def _let_go(place):
 
 
 def _notes():
-    """(time of its last use, place, bytes) of every noted file."""
+    """Yields (time of last use, place, bytes) of every noted file."""
     for path in (cache_folder() / "notes").glob("*/*.json"):
         with suppress(OSError, ValueError, KeyError):
             note = json.loads(path.read_text())
@@ -160,12 +160,12 @@ def _notes():
 
 @contextmanager
 def _alone():
-    """One process at a time counts and drops."""
+    """Lets one process at a time count and drop files."""
     folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
     lock = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        with suppress(OSError):  # network disks that know no such lock
+        with suppress(OSError):  # some network disks do not support the lock
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
     finally:
@@ -186,7 +186,7 @@ def _note_path(place):
 
 
 def shape_of(place):
-    """(bytes, time of the last change in nanoseconds) of a file; None where there is none."""
+    """(bytes, time of the last change in nanoseconds) of a file; None if it is missing."""
     try:
         stat = place.stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""Around a command: its inputs are fetched before it, its outputs are published behind it."""
+"""Fetches a command's inputs before it, and publishes its outputs after it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,9 +13,9 @@ from tfseg.storage.publish import publish
 
 @contextmanager
 def local(config: Config) -> Iterator[None]:
-    """Inside, what a config's flags name is here; see `fetch` and `publish` of `flags.flag`.
+    """Makes the addresses in a config's flags local; see `fetch` and `publish` of `flags.flag`.
 
-    Raises `UserError` where an address cannot be reached or written.
+    Raises `UserError` if an address cannot be reached or written.
     """
     for place in _places(config, "fetch"):
         fetch(place)
@@ -25,7 +25,7 @@ def local(config: Config) -> Iterator[None]:
 
 
 def _places(config, fact):
-    """The values that mirror an address, of the flags that have a fact."""
+    """Yields the values that mirror an address, of flags with a fact."""
     for field in fields(config):
         value = getattr(config, field.name)
         for path in value if isinstance(value, tuple) else (value,):

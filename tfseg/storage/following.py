@@ -1,4 +1,4 @@
-"""The mirror of an address that is looked at again and again, as a server's versions are."""
+"""Keeps the mirror of an address current, for a server's versions."""
 
 import sys
 import threading
@@ -10,12 +10,12 @@ from tfseg.addresses import address_of
 from tfseg.errors import UserError
 from tfseg.storage.mirror import fetch
 
-EVERY = 10.0  # seconds between two looks
+EVERY = 10.0  # seconds between two checks
 
 
 @contextmanager
 def following(place: Path | None) -> Iterator[None]:
-    """Inside, what is new at the address of `place` is fetched; other paths are left alone."""
+    """Inside, a thread fetches what is new at the address of `place`; ignores other paths."""
     ending = threading.Event()
 
     def follow():

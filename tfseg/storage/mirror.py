@@ -1,4 +1,4 @@
-"""Mirrors of addresses: folders that hold what lies there, each file whole."""
+"""Mirrors of addresses: folders with copies of the remote files, each complete."""
 
 import glob
 import re
@@ -15,28 +15,28 @@ from tfseg.errors import UserError
 from tfseg.storage import cache, remote
 from tfseg.storage.remote import Moved, Stored
 
-LOOKS = 3  # at an address that is being written
-THREADS = 8  # files that are on their way at once
+LOOKS = 3  # attempts at an address that is being written
+THREADS = 8  # parallel transfers
 SHARD = re.compile(r".*\.tfrecord-\d{5,}-of-\d{5,}")
-MARKS = ("metadata.json", "labels.json", "config.json", "last.json")  # what makes a folder whole
+MARKS = ("metadata.json", "labels.json", "config.json", "last.json")  # of complete folders
 
-# Shards that were seen at their address and are fetched when they are first read.
+# Shards that were listed at their address and are fetched when first read.
 AWAY: dict[Path, Stored] = {}
 
 
 def fetch(place: str | Path, *, shards: bool = True, mark: str | None = None) -> Path:
-    """Makes the mirror of an address current; returns its local path.
+    """Updates the mirror of an address; returns its local path.
 
-    A path that mirrors no address is answered as it is. What was made here and not published
-    stays.
+    A path that mirrors no address is returned unchanged. Local changes that are not published
+    stay.
 
     Args:
-        place: a path; an address, as "s3://bucket/records"; several of these as "a,b"; a pattern.
-        shards: fetch TFRecord shards too; else `open_shard` does when they are first read.
-        mark: fetch nothing where no file of this name is there.
+        place: a path; an address, such as "s3://bucket/records"; several as "a,b"; a pattern.
+        shards: also fetch TFRecord shards; else `open_shard` does when they are first read.
+        mark: fetch nothing if there is no file of this name.
 
     Raises:
-        UserError: for an address that cannot be reached, and where the cache has no room.
+        UserError: for an address that cannot be reached, and if the cache has no room.
     """
     try:
         place = place_of(str(place))
@@ -49,7 +49,7 @@ def fetch(place: str | Path, *, shards: bool = True, mark: str | None = None) ->
 
 
 def _fetch_still(place, address, shards, mark):
-    """Fetches what somebody may be writing: where files move on meanwhile, it looks again."""
+    """Fetches an address that may be being written: if files change meanwhile, it tries again."""
     for _ in range(LOOKS - 1):
         with suppress(Moved):
             return _fetch(place, address, shards, mark)
@@ -57,7 +57,7 @@ def _fetch_still(place, address, shards, mark):
 
 
 def _fetch(place, address, shards, mark):
-    if cache.is_written(place):  # a run that is trained here: what is here is newer
+    if cache.is_written(place):  # a run that is training here is newer
         return
     found = remote.listing(address)
     if mark and mark not in found:
@@ -81,7 +81,7 @@ def _fetch(place, address, shards, mark):
     if not cache.make_room({path: stored.size for path, stored in wanted.items()}):
         bytes = sum(stored.size for stored in wanted.values())
         raise UserError(
-            f"{address} has {bytes / cache.GIGABYTE:.1f} GB to fetch, and the cache takes "
+            f"{address} has {bytes / cache.GIGABYTE:.1f} GB to fetch, but the cache holds "
             f"{cache.limit() / cache.GIGABYTE:g}; set TFSEG_CACHE_GB"
         )
     try:
@@ -91,7 +91,7 @@ def _fetch(place, address, shards, mark):
 
 
 def _is_ahead(path, stored):
-    """Whether a file was changed here since it was published, and not at its address."""
+    """Whether a file has changed here since it was published, but not at its address."""
     return cache.known_stamp(path) == stored.stamp and cache.is_changed(path)
 
 
@@ -107,7 +107,7 @@ def _drop_vanished(place, files):
 
 
 def _fetch_all(wanted):
-    """The marks of whole folders last, so that nothing half-fetched is opened."""
+    """Fetches files, marks last, so that a half-fetched folder is never opened."""
     plain = [path for path in wanted if path.name not in MARKS]
     marks = sorted((path for path in wanted if path.name in MARKS), key=mark_order)
     with ThreadPoolExecutor(THREADS) as pool:
@@ -123,12 +123,12 @@ def _fetch_all(wanted):
 
 
 def mark_order(path: Path) -> tuple[int, int]:
-    """Sorts marks: those of folders within before those around, `last.json` after the others."""
+    """Sort key of marks: inner folders before outer ones, `last.json` after the others."""
     return -len(path.parts), MARKS.index(path.name)
 
 
 def download(path: Path, stored: Stored) -> None:
-    """Fetches one file, whole or not at all."""
+    """Fetches one file, completely or not at all."""
     address = address_of(path)
     cache.drop(path)
     try:

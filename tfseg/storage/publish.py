@@ -1,4 +1,4 @@
-"""What was made here goes to its address: files first, the marks of a whole folder last."""
+"""Uploads local files to their address: the marks of a complete folder last."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,18 +11,18 @@ from tfseg.storage.mirror import AWAY, MARKS, THREADS, mark_order
 
 
 def publish(place: Path, *, replace: bool = False) -> None:
-    """Brings the files of a mirrored path to its address; prints a line where there were some.
+    """Uploads the new files of a mirrored path to its address; prints a line if there were any.
 
-    Each appears whole there. `metadata.json`, `labels.json`, `config.json` and `last.json`, without
-    which nothing opens a folder, come last.
+    Each file appears there completely. `metadata.json`, `labels.json`, `config.json` and
+    `last.json`, which are needed to open a folder, come last.
 
     Args:
-        place: a file or a folder; a path that mirrors no address is left alone, and so is a run
-            that is trained here, whose training uploads all.
-        replace: what lies there goes first, its marks before all else.
+        place: a file or a folder. Paths that mirror no address are ignored, and so is a run that
+            is training here, because its training uploads it.
+        replace: first remove what is there, starting with its marks.
 
     Raises:
-        UserError: where an upload fails; the same call goes on from there.
+        UserError: if an upload fails; the same call continues from there.
     """
     address = address_of(place)
     if address is None or not place.exists() or cache.is_written(place):
@@ -44,7 +44,7 @@ def publish(place: Path, *, replace: bool = False) -> None:
 
 
 def names(place: Path) -> list[str]:
-    """Relative names of a folder's files, hidden ones left out; "" for a file."""
+    """Relative names of a folder's files, without hidden ones; "" for a file."""
     if place.is_file():
         return [""]
     inside = (path.relative_to(place) for path in sorted(place.rglob("*")) if path.is_file())
@@ -52,7 +52,7 @@ def names(place: Path) -> list[str]:
 
 
 def upload(files: dict[str, Path], address: str, place: Path) -> None:
-    """Brings local files to their names below an address that `place` mirrors, marks last."""
+    """Uploads local files {name: file} to the address that `place` mirrors, marks last."""
 
     def bring(name):
         target, shape = place / name if name else place, cache.shape_of(files[name])

@@ -1,4 +1,4 @@
-"""Files at addresses: listed, read, written and removed through fsspec, with one kind of error."""
+"""Lists, reads, writes and removes files at addresses through fsspec, with one kind of error."""
 
 import glob
 import logging
@@ -15,7 +15,7 @@ from tfseg import atomic
 from tfseg.addresses import PROTOCOLS
 from tfseg.errors import UserError, install_hint
 
-# One attempt to connect: what is not there is told at once; `attempted` goes on trying later.
+# One attempt to connect, so that errors show at once; `attempted` tries again later.
 OPTIONS = {
     "s3": {
         "config_kwargs": {
@@ -29,29 +29,29 @@ OPTIONS = {
     "hf": {"use_listings_cache": False},
 }
 WAITS = (0.5, 1, 2, 4, 8)  # seconds between attempts at a file, once the address has answered
-ANSWER = 5.0  # seconds that a server has for its first answer; some libraries wait for minutes
-_systems: dict[str, Any] = {}  # by protocol: fsspec's own cache has one a thread
+ANSWER = 5.0  # seconds for a server's first answer; some libraries wait for minutes
+_systems: dict[str, Any] = {}  # by protocol, because fsspec's own cache is per thread
 STAMPS = ("ETag", "etag", "generation", "blob_id", "LastModified", "last_modified", "created")
-_FINAL = (FileNotFoundError, PermissionError, UserError)  # which another attempt does not mend
+_FINAL = (FileNotFoundError, PermissionError, UserError)  # another attempt does not help
 
 
 class Moved(UserError):  # noqa: N818 - it says what happened
-    """What was listed at an address lies there no longer, or is not what was listed."""
+    """A file that was listed at an address is gone or has changed."""
 
 
 @dataclass(frozen=True)
 class Stored:
-    """What is known of a file at an address: bytes, and a stamp that changes with them."""
+    """A file at an address: its bytes, and a stamp that changes with its content."""
 
     size: int
     stamp: str
 
 
 def listing(address: str) -> dict[str, Stored]:
-    """The files below an address by relative name; a file's own name is "".
+    """{relative name: `Stored`} of the files at an address; a file's own name is "".
 
-    An address may be a pattern, as s3://bucket/photos/*.jpg. Nothing there is {}. Raises
-    `UserError` where it cannot be listed.
+    An address may be a pattern, such as s3://bucket/photos/*.jpg. Returns {} if nothing is there.
+    Raises `UserError` if it cannot be listed.
     """
     system = _filesystem(address)
     system.invalidate_cache()
@@ -62,11 +62,11 @@ def listing(address: str) -> dict[str, Stored]:
     root = system._strip_protocol(pattern_root(address)).rstrip("/")
     files = {}
     for name, info in found.items():
-        if info["type"] != "file" or name.endswith("/"):  # a console's marks of folders
+        if info["type"] != "file" or name.endswith("/"):  # folder markers of web consoles
             continue
         relative = name.removeprefix(root).removeprefix("/")
         if relative and any(part in ("", ".", "..") for part in relative.split("/")):
-            raise UserError(f"{address} holds {name!r}, which no local file can be; rename it")
+            raise UserError(f"{address} holds {name!r}, an impossible local file name; rename it")
         files[relative] = _stored(info)
     return files
 
@@ -88,19 +88,19 @@ def _find(system, address):
 
 
 def stored(address: str) -> Stored:
-    """What is known of one file now. Raises `UserError` where it is not there."""
+    """The current state of one file. Raises `UserError` if it is missing."""
     system = _filesystem(address)
     system.invalidate_cache()
     return _stored(attempted(lambda: system.info(address), address))
 
 
 def read(address: str, file: Path) -> None:
-    """Writes what lies at an address into a local file."""
+    """Downloads an address into a local file."""
     attempted(lambda: _filesystem(address).get_file(address, str(file)), address)
 
 
 def content(address: str) -> bytes:
-    """What a small file holds."""
+    """The bytes of a small file."""
     return attempted(lambda: _filesystem(address).cat_file(address), address)
 
 
@@ -110,7 +110,7 @@ def read_range(address: str, start: int, end: int) -> bytes:
 
 
 def write(file: Path, address: str) -> Stored:
-    """Brings a local file to an address, where it appears whole: large ones in several parts."""
+    """Uploads a local file to an address, where it appears completely; large ones in parts."""
     system = _filesystem(address)
     attempted(lambda: system.put_file(str(file), address), address)
     return stored(address)
@@ -122,11 +122,11 @@ def remove(address: str) -> None:
 
 
 def attempted(work: Callable[[], Any], address: str) -> Any:
-    """What `work` answers, after a few attempts. Raises `UserError`."""
+    """The result of `work`, with several attempts. Raises `UserError`."""
     for wait in WAITS:
         try:
             return work()
-        except Exception as error:  # every file system has errors of its own
+        except Exception as error:  # every file system has its own errors
             if isinstance(error, _FINAL) or _is_local(error) or atomic.full_disk(error):
                 raise _told(error, address) from None
         time.sleep(wait)
@@ -134,7 +134,7 @@ def attempted(work: Callable[[], Any], address: str) -> Any:
 
 
 def _asked(work, address):
-    """As `attempted`, but once: whether an address answers at all is told within seconds."""
+    """As `attempted`, but once, so that an unreachable address shows within seconds."""
     try:
         return work()
     except Exception as error:  # as above
@@ -142,12 +142,12 @@ def _asked(work, address):
 
 
 def _is_local(error):
-    """Whether this machine's disk is at fault, which `atomic` tells."""
+    """Whether this machine's disk is at fault, which `atomic` reports."""
     return isinstance(error, OSError) and getattr(error, "filename", None) is not None
 
 
 def _told(error, address):
-    """The one line of an error; an error of this machine's disk stays as it is."""
+    """The `UserError` of an error; an error of this machine's disk stays unchanged."""
     if isinstance(error, UserError) or (_is_local(error) and not isinstance(error, _FINAL)):
         return error
     kind, text = type(error).__name__, " ".join(str(error).split())[:160]
@@ -163,7 +163,7 @@ def _told(error, address):
 
 
 def _filesystem(address):
-    """The file system of an address, once its server has answered a first question."""
+    """The file system of an address; raises an error if its server does not answer in time."""
     protocol = address.partition("://")[0]
     if protocol not in _systems:
         kind, answer = _kind(protocol, address), Queue()
@@ -194,8 +194,8 @@ def _kind(protocol, address):
 
 
 def _knock(kind, protocol, address, answer):
-    """Puts a file system into a queue, or the `UserError` of its first question."""
-    logging.getLogger("gcsfs").setLevel(logging.CRITICAL)  # what it raises is told
+    """Puts a file system, or the `UserError` of its first request, into a queue."""
+    logging.getLogger("gcsfs").setLevel(logging.CRITICAL)  # its errors are reported here
     try:
         system = kind(**OPTIONS.get(protocol, {}))
         system.exists(pattern_root(address))
@@ -207,6 +207,6 @@ def _knock(kind, protocol, address, answer):
 def _stored(info):
     key = next((key for key in STAMPS if info.get(key)), None)
     value = info.get(key)
-    if isinstance(value, datetime):  # `memory` answers one time in two ways
+    if isinstance(value, datetime):  # `memory` returns one time in two types
         value = value.timestamp()
     return Stored(int(info["size"]), f"{key}={value}")

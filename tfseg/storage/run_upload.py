@@ -1,7 +1,7 @@
-"""A run's folder goes to its address while it is written, a whole state at a time.
+"""Uploads a run's folder while it is written, one consistent state at a time.
 
-Weights go before the `last.json` that names them, and old ones are removed behind it, so that the
-address always holds a run that can go on.
+Weights are uploaded before the `last.json` that names them, and old ones are removed after it, so
+the address always holds a run that can be resumed.
 """
 
 import os
@@ -17,17 +17,17 @@ from tfseg.errors import UserError
 from tfseg.storage import cache, remote
 from tfseg.storage.publish import names, upload
 
-POLL = 1.0  # seconds between two looks at the folder
-LATER = 30.0  # seconds until an upload that failed is tried again
+POLL = 1.0  # seconds between two checks of the folder
+LATER = 30.0  # seconds until a failed upload is tried again
 LAST = "checkpoints/last.json"
 WEIGHTS = ".weights.h5"
 
 
 @contextmanager
 def uploading(*places: Path | None) -> Iterator[None]:
-    """Brings folders to their addresses while they are written; other paths are left alone.
+    """Uploads folders to their addresses while they are written; ignores other paths.
 
-    Raises `UserError` at the end where the last state could not be uploaded.
+    Raises `UserError` at the end if the last state could not be uploaded.
     """
     uploads = [Upload(place) for place in places if place and address_of(place)]
     try:
@@ -36,31 +36,31 @@ def uploading(*places: Path | None) -> Iterator[None]:
         for one in uploads:
             one.end(tell=True)
         raise
-    with ExitStack() as stack:  # all of them, also where the first fails
+    with ExitStack() as stack:  # ends all of them, even if the first fails
         for one in uploads:
             stack.callback(one.end)
 
 
 class Upload:
-    """A thread that uploads what is new in the mirror `place`."""
+    """A thread that uploads new files of the mirror `place`."""
 
     def __init__(self, place: Path) -> None:
         self.place, self.address = place, address_of(place)
         cache.WRITTEN.add(place)
         self._done, self._taken_over = None, None
-        self._sent: set[bytes] = set()  # what `last.json` said, as often as it was sent
+        self._sent: set[bytes] = set()  # all contents of `last.json` sent so far
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="uploading", daemon=True)
         self._thread.start()
 
     def end(self, tell: bool = False) -> None:
-        """Uploads the rest; where that fails, tells it or raises `UserError`."""
+        """Uploads the rest; if that fails, prints a warning or raises `UserError`."""
         self._ending.set()
         self._thread.join()
         try:
             self._look()
         except UserError as error:
-            line = f"{error.typed}; what it lacks is kept on this machine, and --resume uploads it"
+            line = f"{error.typed}; missing files are kept here, and --resume uploads them"
             if not tell:
                 raise UserError(line) from None
             print(f"warning: {line}", file=sys.stderr)
@@ -79,14 +79,14 @@ class Upload:
                 told = True
 
     def _look(self):
-        """Uploads what the folder holds where that has changed."""
+        """Uploads the folder's content if it has changed."""
         if self._taken_over:
             raise self._taken_over
         shapes = [(name, cache.shape_of(self.place / name)) for name in names(self.place)]
         if not shapes or shapes == self._done:
             return
         staging = self.place / ".uploading"
-        shutil.rmtree(staging, ignore_errors=True)  # which a kill leaves
+        shutil.rmtree(staging, ignore_errors=True)  # left by a kill
         try:
             self._bring(_snapshot(self.place, staging))
         except OSError as error:
@@ -109,7 +109,7 @@ class Upload:
                 remote.remove(f"{self.address}/{name}")
 
     def _check_alone(self, found, files):
-        """Raises `UserError` where somebody else has written the run meanwhile."""
+        """Raises `UserError` if another process has written the run meanwhile."""
         there, known = found.get(LAST), cache.known_stamp(self.place / LAST)
         changed = there and there.stamp != known
         if changed and remote.content(f"{self.address}/{LAST}") not in self._sent:
@@ -123,7 +123,7 @@ class Upload:
 
 
 def _snapshot(place, folder):
-    """{name: file} of what a run holds at one moment, linked or copied into `folder`."""
+    """{name: file} of a run's content at one moment, linked or copied into `folder`."""
     while True:
         last = _content(place / LAST)
         files = {}
@@ -131,16 +131,16 @@ def _snapshot(place, folder):
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.unlink(missing_ok=True)
-            with suppress(FileNotFoundError):  # the run has dropped it meanwhile
+            with suppress(FileNotFoundError):  # training may have deleted it meanwhile
                 _copy(place / name, target)
                 files[name] = target
-        # `last.json` is replaced before the weights that it named are dropped.
+        # Training replaces `last.json` before it deletes the weights that it named.
         if _content(place / LAST) == last == _content(folder / LAST):
             return files
 
 
 def _copy(source, target):
-    """Weights are replaced, never changed, so a link will do; events grow."""
+    """Links weights, which are replaced but never changed; copies the rest, as events grow."""
     if source.name.endswith(WEIGHTS):
         with suppress(OSError):  # file systems without links
             os.link(source, target)

@@ -1,7 +1,7 @@
-"""Shards of records at an address: fetched whole when first read, or read by ranges.
+"""Remote shards of records: fetched when first read, or read by ranges.
 
-A shard that the cache has no room for, beside those that are open, is read through once to find its
-examples, and then example by example.
+If the cache has no room for a shard, it is scanned once to find its examples, and then read
+example by example.
 """
 
 import fcntl
@@ -17,7 +17,7 @@ from tfseg.storage import cache, remote
 from tfseg.storage.mirror import AWAY, download
 from tfseg.storage.remote import Stored
 
-BLOCK = 4 << 20  # bytes that a search for examples reads at once
+BLOCK = 4 << 20  # bytes that a scan for examples reads at once
 
 
 class Ranged:
@@ -29,7 +29,7 @@ class Ranged:
         self._lock = threading.Lock()
 
     def read_at(self, length: int, offset: int) -> bytes:
-        """`length` bytes at `offset`, fewer at the file's end."""
+        """`length` bytes at `offset`, or fewer at the end of the file."""
         end = min(offset + length, self.size)
         return remote.read_range(self.address, offset, end) if end > offset else b""
 
@@ -47,12 +47,12 @@ class Ranged:
 
 
 def is_away(path: Path) -> bool:
-    """Whether a shard is known to lie at its address, and not here yet."""
+    """Whether a shard is only at its address so far."""
     return path in AWAY
 
 
 def open_shard(path: Path) -> BinaryIO | Ranged:
-    """Opens a shard for reading; one that is away is fetched, or read by ranges.
+    """Opens a shard for reading; a remote one is fetched, or read by ranges.
 
     The cache does not drop it while it is open. Raises `UserError`.
     """
@@ -76,6 +76,6 @@ def open_shard(path: Path) -> BinaryIO | Ranged:
 
 
 def _check(address: str, wanted: Stored) -> None:
-    """Raises `UserError` where a shard is no longer the one that its data set was opened with."""
+    """Raises `UserError` if a shard has changed since its data set was opened."""
     if remote.stored(address) != wanted:
         raise UserError(f"{address} was changed since its data set was opened; start again")
