@@ -1,6 +1,7 @@
 """Keys of a state dict that stand under a prefix, as Lightning's "model.": found by the network's.
 
-Beside the network there may be another one, or what a loss has learnt; that is left out.
+Beside the network there may be another one, what a loss has learnt, or a classifier of the whole
+image; that is left out.
 """
 
 import collections
@@ -12,7 +13,10 @@ import numpy as np
 
 from tfseg.checkpoints.state_dicts import is_averaged
 
-_LOSS = re.compile(r"^(\w+_)?(criterion|crit|loss|losses|loss_fn|loss_func|metrics?)\.")
+_LOSS = r"(\w+_)?(criterion|crit|loss|losses|loss_fn|loss_func|metrics?)"
+# What a loss has learnt, and segmentation_models.pytorch's second head (its `aux_params`), which
+# classifies the whole image.
+_NO_MASK = re.compile(rf"^({_LOSS}|classification_head)\.")
 _DEEPEST = 6
 
 
@@ -52,8 +56,9 @@ def find_prefix(
     prefix = max(parts, key=score)
     if score(prefix)[0] == score("")[0] and not is_averaged(prefix.split(".")):
         prefix = ""
-    beside = [k for k in state if not k.startswith(prefix) or _LOSS.match(k.removeprefix(prefix))]
-    kept = {key: array for key, array in state.items() if key not in set(beside)}
+    own = {k for k in state if k.startswith(prefix) and not _NO_MASK.match(k.removeprefix(prefix))}
+    kept = {key: array for key, array in state.items() if key in own}
+    beside = [key.removeprefix(prefix) for key in state if key not in own]
     return Fitting(spelt(_under(kept, prefix)), prefix, _grouped(beside))
 
 

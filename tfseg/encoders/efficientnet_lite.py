@@ -45,9 +45,11 @@ def _flat_features(mapping):
     """As `_flat_numbering`, of what timm cuts for its features, smp's `tu-tf_efficientnet_lite0`.
 
     Where the classifier's last convolution is there, it is smp's `timm-tf_efficientnet_lite0`,
-    which pads alike on every side: its names are left, and are those of another encoder here.
+    which pads alike on every side: its names are left, and are those of another encoder here. A
+    stage that begins with a plain convolution is MobileNetV3's or EfficientNetV2's.
     """
-    return mapping if "conv_head.weight" in mapping else _flat_numbering(mapping)
+    other = "conv_head.weight" in mapping or any(map(PLAIN_STAGE.match, mapping))
+    return mapping if other else _flat_numbering(mapping)
 
 
 def _numbers(place):
@@ -63,6 +65,7 @@ TIMM = {
     "conv_pw": "expand_conv", "bn1": "bn0", "conv_dw": "depthwise_conv", "bn2": "bn1",
     "conv_pwl": "project_conv", "bn3": "bn2",
 }  # fmt: skip
+PLAIN_STAGE = re.compile(r"blocks\.\d\.0\.conv(_exp)?\.")
 CLASSIFIER = r"_?(conv_head|fc|classifier)\.|_bn1\.|bn2\."
 TIMM_KEYS = (_flat_features,)
 KEYS = (
