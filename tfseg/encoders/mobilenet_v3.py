@@ -36,23 +36,23 @@ class Style:
     """How blocks compute.
 
     Attributes:
-        tensorflow: pads strided convolutions as TensorFlow does, and has its epsilon; else alike
+        same: pads strided convolutions as TensorFlow does, and has its epsilon; else alike
             on every side.
         minimal: 3×3 kernels, ReLU, no squeeze-and-excitation.
     """
 
-    tensorflow: bool = False
+    same: bool = False
     minimal: bool = False
 
     def norm(self, x, name):
-        return batch_norm(x, epsilon=1e-3 if self.tensorflow else 1e-5, name=name)
+        return batch_norm(x, epsilon=1e-3 if self.same else 1e-5, name=name)
 
     def norm_act(self, x, swish, name):
         act = layers.Activation("hard_silu") if swish and not self.minimal else layers.ReLU()
         return act(self.norm(x, name))
 
     def padding(self, kernel):
-        return "same" if self.tensorflow else kernel // 2
+        return "same" if self.same else kernel // 2
 
 
 def _gate(x, name):

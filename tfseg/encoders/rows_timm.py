@@ -50,37 +50,37 @@ CONVNEXT = {
 }
 
 
-def _row(build, family, channels, tensorflow, file):
+def _row(build, family, channels, same, file):
     """A row; what TensorFlow's padding shows to be from there was trained on its pixels, too."""
     return Encoder(
         build,
         family,
         channels,
         dilates=True,
-        normalization="symmetric" if tensorflow else "imagenet",
+        normalization="symmetric" if same else "imagenet",
         weights=Torch(FILES.format(file)) if file else None,
         timm=True,
     )
 
 
 def _mobilenet_v3(name, stages, width, file):
-    style = mobilenet_v3.Style(tensorflow=name.startswith("tf_"), minimal="minimal" in name)
+    style = mobilenet_v3.Style(same=name.startswith("tf_"), minimal="minimal" in name)
     maps = (16, 24, 40, 112) if stages is LARGE else (16, 16, 24, 48)
     last = mobilenet_v3.LAST * scaled(stages[-1][3], width)
     build = partial(mobilenet_v3.mobilenet_v3, stages=stages, style=style, width=width)
     channels = (*(scaled(channels, width) for channels in maps), last)
-    return _row(build, "timm_mobilenet_v3", channels, style.tensorflow, file)
+    return _row(build, "timm_mobilenet_v3", channels, style.same, file)
 
 
 def _efficientnet_v2(name, stages, file):
-    tensorflow = name.startswith("tf_")
+    same = name.startswith("tf_")
     style = inverted.Style(
-        inverted.TIMM, gated=True, activation="silu", epsilon=1e-3 if tensorflow else 1e-5
+        inverted.TIMM, gated=True, activation="silu", epsilon=1e-3 if same else 1e-5
     )
-    pads = "same" if tensorflow else 1
+    pads = "same" if same else 1
     build = partial(efficientnet_v2.efficientnet_v2, stages=stages, style=style, pads=pads)
     channels = tuple(stages[i][-1] for i in (0, 1, 2, 4, -1))
-    return _row(build, "timm_efficientnet_v2", channels, tensorflow, file)
+    return _row(build, "timm_efficientnet_v2", channels, same, file)
 
 
 def _convnext(depths, widths):
