@@ -162,7 +162,7 @@ COVER = {
     "torchvision_mobilenet_v2": "fpn",
     "vit_tiny_patch16_224": "dpt",
     "timm_convnext_tiny": "upernet",
-    "mobilenetv3_small_100": "deeplabv3plus_smp",
+    "mobilenetv3_large_100": "deeplabv3plus_smp",
     "efficientnetv2_rw_s": "pan",
 }
 
