@@ -8,16 +8,19 @@ import threading
 import numpy as np
 import pytest
 import safetensors.numpy
+from helpers import hub as huggingface
 from helpers.small import ROOT, SMALL
 
 import tfseg
 from tfseg import fetching
 from tfseg.cli import main
+from tfseg.config import TrainConfig
 from tfseg.errors import UserError
 from tfseg.fetching import Hub, Torch, fetch
 from tfseg.models import MODELS
 from tfseg.networks import load_run
 from tfseg.pretrained import PRETRAINED, Pretrained
+from tfseg.training.resolving import from_pretrained
 
 sys.path.insert(0, str(ROOT / "tests" / "parity"))
 import rule
@@ -177,6 +180,48 @@ def test_training_starts_from_a_name(server, state, records, tmp_path):
         state["initial_block.main_branch.weight"].transpose(2, 3, 1, 0),
         rtol=1e-5,
     )
+
+
+REPOSITORY = Hub("smp-hub/network", huggingface.COMMIT)
+BY_SMP = [
+    ("segformer_smp_narrow_mit_b0", "segformer_smp", "mit_b0", "imagenet", (64,)),
+    ("dpt_vit_tiny", "dpt", "vit_tiny_patch16_224", "symmetric", None),
+]
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    hub = huggingface.Hub()
+    hub.serve(monkeypatch, tmp_path / "cache")
+    yield hub
+    hub.shutdown()
+    hub.server_close()
+
+
+@pytest.mark.parametrize(("case", "model", "encoder", "normalization", "channels"), BY_SMP)
+def test_what_smp_pushed_answers_as_smp(
+    case, model, encoder, normalization, channels, hub, monkeypatch
+):
+    """A repository as its `push_to_hub` fills it; the wanted logits are smp's own."""
+    case, outputs = rule.load(case)
+    weights = safetensors.numpy.save(rule.state_dict(case))
+    hub.repositories[REPOSITORY.repository] = {"config.json": b"{}", "model.safetensors": weights}
+    row = Pretrained(
+        model, encoder, "camvid", REPOSITORY, "none", None, "–", normalization, channels
+    )
+    monkeypatch.setitem(PRETRAINED, NAME, row)
+    mask = tfseg.load(NAME).predict(rule.image(case)[0])
+    stride = case["outputs"]["logits"]["stride"]
+    wanted = outputs["logits"][0].argmax(-1)
+    assert len(np.unique(wanted)) > 1
+    np.testing.assert_array_equal(mask[::stride, ::stride], wanted)
+    hub.down = True  # the cache needs no hub
+    config = from_pretrained(TrainConfig.of(checkpoint=NAME), NAME)
+    assert (config.model, config.decoder_channels) == (model, channels)
+    assert config.checkpoint.read_bytes() == weights
+    known = channels[0] if channels else "its usual one"
+    with pytest.raises(UserError, match=f"channels=32 beside .*, which has {known}; leave it out"):
+        from_pretrained(TrainConfig.of(checkpoint=NAME, decoder_channels="32"), NAME)
 
 
 def test_an_export_is_made_for_serving(server, tmp_path, monkeypatch):

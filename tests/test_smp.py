@@ -13,7 +13,7 @@ from tfseg.catalog import parameters
 from tfseg.config import PredictConfig, TrainConfig
 from tfseg.errors import UserError
 from tfseg.networks import build_network, find_network
-from tfseg.weights import load_state_dict
+from tfseg.weights import count_classes, load_state_dict
 
 sys.path.insert(0, str(ROOT / "tests" / "parity"))
 import rule
@@ -65,6 +65,7 @@ def test_wrong_options(options, message):
         ("manet", {"encoder_depth": 6}, "encoder_depth=6: choose one of 3, 4, 5"),
         ("pan", {"decoder_channels": (64, 32)}, "channels=64,32: wanted one number above zero"),
         ("upernet", {"decoder_channels": 0}, "channels=0: wanted one number above zero"),
+        ("segformer_smp", {"decoder_channels": (64, 32)}, "64,32: wanted one number above zero"),
     ],
 )
 def test_wrong_options_of_the_others(name, options, message):
@@ -107,6 +108,23 @@ def test_weights_of_other_mathematics_are_refused():
     state = rule.state_dict(rule.load("fpn_resnet18")[0])
     timm = {key.replace("encoder.", "encoder.model."): array for key, array in state.items()}
     assert not load_state_dict(tfseg.build("fpn", 11, encoder="resnet18"), timm)
+
+
+@pytest.mark.parametrize("prefix", ["", "model."])
+def test_a_classification_head_is_left_out_and_said(prefix):
+    """smp's `aux_params`: a classifier of the whole image beside the mask."""
+    state = rule.state_dict(rule.load("fpn_resnet18")[0])
+    more = {
+        "classification_head.3.weight": np.ones((4, 512), "f4"),
+        "classification_head.3.bias": np.ones(4, "f4"),
+    }
+    model, other = (tfseg.build("fpn", 11, encoder="resnet18") for _ in range(2))
+    assert not load_state_dict(model, state)
+    with_head = {prefix + key: array for key, array in {**state, **more}.items()}
+    assert load_state_dict(other, with_head) == ["2 keys under classification_head."]
+    for one, two in zip(model.weights, other.weights, strict=True):
+        np.testing.assert_array_equal(one, two)
+    assert count_classes(tfseg.build("fpn", 1, encoder="resnet18"), with_head) == 11
 
 
 def test_a_keras_encoder_is_filled_as_far_as_it_is_used(tmp_path):

@@ -42,7 +42,7 @@ def show_models(config):
 def _show_pretrained():
     rows = [("name", "network", "classes of", "mIoU", "measured on", "licence", "weights")]
     for name, row in PRETRAINED.items():
-        network, figure = f"{row.model}, {row.encoder}", f"{row.miou}"
+        network, figure = f"{row.model}, {row.encoder}", str(row.miou or "–")
         rows.append((name, network, row.dataset, figure, row.scored, row.licence, row.source.where))
     _print_table(rows, right=(3,))
     print(

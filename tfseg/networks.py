@@ -138,7 +138,7 @@ def _pretrained(config):
     """A public network by name, with its own weights or those of a file."""
     name, row = config.model, PRETRAINED[config.model]
     _refuse_settings(config)
-    config = config.replace(model=row.model, encoder=row.encoder, normalization=row.normalization)
+    config = config.replace(**row.settings)
     file = config.checkpoint or fetch_pretrained(name, "model")
     labels = row.labels()
     with precision("float32"):

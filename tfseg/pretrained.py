@@ -1,7 +1,9 @@
 """Trained public networks by name. To add one, add a row to PRETRAINED."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tfseg.datasets import get_dataset
 from tfseg.fetching import Hub, Source, Torch, fetch
@@ -18,9 +20,10 @@ class Pretrained:
         dataset: data set of its classes, a row of `DATASETS`.
         source: location of its weights.
         licence: licence of the weights.
-        miou: published mIoU in percent, single scale.
+        miou: published mIoU in percent, single scale; None if no source states one.
         scored: split and input size of that measurement.
         normalization: normalisation of pixels.
+        decoder_channels: as in `tfseg.build`; None is the network's default.
     """
 
     model: str
@@ -28,9 +31,16 @@ class Pretrained:
     dataset: str
     source: Source
     licence: str
-    miou: float
+    miou: float | None
     scored: str
     normalization: str = "imagenet"
+    decoder_channels: tuple[int, ...] | None = None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """How its network is built: a config's fields."""
+        names = ("model", "encoder", "normalization", "decoder_channels")
+        return {name: getattr(self, name) for name in names}
 
     def labels(self) -> Labels:
         """The classes and their colours."""
@@ -61,6 +71,22 @@ def _segformer(number, trained, revision, miou, sha256=None, file="pytorch_model
         "NVIDIA's, non-commercial",
         miou,
         f"{'ADE20K' if dataset == 'ade20k' else 'Cityscapes'} val, trained on crops of {size}",
+    )
+
+
+def _smp_segformer(number, trained, revision, miou):
+    """The authors' weights, in the form and with the mathematics of smp."""
+    size, data = re.match(r"(\d+)x\d+-(ade|city)-", trained).groups()
+    dataset, split = {"ade": ("ade20k", "ADE20K"), "city": ("cityscapes", "Cityscapes")}[data]
+    return Pretrained(
+        "segformer_smp",
+        f"mit_b{number}",
+        dataset,
+        Hub(f"smp-hub/segformer-b{number}-{trained}", revision),
+        "NVIDIA's, non-commercial",
+        miou,
+        f"{split} val, trained on crops of {size}; the authors' network",
+        decoder_channels=(768,) if number > 1 else None,
     )
 
 
@@ -123,6 +149,28 @@ PRETRAINED = {
     ),
     "segformer_b5_cityscapes": _segformer(
         5, "cityscapes-1024-1024", "2c6f153e4c23c229e2fa2b188eb250607e030cd8", 82.4
+    ),
+    "smp_segformer_b2_ade20k": _smp_segformer(
+        2, "512x512-ade-160k", "eede3b6b6fbcf0779246e57c1d26360de56accbb", 46.5
+    ),
+    "smp_segformer_b5_ade20k": _smp_segformer(
+        5, "640x640-ade-160k", "b2ec390b0ecec6143b3b87cf6b3d79e0836bd8a3", 51.0
+    ),
+    "smp_segformer_b1_cityscapes": _smp_segformer(
+        1, "1024x1024-city-160k", "1477e955d4ae5529ef8e84551790deabb91934c8", 78.5
+    ),
+    "smp_segformer_b2_cityscapes": _smp_segformer(
+        2, "1024x1024-city-160k", "8f15bc9cee2ae5c8aa495a76b962d2cee4442a3b", 81.0
+    ),
+    "smp_dpt_large_ade20k": Pretrained(
+        "dpt",
+        "vit_large_patch16_384",
+        "ade20k",
+        Hub("smp-hub/dpt-large-ade20k", "41c9420e58edc0557e9563bc8b5d10bb5aee6d3a"),
+        "MIT",
+        None,
+        "–",
+        "symmetric",
     ),
 }
 

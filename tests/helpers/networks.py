@@ -161,6 +161,9 @@ COVER = {
     "timm_efficientnet_b0": "unet",
     "torchvision_mobilenet_v2": "fpn",
     "vit_tiny_patch16_224": "dpt",
+    "timm_convnext_tiny": "upernet",
+    "mobilenetv3_large_100": "deeplabv3plus_smp",
+    "efficientnetv2_rw_s": "pan",
 }
 
 
@@ -170,8 +173,8 @@ def _refinenet():
     return keras.Model(model.inputs, model.get_layer("clf_conv").output, name="refinenet")
 
 
-def _smp(name, **options):
-    return lambda: tfseg.build(name, 11, encoder="resnet18", **options)
+def _smp(name, encoder="resnet18", **options):
+    return lambda: tfseg.build(name, 11, encoder=encoder, **options)
 
 
 PARITY = {
@@ -246,6 +249,7 @@ PARITY = {
     "deeplabv3plus_smp_resnet18": _smp("deeplabv3plus_smp"),
     "segformer_mit_b0": lambda: tfseg.build("segformer", 11),
     "segformer_smp_mit_b1": lambda: tfseg.build("segformer_smp", 11, encoder="mit_b1"),
+    "segformer_smp_narrow_mit_b0": _smp("segformer_smp", "mit_b0", decoder_channels=64),
     "segformer_smp_resnet34": lambda: tfseg.build("segformer_smp", 11),
     "unet_mit_b0": lambda: tfseg.build("unet", 11, encoder="mit_b0"),
     "unet_mit_b0_odd": lambda: tfseg.build("unet", 11, encoder="mit_b0"),
@@ -265,6 +269,11 @@ PARITY = {
     "deeplabv3plus_smp_regnety_002": lambda: tfseg.build(
         "deeplabv3plus_smp", 11, encoder="regnety_002"
     ),
+    "upernet_convnext_tiny": _smp("upernet", "timm_convnext_tiny", decoder_channels=64),
+    "deeplabv3plus_smp_mobilenetv3_large": _smp("deeplabv3plus_smp", "mobilenetv3_large_100"),
+    "unet_tf_mobilenetv3_small": _smp("unet", "tf_mobilenetv3_small_100"),
+    "pan_tf_efficientnetv2_s": _smp("pan", "tf_efficientnetv2_s"),
+    "fpn_efficientnetv2_rw_s": _smp("fpn", "efficientnetv2_rw_s"),
     "dpt_vit_tiny": lambda: tfseg.build("dpt", 11, encoder="vit_tiny_patch16_224"),
     "dpt_add_deit_tiny_distilled": lambda: tfseg.build(
         "dpt", 11, encoder="deit_tiny_distilled_patch16_224", decoder_readout="add"

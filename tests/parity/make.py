@@ -148,6 +148,9 @@ CASES = {
         {"logits": 2},
     ),
     "segformer_smp_mit_b1": Case(*smp("Segformer", "mit_b1")),
+    "segformer_smp_narrow_mit_b0": Case(
+        *smp("Segformer", "mit_b0", decoder_segmentation_channels=64)
+    ),
     "segformer_smp_resnet34": Case(*smp("Segformer", "resnet34")),
     "unet_mit_b0": Case(*smp("Unet", "mit_b0")),
     "unet_mit_b0_odd": Case(*smp("Unet", "mit_b0"), size=(75, 101)),
@@ -165,6 +168,15 @@ CASES = {
     "deeplabv3plus_smp_mobilenet_v2": Case(*smp("DeepLabV3Plus", "mobilenet_v2")),
     "unet_regnetx_002": Case(*smp("Unet", "timm-regnetx_002")),
     "deeplabv3plus_smp_regnety_002": Case(*smp("DeepLabV3Plus", "timm-regnety_002")),
+    "upernet_convnext_tiny": Case(*smp("UPerNet", "tu-convnext_tiny", decoder_channels=64)),
+    "deeplabv3plus_smp_mobilenetv3_large": Case(*smp("DeepLabV3Plus", "tu-mobilenetv3_large_100")),
+    "unet_tf_mobilenetv3_small": Case(
+        *smp("Unet", "timm-mobilenetv3_small_100"), normalization="symmetric"
+    ),
+    "pan_tf_efficientnetv2_s": Case(
+        *smp("PAN", "tu-tf_efficientnetv2_s"), normalization="symmetric", size=(128, 160)
+    ),
+    "fpn_efficientnetv2_rw_s": Case(*smp("FPN", "tu-efficientnetv2_rw_s")),
     "dpt_vit_tiny": Case(
         *smp("DPT", "tu-vit_tiny_patch16_224", dynamic_img_size=True), normalization="symmetric"
     ),

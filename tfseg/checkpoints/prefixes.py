@@ -1,6 +1,7 @@
 """Finds the prefix of a network's keys in a state dict, such as Lightning's "model.".
 
-Other networks and the weights of losses in the same state dict are left out.
+The state dict may also hold another network, the weights of a loss, or a classifier of whole
+images; these are left out.
 """
 
 import collections
@@ -12,7 +13,10 @@ import numpy as np
 
 from tfseg.checkpoints.state_dicts import is_averaged
 
-_LOSS = re.compile(r"^(\w+_)?(criterion|crit|loss|losses|loss_fn|loss_func|metrics?)\.")
+_LOSS = r"(\w+_)?(criterion|crit|loss|losses|loss_fn|loss_func|metrics?)"
+# What a loss has learnt, and segmentation_models.pytorch's second head (its `aux_params`), which
+# classifies the whole image.
+_NO_MASK = re.compile(rf"^({_LOSS}|classification_head)\.")
 _DEEPEST = 6
 
 
@@ -52,8 +56,9 @@ def find_prefix(
     prefix = max(parts, key=score)
     if score(prefix)[0] == score("")[0] and not is_averaged(prefix.split(".")):
         prefix = ""
-    beside = [k for k in state if not k.startswith(prefix) or _LOSS.match(k.removeprefix(prefix))]
-    kept = {key: array for key, array in state.items() if key not in set(beside)}
+    own = {k for k in state if k.startswith(prefix) and not _NO_MASK.match(k.removeprefix(prefix))}
+    kept = {key: array for key, array in state.items() if key in own}
+    beside = [key.removeprefix(prefix) for key in state if key not in own]
     return Fitting(spelt(_under(kept, prefix)), prefix, _grouped(beside))
 
 

@@ -46,9 +46,11 @@ def _flat_features(mapping):
     """As `_flat_numbering`, for timm's feature extractor, smp's `tu-tf_efficientnet_lite0`.
 
     A file with the classifier's last convolution is smp's `timm-tf_efficientnet_lite0`, which pads
-    equally on every side. Its names stay unchanged, because another encoder here uses them.
+    equally on every side. Its names stay unchanged, because another encoder here uses them. A stage
+    that begins with a plain convolution is MobileNetV3's or EfficientNetV2's.
     """
-    return mapping if "conv_head.weight" in mapping else _flat_numbering(mapping)
+    other = "conv_head.weight" in mapping or any(map(PLAIN_STAGE.match, mapping))
+    return mapping if other else _flat_numbering(mapping)
 
 
 def _numbers(place):
@@ -64,6 +66,7 @@ TIMM = {
     "conv_pw": "expand_conv", "bn1": "bn0", "conv_dw": "depthwise_conv", "bn2": "bn1",
     "conv_pwl": "project_conv", "bn3": "bn2",
 }  # fmt: skip
+PLAIN_STAGE = re.compile(r"blocks\.\d\.0\.conv(_exp)?\.")
 CLASSIFIER = r"_?(conv_head|fc|classifier)\.|_bn1\.|bn2\."
 TIMM_KEYS = (_flat_features,)
 KEYS = (

@@ -121,7 +121,7 @@ def _gate(x, narrow, style, names):
     return layers.Multiply()([x, layers.Activation("sigmoid")(y)])
 
 
-def _block(x, growth, kernel, pads, dilation, filters, style, name):
+def block(x, growth, kernel, pads, dilation, filters, style, name):
     """1×1 up to `growth` times the channels, depthwise, 1×1 down to `filters`; a shortcut.
 
     `pads` is None for stride 1.
@@ -162,7 +162,7 @@ def inverted(x, stages, style, stem, *, joined=None, output_stride=32, dilations
             if stride == 16 and joined is not None and index > joined:
                 rate = (dilations or {}).get(4, (rate,))[0]  # smp counts it as the next stage
             place = {"index": index + style.names.first, "stage": number, "i": i}
-            x = _block(
+            x = block(
                 x, growth, kernel, pads, rate, filters, style, style.names.block.format(**place)
             )
             if stride != 16 or joined is None or index <= joined:

@@ -3,9 +3,10 @@
 Each entry renames keys that no other family has, so one table serves all families.
 """
 
-from tfseg.encoders import efficientnet_lite, inverted, mit, regnet, resnet, vgg
+from tfseg.encoders import convnext, efficientnet_lite, inverted, mit, regnet, resnet, vgg
 
 SPELLINGS = (
+    *convnext.KEYS,  # before those of mit, whose stages transformers spell alike
     *mit.KEYS,
     *resnet.KEYS,
     *efficientnet_lite.TIMM_KEYS,

@@ -9,7 +9,7 @@ from tfseg.encoders.mit import linear
 from tfseg.encoders.spellings import SPELLINGS
 from tfseg.layers.blocks import bn_relu, conv
 from tfseg.layers.resize import ResizeLike
-from tfseg.models.smp import check_depth
+from tfseg.models import smp
 
 STAGE = re.compile(r"^decoder\.mlp_stage\.(\d+)\.linear\.")
 
@@ -72,14 +72,18 @@ def segformer(pixels, x, num_classes, *, encoder="mit_b0"):
     return ResizeLike(dtype="float32")(x, pixels)
 
 
-def segformer_smp(pixels, x, num_classes, *, encoder="resnet34", encoder_depth=5):
+def segformer_smp(
+    pixels, x, num_classes, *, encoder="resnet34", encoder_depth=5, decoder_channels=WIDTH
+):
     """smp's `Segformer`: the same width on every encoder, and a map at stride 2 if there is one.
 
-    `encoder_depth`, 3 to 5, is the number of encoder maps, counted from the finest.
+    Args:
+        encoder_depth: 3 to 5, the number of encoder maps, counted from the finest.
+        decoder_channels: smp's `decoder_segmentation_channels`.
     """
-    check_depth(encoder_depth)
+    smp.check_depth(encoder_depth)
     f = encode(encoder, x)
     strides = [2 << level for level in range(encoder_depth)]
     maps = [skip(f, stride) for stride in strides if f"stride{stride}" in f]
-    x = _scores(_fused(maps, f["stride4"], WIDTH), num_classes)
+    x = _scores(_fused(maps, f["stride4"], smp.width(decoder_channels)), num_classes)
     return ResizeLike("aligned", dtype="float32")(x, pixels)

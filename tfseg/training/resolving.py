@@ -14,19 +14,25 @@ from tfseg.training.sizes import fitting_sizes
 def from_pretrained(config, name):
     """The config for training from a pretrained network: its architecture and its weights."""
     row = PRETRAINED[name]
-    for option in ("model", "encoder", "normalization"):
-        given, known = getattr(config, option), getattr(row, option)
+    for option, known in row.settings.items():
+        given = getattr(config, option)
         if option in config.given and given != known:
             raise UserError(
-                f"--{option}={given} contradicts --checkpoint={name} ({known}); leave it out"
+                f"--{option}={_typed(given)} contradicts --checkpoint={name} ({_typed(known)}); "
+                f"leave it out"
             )
     return config.replace(
-        model=row.model,
-        encoder=row.encoder,
-        normalization=row.normalization,
+        **row.settings,
         checkpoint=fetch_pretrained(name, "checkpoint"),
         skip_head=True,
     )
+
+
+def _typed(value):
+    """A setting as its flag takes it."""
+    if value is None:
+        return "its usual one"
+    return ",".join(map(str, value)) if isinstance(value, tuple) else value
 
 
 def resolved(config, records):

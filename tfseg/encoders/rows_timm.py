@@ -1,0 +1,78 @@
+"""Encoders that segmentation_models.pytorch (smp) takes from timm, and that Keras has otherwise.
+
+They have timm's names; ConvNeXt's, which Keras' have here, begin with `timm_`.
+"""
+
+from functools import partial
+
+from tfseg.encoders import convnext, efficientnet_v2, inverted, mobilenet_v3
+from tfseg.encoders.efficientnet_lite import scaled
+from tfseg.encoders.mobilenet_v3 import LARGE, SMALL
+from tfseg.encoders.row import Encoder
+from tfseg.fetching import Torch
+
+FILES = "https://github.com/rwightman/pytorch-image-models/releases/download/v0.1-{}.pth"
+# name -> stages, width, its file
+MOBILENET_V3 = {
+    "mobilenetv3_large_100": (LARGE, 1.0, "weights/mobilenetv3_large_100_ra-f55367f5"),
+    "tf_mobilenetv3_small_100": (SMALL, 1.0, "weights/tf_mobilenetv3_small_100-37f49e2b"),
+}
+# name -> stages, its file
+EFFICIENTNET_V2 = {
+    "efficientnetv2_rw_s": (efficientnet_v2.RW_S, "weights/efficientnet_v2s_ra2_288-a6477665"),
+    "tf_efficientnetv2_s": (efficientnet_v2.S, "effv2-weights/tf_efficientnetv2_s-eb54923e"),
+}
+# size -> blocks and channels of the stages
+CONVNEXT = {
+    "tiny": ((3, 3, 9, 3), (96, 192, 384, 768)),
+}
+
+
+def _row(build, family, channels, same, file):
+    """A row; what TensorFlow's padding shows to be from there was trained on its pixels, too."""
+    return Encoder(
+        build,
+        family,
+        channels,
+        dilates=True,
+        normalization="symmetric" if same else "imagenet",
+        weights=Torch(FILES.format(file)) if file else None,
+        timm=True,
+    )
+
+
+def _mobilenet_v3(name, stages, width, file):
+    style = mobilenet_v3.Style(same=name.startswith("tf_"), minimal="minimal" in name)
+    maps = (16, 24, 40, 112) if stages is LARGE else (16, 16, 24, 48)
+    last = mobilenet_v3.LAST * scaled(stages[-1][3], width)
+    build = partial(mobilenet_v3.mobilenet_v3, stages=stages, style=style, width=width)
+    channels = (*(scaled(channels, width) for channels in maps), last)
+    return _row(build, "timm_mobilenet_v3", channels, style.same, file)
+
+
+def _efficientnet_v2(name, stages, file):
+    same = name.startswith("tf_")
+    style = inverted.Style(
+        inverted.TIMM, gated=True, activation="silu", epsilon=1e-3 if same else 1e-5
+    )
+    pads = "same" if same else 1
+    build = partial(efficientnet_v2.efficientnet_v2, stages=stages, style=style, pads=pads)
+    channels = tuple(stages[i][-1] for i in (0, 1, 2, 4, -1))
+    return _row(build, "timm_efficientnet_v2", channels, same, file)
+
+
+def _convnext(depths, widths):
+    return Encoder(
+        partial(convnext.convnext, depths=depths, widths=widths),
+        "timm_convnext",
+        (0, *widths),
+        keys=convnext.KEYS,
+        preactivated=True,
+    )
+
+
+TIMM = {
+    **{name: _mobilenet_v3(name, *row) for name, row in MOBILENET_V3.items()},
+    **{name: _efficientnet_v2(name, *row) for name, row in EFFICIENTNET_V2.items()},
+    **{f"timm_convnext_{size}": _convnext(*row) for size, row in CONVNEXT.items()},
+}
