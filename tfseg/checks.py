@@ -24,9 +24,8 @@ def checked(config: Config) -> Config:
     """The config with its runs found (`last`, `best`).
 
     Raises:
-        UserError: for flags that exclude each other, one that is missing, and a path that is none.
+        UserError: where no network is named, and for a path that is none.
     """
-    config.check()
     if isinstance(config, NetworkConfig) and not config.source:
         RunFolder(None)  # which asks for one
     found = {}

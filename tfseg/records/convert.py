@@ -49,6 +49,7 @@ def convert(
     workers=1,
     allow_unknown=False,
     pixel_range=None,
+    parallel=parallel,
 ):
     """Writes a data set's records and returns their folder.
 
@@ -70,6 +71,7 @@ def convert(
         workers: processes; None takes one a core. With several, frames must survive pickling.
         allow_unknown: make void what no class is known for, however many pixels that are.
         pixel_range: of images of more than 8 bits, see `tfseg.images.to_levels`.
+        parallel: what gives the work to the workers, as `tfseg.records.workers.parallel`.
 
     Raises:
         UserError: for raw data that is off, naming the file, or other records that are there.
@@ -102,7 +104,8 @@ def convert(
         whole = [progress, *(shard.path for shard in plan[: len(kept)])] if kept else []
         _clear(folder, {folder / atomic.REQUEST, *whole})
         write = lmdb_store.write_split if lmdb_format else tfrecord_store.write_shard
-        written = _write(plan, kept, write, make, workers, allow_unknown, progress)
+        spread = partial(parallel, make, workers=workers)
+        written = _write(plan, kept, write, spread, allow_unknown, progress)
         notes = label_faults(spec, plan, written)
         metadata = _metadata(spec, plan, written, encoding, request)
         metadata["pixel_range"] = pixel_range
@@ -182,13 +185,16 @@ def _shards(folder, name, frames, wanted, make):
     return plan
 
 
-def _write(plan, written, write, make, workers, allow_unknown, progress):
-    """Writes the shards that are not in `written`; returns the facts of all."""
+def _write(plan, written, write, spread, allow_unknown, progress):
+    """Writes the shards that are not in `written`, of examples that `spread` makes of their frames.
+
+    Returns the facts of all.
+    """
     total = sum(len(shard.frames) for shard in plan)
     rest = plan[len(written) :]
     frames = itertools.chain.from_iterable(shard.frames for shard in rest)
     done = sum(entry.examples for entry in written)
-    examples = parallel(make, frames, workers)
+    examples = spread(frames)
     try:
         with tqdm(total=total, initial=done, desc="converting", unit="frame") as bar:
             for shard in rest:
