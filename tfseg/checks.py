@@ -27,9 +27,8 @@ def checked(config: Config) -> Config:
     """Checks a config; returns it with `last` and `best` replaced by the runs that they mean.
 
     Raises:
-        UserError: if flags exclude each other, a flag is missing, or a path does not exist.
+        UserError: if no network is named, or a path does not exist.
     """
-    config.check()
     if isinstance(config, NetworkConfig) and not config.source:
         RunFolder(None)  # raises an error that asks for one
     found = {}

@@ -62,6 +62,7 @@ class Command(Generic[Result]):
         from tfseg.checks import checked
 
         config = self.config.of(**options)
+        config.check()  # before anything is fetched
         with storage.local(config):
             yield checked(config)
 
@@ -211,7 +212,14 @@ def convert(cfg) -> Path:
         raise UserError(f"convert needs --dataset, one of {', '.join(DATASETS)}")
     spec = get_dataset(cfg.dataset, cfg.source, **cfg.group("dataset"))
     source = download(spec, cfg.source) if cfg.download else cfg.source
-    return convert(spec, source, cfg.output, **cfg.group("conversion"))
+    conversion = cfg.group("conversion")
+    if cfg.ray:
+        from tfseg.cluster.connection import connected
+        from tfseg.cluster.items import parallel
+
+        with connected(cfg.ray):
+            return convert(spec, source, cfg.output, **conversion, parallel=parallel)
+    return convert(spec, source, cfg.output, **conversion)
 
 
 @_command(config.InspectConfig)

@@ -4,6 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
+from tfseg.config.cluster import check_cluster, ray_flag
 from tfseg.config.words import DATASET, INPUT, PIXEL_RANGE
 from tfseg.datasets import option_flags
 from tfseg.flags import Config, flag
@@ -55,6 +56,10 @@ class _Conversion(Config):
         False, "turn pixels of unknown values into void", switch, group="conversion"
     )
     overwrite: bool = flag(False, "replace existing records", switch, group="conversion")
+    ray: str = ray_flag()
+
+    def check(self) -> None:
+        check_cluster(self, "source")
 
 
 # The options of a data set are in its row of `DATASETS`.

@@ -49,6 +49,7 @@ def convert(
     workers=1,
     allow_unknown=False,
     pixel_range=None,
+    parallel=parallel,
 ):
     """Writes a data set's records and returns their folder.
 
@@ -71,6 +72,7 @@ def convert(
         allow_unknown: make pixels of no class void, however many there are.
         pixel_range: values that become 0 and 255 in images of more than 8 bits, see
             `tfseg.images.to_levels`.
+        parallel: spreads the work over the workers; see `tfseg.records.workers.parallel`.
 
     Raises:
         UserError: for invalid raw data, naming the file, or for existing records of another
@@ -104,7 +106,8 @@ def convert(
         whole = [progress, *(shard.path for shard in plan[: len(kept)])] if kept else []
         _clear(folder, {folder / atomic.REQUEST, *whole})
         write = lmdb_store.write_split if lmdb_format else tfrecord_store.write_shard
-        written = _write(plan, kept, write, make, workers, allow_unknown, progress)
+        spread = partial(parallel, make, workers=workers)
+        written = _write(plan, kept, write, spread, allow_unknown, progress)
         notes = label_faults(spec, plan, written)
         metadata = _metadata(spec, plan, written, encoding, request)
         metadata["pixel_range"] = pixel_range
@@ -184,13 +187,16 @@ def _shards(folder, name, frames, wanted, make):
     return plan
 
 
-def _write(plan, written, write, make, workers, allow_unknown, progress):
-    """Writes the shards that are not in `written`; returns the facts of all shards."""
+def _write(plan, written, write, spread, allow_unknown, progress):
+    """Writes the shards that are not in `written`; returns the facts of all shards.
+
+    `spread` makes examples of their frames.
+    """
     total = sum(len(shard.frames) for shard in plan)
     rest = plan[len(written) :]
     frames = itertools.chain.from_iterable(shard.frames for shard in rest)
     done = sum(entry.examples for entry in written)
-    examples = parallel(make, frames, workers)
+    examples = spread(frames)
     try:
         with tqdm(total=total, initial=done, desc="converting", unit="frame") as bar:
             for shard in rest:
