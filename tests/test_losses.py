@@ -227,8 +227,8 @@ def test_a_sum_of_losses(batch):
     [
         ("dise", "unknown loss 'dise'; did you mean dice?"),
         ("cross_entropy+", "unknown loss ''; there are: cross_entropy, dice, focal, lovasz, ohem"),
-        ("half*dice", "loss=half*dice: 'half' is not a factor above 0, like 0.5 in"),
-        ("nan*dice", "loss=nan*dice: 'nan' is not a factor above 0, like 0.5 in"),
+        ("half*dice", "loss=half*dice: 'half' is not a factor above 0, like 0.5 in 0.5*dice"),
+        ("nan*dice", "loss=nan*dice: 'nan' is not a factor above 0, like 0.5 in 0.5*dice"),
     ],
 )
 def test_a_wrong_loss_is_one_line(text, message):

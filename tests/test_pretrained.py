@@ -162,7 +162,7 @@ def test_what_is_settled_or_unknown_is_refused(server, records, tmp_path):
             tfseg.export(output=tmp_path / "export", **flags)
     with pytest.raises(UserError, match="unknown trained network 'linknet'"):
         tfseg.serve(model="linknet")
-    with pytest.raises(UserError, match="model=linknet beside checkpoint=enet_test"):
+    with pytest.raises(UserError, match="model=linknet contradicts checkpoint=enet_test"):
         tfseg.train(input=records, model="linknet", checkpoint=NAME)
     assert not server.requests
 
@@ -220,7 +220,7 @@ def test_what_smp_pushed_answers_as_smp(
     assert (config.model, config.decoder_channels) == (model, channels)
     assert config.checkpoint.read_bytes() == weights
     known = channels[0] if channels else "its usual one"
-    with pytest.raises(UserError, match=f"channels=32 beside .*, which has {known}; leave it out"):
+    with pytest.raises(UserError, match=rf"channels=32 contradicts .* \({known}\); leave it out"):
         from_pretrained(TrainConfig.of(checkpoint=NAME, decoder_channels="32"), NAME)
 
 

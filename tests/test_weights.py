@@ -226,7 +226,7 @@ def test_a_strangers_file_executes_nothing(write_pth, tmp_path, monkeypatch, whe
         if where == "first"
         else {"state_dict": {"a": Tensor(np.zeros(1, "f4"))}, "x": Harmful()}
     )
-    with pytest.raises(UserError, match=r"holds a \w+\.system, which is a call, not a tensor"):
+    with pytest.raises(UserError, match=r"holds \w+\.system, which is a call, not a tensor"):
         read_state_dict(write_pth(saved))
     assert not (tmp_path / "harmed").exists()
 
@@ -248,9 +248,9 @@ def test_a_tensor_beyond_its_numbers_is_refused(write_pth, tensor):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("old.pth", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", "damaged or no PyTorch"),
+        ("old.pth", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", "damaged or not a PyTorch"),
         ("empty.pt", b"", "damaged"),
-        ("cut.safetensors", b"\x10\0\0\0\0\0\0\0{", "damaged or no safetensors"),
+        ("cut.safetensors", b"\x10\0\0\0\0\0\0\0{", "damaged or not a safetensors"),
         ("weights.bin", b"\0" * 99, "damaged or not a PyTorch file; give a run, or a .weights.h5"),
     ],
 )

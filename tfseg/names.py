@@ -33,7 +33,9 @@ ENCODERS = """
     pytorch_efficientnet_b3 pytorch_efficientnet_b4 pytorch_efficientnet_b5
     pytorch_efficientnet_b6 pytorch_efficientnet_b7 timm_efficientnet_lite0
     timm_efficientnet_lite1 timm_efficientnet_lite2 timm_efficientnet_lite3
-    timm_efficientnet_lite4 torchvision_mobilenet_v2 vit_tiny_patch16_224 vit_tiny_patch16_384
+    timm_efficientnet_lite4 torchvision_mobilenet_v2 mobilenetv3_large_100
+    tf_mobilenetv3_small_100 efficientnetv2_rw_s tf_efficientnetv2_s timm_convnext_tiny
+    vit_tiny_patch16_224 vit_tiny_patch16_384
     vit_small_patch16_224 vit_small_patch16_384 vit_base_patch16_224 vit_base_patch16_384
     vit_large_patch16_224 vit_large_patch16_384 deit_tiny_patch16_224 deit_small_patch16_224
     deit_base_patch16_224 deit_base_patch16_384 deit_tiny_distilled_patch16_224
