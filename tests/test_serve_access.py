@@ -1,4 +1,4 @@
-"""Access to the server: tokens from files and the environment, and host names."""
+"""Access to the server: tokens from files and the environment, host names, its connections."""
 
 import os
 import socket
@@ -11,6 +11,7 @@ from tfseg.config import ServeConfig
 from tfseg.errors import UserError
 from tfseg.serving.access import Access, find_hosts, find_token, host_name
 from tfseg.serving.descriptors import allow_connections
+from tfseg.serving.server import listen
 
 
 @pytest.fixture(scope="module")
@@ -113,3 +114,11 @@ def test_few_open_files_allow_few_connections(capsys):
             allow_connections(wanted, is_given=True)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_answers_are_sent_at_once():
+    """Otherwise an answer's body waits for the client to acknowledge the header: 40 ms."""
+    with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
