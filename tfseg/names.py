@@ -33,12 +33,14 @@ ENCODERS = """
     pytorch_efficientnet_b3 pytorch_efficientnet_b4 pytorch_efficientnet_b5
     pytorch_efficientnet_b6 pytorch_efficientnet_b7 timm_efficientnet_lite0
     timm_efficientnet_lite1 timm_efficientnet_lite2 timm_efficientnet_lite3
-    timm_efficientnet_lite4 torchvision_mobilenet_v2 mobilenetv3_large_100
-    tf_mobilenetv3_small_100 efficientnetv2_rw_s tf_efficientnetv2_s timm_convnext_tiny
-    vit_tiny_patch16_224 vit_tiny_patch16_384
-    vit_small_patch16_224 vit_small_patch16_384 vit_base_patch16_224 vit_base_patch16_384
-    vit_large_patch16_224 vit_large_patch16_384 deit_tiny_patch16_224 deit_small_patch16_224
-    deit_base_patch16_224 deit_base_patch16_384 deit_tiny_distilled_patch16_224
-    deit_small_distilled_patch16_224 deit_base_distilled_patch16_224
-    deit_base_distilled_patch16_384
+    timm_efficientnet_lite4 torchvision_mobilenet_v2 mobilenetv3_large_075 mobilenetv3_large_100
+    mobilenetv3_small_075 mobilenetv3_small_100 tf_mobilenetv3_large_075
+    tf_mobilenetv3_large_100 tf_mobilenetv3_large_minimal_100 tf_mobilenetv3_small_075
+    tf_mobilenetv3_small_100 tf_mobilenetv3_small_minimal_100 efficientnetv2_rw_s
+    tf_efficientnetv2_s tf_efficientnetv2_m timm_convnext_tiny timm_convnext_small
+    timm_convnext_base vit_tiny_patch16_224 vit_tiny_patch16_384 vit_small_patch16_224
+    vit_small_patch16_384 vit_base_patch16_224 vit_base_patch16_384 vit_large_patch16_224
+    vit_large_patch16_384 deit_tiny_patch16_224 deit_small_patch16_224 deit_base_patch16_224
+    deit_base_patch16_384 deit_tiny_distilled_patch16_224 deit_small_distilled_patch16_224
+    deit_base_distilled_patch16_224 deit_base_distilled_patch16_384
 """.split()  # noqa: SIM905

@@ -26,15 +26,6 @@ M = (
     (18, "inverted", 2, 6, 304),
     (5, "inverted", 1, 6, 512),
 )
-L = (
-    (4, "plain", 1, 1, 32),
-    (7, "fused", 2, 4, 64),
-    (7, "fused", 2, 4, 96),
-    (10, "inverted", 2, 4, 192),
-    (19, "inverted", 1, 6, 224),
-    (25, "inverted", 2, 6, 384),
-    (7, "inverted", 1, 6, 640),
-)
 RW_S = ((2, "fused", 1, 1, 24), *S[1:5], (15, "inverted", 2, 6, 272))  # timm's, of the paper alone
 
 

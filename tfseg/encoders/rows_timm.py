@@ -14,17 +14,36 @@ from tfseg.fetching import Torch
 FILES = "https://github.com/rwightman/pytorch-image-models/releases/download/v0.1-{}.pth"
 # name -> stages, width, its file
 MOBILENET_V3 = {
+    "mobilenetv3_large_075": (LARGE, 0.75, None),
     "mobilenetv3_large_100": (LARGE, 1.0, "weights/mobilenetv3_large_100_ra-f55367f5"),
+    "mobilenetv3_small_075": (SMALL, 0.75, "weights/mobilenetv3_small_075_lambc-384766db"),
+    "mobilenetv3_small_100": (SMALL, 1.0, "weights/mobilenetv3_small_100_lamb-266a294c"),
+    "tf_mobilenetv3_large_075": (LARGE, 0.75, "weights/tf_mobilenetv3_large_075-150ee8b0"),
+    "tf_mobilenetv3_large_100": (LARGE, 1.0, "weights/tf_mobilenetv3_large_100-427764d5"),
+    "tf_mobilenetv3_large_minimal_100": (
+        LARGE,
+        1.0,
+        "weights/tf_mobilenetv3_large_minimal_100-8596ae28",
+    ),
+    "tf_mobilenetv3_small_075": (SMALL, 0.75, "weights/tf_mobilenetv3_small_075-da427f52"),
     "tf_mobilenetv3_small_100": (SMALL, 1.0, "weights/tf_mobilenetv3_small_100-37f49e2b"),
+    "tf_mobilenetv3_small_minimal_100": (
+        SMALL,
+        1.0,
+        "weights/tf_mobilenetv3_small_minimal_100-922a7843",
+    ),
 }
 # name -> stages, its file
 EFFICIENTNET_V2 = {
     "efficientnetv2_rw_s": (efficientnet_v2.RW_S, "weights/efficientnet_v2s_ra2_288-a6477665"),
     "tf_efficientnetv2_s": (efficientnet_v2.S, "effv2-weights/tf_efficientnetv2_s-eb54923e"),
+    "tf_efficientnetv2_m": (efficientnet_v2.M, "effv2-weights/tf_efficientnetv2_m-cc09e0cd"),
 }
 # size -> blocks and channels of the stages
 CONVNEXT = {
     "tiny": ((3, 3, 9, 3), (96, 192, 384, 768)),
+    "small": ((3, 3, 27, 3), (96, 192, 384, 768)),
+    "base": ((3, 3, 27, 3), (128, 256, 512, 1024)),
 }
 
 
