@@ -1,7 +1,7 @@
-"""ConvNeXt encoders as timm has them, and segmentation_models.pytorch (smp) passes them on: Keras'
-of the same names pad otherwise, and join at other layers.
+"""ConvNeXt encoders (Liu et al. 2022, arXiv 2201.03545) with timm's layout and names.
 
-Liu et al. 2022, arXiv 2201.03545. Names are those that timm's stages have as features.
+segmentation_models.pytorch (smp) uses these; the encoders from Keras pad differently and have other
+skip layers. Layers are named as in timm's `features_only` models.
 """
 
 import re
@@ -19,7 +19,7 @@ HEAD = re.compile(r"(norm_pre|head)\.")
 
 
 def _as_features(mapping):
-    """timm's classifier, spelt as what timm cuts of it for its features."""
+    """Renames the keys of timm's classifier to those of its `features_only` model."""
     if not any(BLOCK.match(key) for key in mapping):
         return mapping
     return {
@@ -37,13 +37,13 @@ def _norm(x, name):
 
 
 def _reduced(x, filters, stride, name):
-    """A convolution whose patches touch and do not overlap; what is left of a side is dropped."""
+    """A convolution of adjacent patches; rows and columns that fill no patch are dropped."""
     start = initializers.TruncatedNormal(stddev=0.02)
     return conv(x, filters, stride, stride=stride, padding=0, bias=True, init=start, name=name)
 
 
 def _block(x, name):
-    """7×7 depthwise, a perceptron of each place, scaled (figure 4)."""
+    """7×7 depthwise, a perceptron at each position, a scale (figure 4)."""
     y = _norm(depthwise(x, 7, bias=True, name=f"{name}.conv_dw"), f"{name}.norm")
     y = Gelu()(linear(y, GROWTH * x.shape[-1], f"{name}.mlp.fc1"))
     y = linear(y, x.shape[-1], f"{name}.mlp.fc2")

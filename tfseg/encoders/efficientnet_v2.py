@@ -1,5 +1,6 @@
-"""EfficientNetV2 encoders (Tan and Le 2021, arXiv 2104.00298), timm's layout and names: Keras' of
-that name pass on other maps.
+"""EfficientNetV2 encoders (Tan and Le 2021, arXiv 2104.00298) with timm's layout and names.
+
+The encoders from Keras have other skip layers.
 """
 
 from keras import layers
@@ -8,7 +9,7 @@ from tfseg.encoders.dilations import dilations_of
 from tfseg.encoders.inverted import block
 from tfseg.layers.blocks import conv
 
-# A stage's blocks, their kind, stride, growth inside, channels (table 4).
+# Per stage: blocks, their kind, stride, expansion, channels (table 4).
 S = (
     (2, "plain", 1, 1, 24),
     (4, "fused", 2, 4, 48),
@@ -26,18 +27,18 @@ M = (
     (18, "inverted", 2, 6, 304),
     (5, "inverted", 1, 6, 512),
 )
-RW_S = ((2, "fused", 1, 1, 24), *S[1:5], (15, "inverted", 2, 6, 272))  # timm's, of the paper alone
+RW_S = ((2, "fused", 1, 1, 24), *S[1:5], (15, "inverted", 2, 6, 272))  # timm's variant
 
 
 def _plain(x, growth, pads, dilation, filters, style, name):
-    """3×3; a shortcut."""
+    """3×3 with a shortcut."""
     how = {"stride": 2, "padding": pads} if pads else {"dilation": dilation}
     y = style.norm(conv(x, filters, 3, **how, name=f"{name}.conv"), f"{name}.bn1")
     return layers.Add()([x, y]) if not pads and filters == x.shape[-1] else y
 
 
 def _fused(x, growth, pads, dilation, filters, style, name):
-    """3×3 up to `growth` times the channels, 1×1 down to `filters`; a shortcut."""
+    """3×3 expansion by `growth`, 1×1 projection to `filters`, with a shortcut."""
     how = {"stride": 2, "padding": pads} if pads else {"dilation": dilation}
     y = conv(x, growth * x.shape[-1], 3, **how, name=f"{name}.conv_exp")
     y = conv(style.norm(y, f"{name}.bn1"), filters, 1, name=f"{name}.conv_pwl")
@@ -57,10 +58,10 @@ def efficientnet_v2(x, stages, style, pads, *, output_stride=32, dilations=None)
     block's output at each.
 
     Args:
-        stages: `S`, `M`, `L` or `RW_S`.
+        stages: `S`, `M` or `RW_S`.
         style: a `Style` of `inverted`.
-        pads: of strided convolutions: 1, or "same" as TensorFlow pads.
-        output_stride, dilations: as of `resnet`.
+        pads: padding of strided convolutions: 1, or "same" for TensorFlow's.
+        output_stride, dilations: as in `resnet`.
     """
     x = conv(x, stages[0][-1], 3, stride=2, padding=pads, name="conv_stem")
     x, features, stride = style.norm(x, "bn1"), {}, 2

@@ -1,5 +1,6 @@
-"""MobileNetV3 encoders (Howard et al. 2019, arXiv 1905.02244), timm's layout and names, which
-segmentation_models.pytorch (smp) passes on: Keras' join at other layers.
+"""MobileNetV3 encoders (Howard et al. 2019, arXiv 1905.02244) with timm's layout and names.
+
+segmentation_models.pytorch (smp) uses these; the encoders from Keras have other skip layers.
 """
 
 from dataclasses import dataclass
@@ -11,8 +12,8 @@ from tfseg.encoders.efficientnet_lite import scaled
 from tfseg.layers.blocks import batch_norm, conv, depthwise
 
 STEM = 16
-# A stage's kernel, stride, growth inside of each block, channels, whether it has
-# squeeze-and-excitation and "hard swish" (tables 1 and 2).
+# Per stage: kernel, stride, expansion of each block, channels, squeeze-and-excitation, hard swish
+# (tables 1 and 2).
 LARGE = (
     (3, 1, (1,), 16, False, False),
     (3, 2, (4, 3), 24, False, False),
@@ -33,11 +34,10 @@ LAST = 6  # times the last stage's channels
 
 @dataclass(frozen=True)
 class Style:
-    """How blocks compute.
+    """The variant of the blocks.
 
     Attributes:
-        same: pads strided convolutions as TensorFlow does, and has its epsilon; else alike
-            on every side.
+        same: TensorFlow's padding of strided convolutions and its epsilon; otherwise PyTorch's.
         minimal: 3×3 kernels, ReLU, no squeeze-and-excitation.
     """
 
@@ -56,7 +56,7 @@ class Style:
 
 
 def _gate(x, name):
-    """Squeeze-and-excitation, whose inner activation is ReLU everywhere."""
+    """Squeeze-and-excitation; its inner activation is always ReLU."""
     y = layers.GlobalAveragePooling2D(keepdims=True)(x)
     narrow = scaled(x.shape[-1], 0.25)
     y = layers.ReLU()(conv(y, narrow, 1, bias=True, name=f"{name}.conv_reduce"))
@@ -65,7 +65,7 @@ def _gate(x, name):
 
 
 def _block(x, growth, kernel, stride, dilation, filters, gated, swish, style, name):
-    """1×1 up to `growth` times the channels, depthwise, 1×1 down to `filters`; a shortcut."""
+    """1×1 expansion by `growth`, depthwise, 1×1 projection to `filters`, with a shortcut."""
     y, plain = x, growth == 1
     if not plain:
         y = conv(y, scaled(x.shape[-1], growth), 1, name=f"{name}.conv_pw")
@@ -86,8 +86,8 @@ def mobilenet_v3(x, stages, style, *, width=1.0, output_stride=32, dilations=Non
 
     Args:
         stages: `LARGE` or `SMALL`.
-        width: how many times their channels.
-        output_stride, dilations: as of `resnet`.
+        width: factor for the channels.
+        output_stride, dilations: as in `resnet`.
     """
     x = conv(x, scaled(STEM, width), 3, stride=2, padding=style.padding(3), name="conv_stem")
     x = style.norm_act(x, True, "bn1")

@@ -1,6 +1,6 @@
-"""Encoders that segmentation_models.pytorch (smp) takes from timm, and that Keras has otherwise.
+"""Encoders that segmentation_models.pytorch (smp) takes from timm and that differ from Keras'.
 
-They have timm's names; ConvNeXt's, which Keras' have here, begin with `timm_`.
+They have timm's names; ConvNeXts begin with `timm_`, because Keras' have the plain names here.
 """
 
 from functools import partial
@@ -48,7 +48,7 @@ CONVNEXT = {
 
 
 def _row(build, family, channels, same, file):
-    """A row; what TensorFlow's padding shows to be from there was trained on its pixels, too."""
+    """A row; weights ported from TensorFlow (`same`) were trained with its normalisation."""
     return Encoder(
         build,
         family,
