@@ -43,6 +43,7 @@ REFUSED = {
     "serve --export=nope": "--export=nope has no version",
     "serve --run=nope": "nope is not a run",
     "serve": "serve needs --export",
+    "serve --model=linknet": "unknown trained network 'linknet'",
     "serve --run=run --token_file=nope": "--token_file=nope: No such file",
     "plot --run=run,nope": "nope is not a run",
     "plot --run=best": "--run=best: ",

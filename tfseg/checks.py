@@ -125,6 +125,13 @@ def _trained(name: str, value: str) -> str:
     return value if is_on_hub(value) or value in PRETRAINED else _network(name, value, PRETRAINED)
 
 
+def _public(name: str, value: str) -> str:
+    """A trained network that needs no file."""
+    if not is_on_hub(value) and value not in PRETRAINED:
+        raise unknown("trained network", value, PRETRAINED)
+    return value
+
+
 def _encoder(name: str, value: str) -> str:
     if "tfseg.encoders" not in sys.modules and value not in ENCODERS:
         raise unknown("encoder", value, ENCODERS)
@@ -146,5 +153,6 @@ KINDS: dict[str, Callable[[str, Any], Any]] = {
     "versions": _versions,
     "network": _network,
     "trained": _trained,
+    "public": _public,
     "encoder": _encoder,
 }

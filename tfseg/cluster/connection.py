@@ -23,7 +23,7 @@ def connected(address: str) -> Iterator[None]:
     try:
         ray.init(address, logging_level=logging.WARNING)
     except (OSError, RuntimeError, ValueError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         raise UserError(
             f"--ray={address}: no Ray cluster answers ({reason}); start one with `ray start --head`"
         ) from None

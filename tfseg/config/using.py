@@ -173,7 +173,7 @@ class ServeConfig(Config):
         None,
         "instead of --export: a trained network (`models --pretrained`, or hf://user/name), "
         "which is exported to exports/NAME first",
-        path="trained",
+        path="public",
     )
     runtime: str = flag(
         "auto",
