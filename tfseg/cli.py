@@ -83,10 +83,9 @@ def _command(name):
 
     @SetParseFn(str)  # Fire would turn --gpu=0,1 into a tuple and --name=None into None
     def command(**flags):
-        with COMMANDS[name].configured(**flags) as cfg:
-            result = COMMANDS[name].work(cfg)
+        result = COMMANDS[name](**flags)
         if name in _TELL:
-            print(spelled(_TELL[name](cfg, result)))
+            print(spelled(_TELL[name](COMMANDS[name].config.of(**flags), result)))
         if name == "inspect" and any(finding.spoils for finding in result):
             sys.exit(1)
 

@@ -49,8 +49,21 @@ class Command(Generic[Result]):
 
     def __call__(self, **options: Any) -> Result:
         others = {o.name: options.pop(o.name) for o in self._others if o.name in options}
+        cluster = options.get("ray")
+        if cluster and any(others.values()):
+            raise UserError(f"--ray={cluster}: callbacks do not run on a cluster; leave them out")
+        if cluster not in (None, "auto"):
+            return self._elsewhere(options)
         with self.configured(**options) as config:
             return self.work(config, **others)
+
+    def _elsewhere(self, options):
+        """Runs the command on the cluster at `--ray`, which fetches the inputs itself."""
+        config = self.config.of(**options)
+        config.check()
+        from tfseg.cluster.elsewhere import run
+
+        return run(self.__name__, config.ray, config.texts())
 
     @contextmanager
     def configured(self, **options: Any) -> Iterator[Config]:
@@ -97,6 +110,10 @@ def train(cfg, callbacks: "Sequence[keras.callbacks.Callback]" = ()) -> Path:
         >>> run = tfseg.train(input="records", epochs=3)
         >>> tfseg.load(run).predict("photo.jpg")
     """
+    if cfg.ray:
+        from tfseg.cluster.training import train
+
+        return train(cfg)
     from tfseg.training.callbacks import check_callbacks
     from tfseg.training.fit import resume, train
 
@@ -135,6 +152,12 @@ def predict(cfg) -> Path:
     """
     from tfseg.prediction.predict import predict
 
+    if cfg.ray:
+        from tfseg.cluster.connection import connected
+        from tfseg.cluster.prediction import label_all
+
+        with connected(cfg.ray):
+            return predict(cfg, label_all)
     return predict(cfg)
 
 

@@ -36,6 +36,10 @@ class UserError(ValueError):
         return type(self), (self.typed,)  # keeps the dashes between processes
 
 
+class WorkerLostError(UserError):
+    """Another process of a training has ended; the training can continue when all restart."""
+
+
 class Terminated(KeyboardInterrupt):
     """SIGTERM, which stops a command like Ctrl-C, but with another exit code."""
 

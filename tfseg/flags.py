@@ -134,6 +134,11 @@ class Config:
         fields = ((f.name, f.default) for f in dataclasses.fields(self))
         return {name: getattr(self, name) for name, usual in fields if getattr(self, name) != usual}
 
+    def texts(self) -> dict[str, str]:
+        """Name -> text of the given flags, as typed and with addresses; `of` reads them back."""
+        fields = (field for field in dataclasses.fields(self) if field.name in self.given)
+        return {f.name: spelled(spell(f, getattr(self, f.name))) for f in fields}
+
     def group(self, group: str) -> dict[str, Any]:
         """Name -> value of the flags of a group."""
         return {

@@ -76,6 +76,13 @@ def page_file(text):
     return path(text)
 
 
+def ray_address(text):
+    """Text such as "auto" or "ray://10.0.0.1:10001", unchanged."""
+    if text != "auto" and not re.fullmatch(r"ray://[\w.-]+:\d{1,5}", text):
+        raise ValueError("auto, or the address of a cluster such as ray://10.0.0.1:10001")
+    return text
+
+
 def numbers(text):
     """Text like "2,0.5" -> (2.0, 0.5)."""
     try:

@@ -28,9 +28,11 @@ MEMORY = 100_000_000  # bytes that its objects may take
 
 
 class Cluster:
-    """How commands reach it: `auto` finds it by its `environment`."""
+    """How commands reach it: at its `address`, or by `auto`, which reads its `environment`."""
 
-    def __init__(self, port):
+    def __init__(self, head, port, client_port):
+        self.head = psutil.Process(head)
+        self.address = f"ray://127.0.0.1:{client_port}"
         self.environment = {**ENVIRONMENT, "RAY_ADDRESS": f"127.0.0.1:{port}"}
 
     def command(self, *argv, **options):
@@ -53,6 +55,17 @@ class Cluster:
             running.kill()
         assert running.returncode == code, text[-4000:]
         return text
+
+    def trainers(self):
+        """The processes that train."""
+        return [p for p in self.head.children(recursive=True) if "RayTrainWorker" in _title(p)]
+
+
+def _title(process):
+    try:
+        return " ".join(process.cmdline()[:1])
+    except psutil.NoSuchProcess:
+        return ""
 
 
 @contextmanager
@@ -78,7 +91,7 @@ def running(cpus: int = 2) -> Iterator[Cluster]:
     )
     try:
         _wait(head, folder)
-        yield Cluster(port)
+        yield Cluster(head.pid, port, client_port)
     finally:
         every = psutil.Process(head.pid).children(recursive=True)
         head.send_signal(signal.SIGTERM)

@@ -12,20 +12,27 @@ import ray
 
 from tfseg.errors import UserError
 
+_MENDS = {"auto": "start one with `ray start --head`, or give --ray=ray://HOST:10001"}
+_MEND = "check the host and the port, and that the cluster has this version of Ray and Python"
+
 
 @contextmanager
 def connected(address: str) -> Iterator[None]:
-    """Inside, Ray is connected to the cluster at `address`; "auto" is that of this machine.
+    """Inside, Ray is connected to the cluster at `address`.
 
-    Raises `UserError` if none answers.
+    "auto" is the cluster of this machine; a process of a cluster is connected already. Raises
+    `UserError` if no cluster answers.
     """
+    if ray.is_initialized():
+        yield
+        return
     handler = signal.getsignal(signal.SIGTERM)
     try:
-        ray.init(address, logging_level=logging.WARNING)
+        ray.init(address, logging_level=logging.WARNING, log_to_driver=False)
     except (OSError, RuntimeError, ValueError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         raise UserError(
-            f"--ray={address}: no Ray cluster answers ({reason}); start one with `ray start --head`"
+            f"--ray={address}: no Ray cluster answers ({reason}); {_MENDS.get(address, _MEND)}"
         ) from None
     try:
         if threading.current_thread() is threading.main_thread():
@@ -33,6 +40,11 @@ def connected(address: str) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def gpus_of_worker(gpu: tuple[int, ...]) -> int:
+    """How many GPUs a worker with `--gpu=gpu` asks for: none if the cluster has none."""
+    return len(gpu) if ray.cluster_resources().get("GPU") else 0
 
 
 def enter(folder: str) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from tfseg.config.cluster import check_cluster, num_workers_flag, ray_flag
 from tfseg.config.recipes import read_recipe
 from tfseg.config.words import (
     AUGMENT,
@@ -269,6 +270,8 @@ class TrainConfig(Config):
     )
     gpu: tuple = flag((0,), GPU, gpus, resumable=True, silent=True)
     mem_frac: float = flag(None, MEM_FRAC, float, low=0.01, high=1, resumable=True, silent=True)
+    ray: str = ray_flag()
+    num_workers: int = num_workers_flag()
     seed: int = flag(
         1, "random seed for initial weights, data order and crops", int, low=0, high=2**32 - 1
     )
@@ -279,6 +282,9 @@ class TrainConfig(Config):
             # Without an origin, it is a folder that W&B left in the working directory.
             if not found or (found is not True and found.origin is None):
                 raise UserError(f"--tracker={name} needs {name}: {install_hint(name)}")
+        check_cluster(self)
+        if self.ray and not (self.savedir or self.resume):
+            raise UserError("--ray needs --savedir=FOLDER, which all machines of the cluster share")
 
     @classmethod
     def of(cls, **values: Any) -> Self:

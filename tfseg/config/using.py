@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from tfseg.config.cluster import check_cluster, num_workers_flag, ray_flag
 from tfseg.config.network import LookConfig, NetworkConfig
 from tfseg.config.words import DATASET, GPU, INPUT, MEM_FRAC, PIXEL_RANGE, RUN, SKIP_DAMAGED
 from tfseg.errors import UserError
@@ -102,10 +103,13 @@ class PredictConfig(LookConfig):
         table="tfseg.prediction.predict:ENDS",
     )
     workers: int = flag(None, "reading and writing threads (default: all cores)", int, low=1)
+    ray: str = ray_flag()
+    num_workers: int = num_workers_flag()
 
     def check(self) -> None:
         if self.input is None:
             raise UserError("predict needs --input=IMAGE, FOLDER, VIDEO or a camera's number")
+        check_cluster(self, "input", "output")
         super().check()
 
 

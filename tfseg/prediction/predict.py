@@ -27,29 +27,40 @@ ENDS = {
 }
 
 
-def predict(config):
+def predict(config, label=None):
     """Predicts the inputs of a `PredictConfig`; writes the files of `ENDS` for images.
 
-    Returns the output folder of images, or the output file of a video.
+    `label` replaces `label_all`. Returns the output folder of images, or the output file of a
+    video.
     """
     config.check()
     camera = str(config.input).isdecimal() and not config.input.exists()
     if camera or config.input.suffix.lower() in VIDEOS:
+        if config.ray:
+            raise UserError(f"--input={config.input}: --ray is for images only; leave it out")
         capture = open_video(config, camera)
-        return label_video(config, capture, _segmenter(config), camera)
+        return label_video(config, capture, load_segmenter(config), camera)
     images = find_images(config.input, config.output)
     if config.output.suffix.lower() in PICTURES | VIDEOS and not config.output.is_dir():
         raise UserError(f"--output={config.output}: for images, wanted a folder")
     _check_targets(images, config.output, _ends(config.save))
-    segmenter = _segmenter(config)
+    segmenter = load_segmenter(config)
     _check_targets(images, config.output, _ends(config.save, segmenter))
     config.output.mkdir(parents=True, exist_ok=True)
-    _label_all(images, segmenter, config)
+    labelled = (label or label_all)(images, segmenter, config)
+    found = tqdm(labelled, "predicting", len(images), unit="image")
+    transparent = [path for (path, _), alpha in zip(images, found, strict=True) if alpha]
+    if transparent:
+        print(
+            f"note: {len(transparent)} of {len(images)} images have transparency, which is ignored "
+            f"(the first: {transparent[0]})"
+        )
     print(spelled(f"wrote {' and '.join(config.save)} of {len(images)} images in {config.output}"))
     return config.output
 
 
-def _segmenter(config):
+def load_segmenter(config):
+    """The `Segmenter` of a `PredictConfig`."""
     # Imported here, because TensorFlow takes seconds to load, and a wrong --input should not.
     from tfseg.devices import select
     from tfseg.networks import find_network
@@ -59,8 +70,11 @@ def _segmenter(config):
     return make_segmenter(find_network(config), config)
 
 
-def _label_all(images, segmenter, config):
-    """Runs the network in this thread; others read images ahead and write results."""
+def label_all(images, segmenter, config):
+    """Labels (file, place) of images; yields whether each has transparency.
+
+    Runs the network in this thread; others read images ahead and write results.
+    """
     workers, ends = config.workers or os.cpu_count(), _ends(config.save, segmenter)
     ahead = 1 if config.tile else workers  # tiled images are large: keep few in memory
 
@@ -68,25 +82,18 @@ def _label_all(images, segmenter, config):
         file = segmenter.open(item[0])
         return segmenter.pixels_of(file), file.alpha
 
-    transparent = []
     with ThreadPoolExecutor(workers) as pool:
         writing = deque()
-        frames = _ahead(pool, ahead, read, images)
-        for (path, place), (pixels, alpha) in tqdm(frames, "predicting", len(images), unit="image"):
+        for (path, place), (pixels, alpha) in _ahead(pool, ahead, read, images):
             segmenter.engine.check_size(*pixels.shape[:2], path)
-            transparent += [path] * alpha
             answers = _answers(segmenter, pixels, config.save)
             targets = _targets(place, config.output, ends)
             writing.append(pool.submit(_write, targets, answers, pixels, segmenter.colors))
             if len(writing) > ahead:
                 writing.popleft().result()
+            yield alpha
         for done in writing:
             done.result()
-    if transparent:
-        print(
-            f"note: {len(transparent)} of {len(images)} images have transparency, which is ignored "
-            f"(the first: {transparent[0]})"
-        )
 
 
 def _ahead(pool, count, function, items):

@@ -18,7 +18,7 @@ from keras import ops
 
 from tfseg import devices
 from tfseg.data.pipeline import Part
-from tfseg.errors import UserError
+from tfseg.errors import UserError, WorkerLostError
 
 HEALTH = 10  # seconds between health checks of the other workers; TensorFlow's default is 30
 PORT = 8888  # first port on a node, under Slurm
@@ -89,7 +89,7 @@ class Team:
 
     @contextmanager
     def together(self, again: str = "train") -> Iterator[None]:
-        """Turns TensorFlow's error after another process has ended into a `UserError`.
+        """Turns TensorFlow's error after another process has ended into a `WorkerLostError`.
 
         `again` is the command that restarts all workers.
         """
@@ -99,7 +99,7 @@ class Team:
             if self.count == 1:
                 raise
             reason = str(error.message).strip().splitlines()[0][:120]
-            raise UserError(
+            raise WorkerLostError(
                 f"another worker has ended or cannot be reached ({reason}); see its last "
                 f"messages, then start all workers again: {again}"
             ) from None
