@@ -9,6 +9,7 @@ import inspect as inspection
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -63,7 +64,7 @@ class Command(Generic[Result]):
         config.check()
         from tfseg.cluster.elsewhere import run
 
-        return run(self.__name__, config.ray, config.texts())
+        return run(partial(_call, self.__name__), config.texts())
 
     @contextmanager
     def configured(self, **options: Any) -> Iterator[Config]:
@@ -78,6 +79,10 @@ class Command(Generic[Result]):
         config.check()  # before anything is fetched
         with storage.local(config):
             yield checked(config)
+
+
+def _call(name, **flags):
+    return COMMANDS[name](**flags)
 
 
 def _arguments(config):

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -26,20 +27,27 @@ def connected(address: str) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    handler = signal.getsignal(signal.SIGTERM)
+    handlers = {kind: signal.getsignal(kind) for kind in (signal.SIGTERM, signal.SIGINT)}
     try:
-        ray.init(address, logging_level=logging.WARNING, log_to_driver=False)
+        with warnings.catch_warnings(action="ignore"):  # the error below says the same
+            ray.init(address, logging_level=logging.WARNING, log_to_driver=False)
     except (OSError, RuntimeError, ValueError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         raise UserError(
             f"--ray={address}: no Ray cluster answers ({reason}); {_MENDS.get(address, _MEND)}"
         ) from None
     try:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, handler)  # Ray has replaced it
+        _restore(handlers)  # Ray has replaced SIGTERM's
         yield
     finally:
         ray.shutdown()
+        _restore(handlers)  # Ray Train has replaced SIGINT's
+
+
+def _restore(handlers):
+    if threading.current_thread() is threading.main_thread():
+        for kind, handler in handlers.items():
+            signal.signal(kind, handler)
 
 
 def gpus_of_worker(gpu: tuple[int, ...]) -> int:
@@ -56,3 +64,14 @@ def enter(folder: str) -> None:
             f"{folder} cannot be entered on {socket.gethostname()} ({error.strerror}); give the "
             f"command in a folder that all machines of the cluster share"
         ) from None
+
+
+def stopped(flags: dict[str, str]) -> str:
+    """What to tell when a command, given on a cluster with `flags`, is stopped from here."""
+    run = flags.get("resume") or flags.get("savedir")
+    if run is None:
+        return ""
+    return (
+        f"without saving; continue from the last checkpoint: train --resume={run} "
+        f"--ray={flags['ray']} --num_workers={flags['num_workers']}"
+    )

@@ -5,27 +5,30 @@ command there.
 """
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import ray
 from ray.exceptions import RayTaskError
 
 from tfseg.addresses import spelled
-from tfseg.cluster.connection import connected, enter
+from tfseg.cluster.connection import connected, enter, stopped
 from tfseg.cluster.output import sent, shown
 from tfseg.errors import UserError
 from tfseg.parsing import path
 
 
-def run(name: str, address: str, flags: dict[str, str]) -> Path:
-    """The folder that a command answers, given on the cluster at `address` with `flags` as text.
+def run(command: Callable[..., Path], flags: dict[str, str]) -> Path:
+    """The folder that `command(**flags)` returns on the cluster at `flags["ray"]`.
 
     Raises the command's `UserError`, or one if the cluster does not answer.
     """
-    with connected(address), shown() as output:
+    with connected(flags["ray"]), shown() as output:
         task = ray.remote(num_cpus=0, max_retries=0)(_run)
         try:
-            return path(ray.get(task.remote(name, flags, os.getcwd(), output)))
+            return path(ray.get(task.remote(command, flags, os.getcwd(), output)))
+        except KeyboardInterrupt as stop:
+            raise type(stop)(stopped(flags)) from None
         except RayTaskError as error:
             if isinstance(error.cause, UserError):
                 raise error.cause from None
@@ -37,9 +40,7 @@ def run(name: str, address: str, flags: dict[str, str]) -> Path:
             raise
 
 
-def _run(name, flags, folder, output):
-    from tfseg.commands import COMMANDS
-
+def _run(command, flags, folder, output):
     enter(folder)
     with sent(output):
-        return spelled(str(COMMANDS[name](**{**flags, "ray": "auto"})))
+        return spelled(str(command(**{**flags, "ray": "auto"})))

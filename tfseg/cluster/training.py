@@ -18,7 +18,7 @@ from ray.train import (
 
 from tfseg import storage
 from tfseg.addresses import spelled
-from tfseg.cluster.connection import connected, enter, gpus_of_worker
+from tfseg.cluster.connection import connected, enter, gpus_of_worker, stopped
 from tfseg.cluster.output import sent, shown, tell_if_busy
 from tfseg.config import TrainConfig
 from tfseg.errors import UserError, WorkerLostError
@@ -36,17 +36,14 @@ def train(config: TrainConfig) -> Path:
             die more often than they are restarted.
     """
     flags = config.texts()
-    for own in ("ray", "num_workers"):
-        del flags[own]
-    run = config.resume or config.savedir
+    own = {name: text for name, text in flags.items() if name not in ("ray", "num_workers")}
     with connected(config.ray), shown() as output:
         try:
-            return path(_fit({"flags": flags, "folder": os.getcwd(), "output": output}, config))
+            return path(_fit({"flags": own, "folder": os.getcwd(), "output": output}, config))
+        except SystemExit:  # how Ray Train ends at Ctrl-C
+            raise KeyboardInterrupt(stopped(flags)) from None
         except KeyboardInterrupt as stop:
-            raise type(stop)(
-                f"without saving; continue from the last checkpoint: train --resume={run} "
-                f"--ray={config.ray} --num_workers={config.num_workers}"
-            ) from None
+            raise type(stop)(stopped(flags)) from None
 
 
 def _fit(job, config):
