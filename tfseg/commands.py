@@ -155,14 +155,10 @@ def predict(cfg) -> Path:
     Example:
         >>> tfseg.predict(run="runs/first", input="photos", output="masks")
     """
-    from tfseg.prediction.predict import predict
-
     if cfg.ray:
-        from tfseg.cluster.connection import connected
-        from tfseg.cluster.prediction import label_all
-
-        with connected(cfg.ray):
-            return predict(cfg, label_all)
+        from tfseg.cluster.prediction import predict
+    else:
+        from tfseg.prediction.predict import predict
     return predict(cfg)
 
 

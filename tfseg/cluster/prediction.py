@@ -1,29 +1,32 @@
 """`predict` on a Ray cluster: processes with the network, each of which labels a few images."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import ray.data
 
 from tfseg import storage
-from tfseg.cluster.connection import enter, gpus_of_worker
+from tfseg.cluster.connection import connected, enter, gpus_of_worker
 from tfseg.cluster.items import answers, attempt, listed, unpacked
 from tfseg.cluster.output import tell_if_busy
 from tfseg.config import PredictConfig
+from tfseg.prediction import predict as here
 
 CHUNK = 8  # images that a process gets at a time
 
 
-def label_all(
-    images: list[tuple[Path, Path]], segmenter: Any, config: PredictConfig
-) -> Iterator[bool]:
-    """Labels (file, place) of images; yields whether each has transparency.
+def predict(config: PredictConfig) -> Path:
+    """Predicts as `tfseg.prediction.predict` does, in `config.num_workers` processes.
 
-    The processes load the network themselves; `segmenter`, that of this process, has shown that
-    it can be loaded.
+    Raises `UserError` if the cluster does not answer, too.
     """
+    with connected(config.ray):
+        return here.predict(config, _label_all)
+
+
+def _label_all(images, segmenter, config):
+    """As `label_all`; the processes load the network themselves, `segmenter` has checked it."""
     flags = config.texts()
     for own in ("ray", "num_workers"):
         del flags[own]
@@ -46,15 +49,12 @@ class _Labeller:
 
     def __init__(self, flags: dict[str, str], folder: str) -> None:
         enter(folder)
-        from tfseg.prediction import predict  # loads TensorFlow
-
         self.config = PredictConfig.of(**flags)
         with storage.local(self.config):
-            self.segmenter = predict.load_segmenter(self.config)
-        self.label_all = predict.label_all
+            self.segmenter = here.load_segmenter(self.config)
 
     def __call__(self, row: dict[str, bytes]) -> dict[str, Any]:
         return attempt(self._label, unpacked(row))
 
     def _label(self, images):
-        return list(self.label_all(images, self.segmenter, self.config))
+        return list(here.label_all(images, self.segmenter, self.config))

@@ -102,12 +102,7 @@ class TrainConfig(Config):
     )
     skip_head: bool = flag(False, "leave out the head of --checkpoint, for other classes", switch)
     freeze_encoder: bool = flag(False, "do not train the encoder", switch)
-    freeze_epochs: int = flag(
-        0,
-        "epochs at the start in which the encoder is frozen",
-        int,
-        low=0,
-    )
+    freeze_epochs: int = flag(0, "epochs at the start in which the encoder is frozen", int, low=0)
     freeze_batch_norm: bool = flag(
         False, "freeze batch normalisation, both scales and statistics", switch
     )
