@@ -19,6 +19,7 @@ from tfseg.data.order import frame_order, rare_order
 from tfseg.labels import VOID
 from tfseg.records.example import decode
 from tfseg.records.histogram import label_counts
+from tfseg.records.raw_pixels import RawPixels
 
 
 class Part(NamedTuple):
@@ -65,40 +66,58 @@ def training_batches(
     """
     workers = workers or os.cpu_count()
     own, piece = batch_size // part.count, batch_size // part.count // part.devices
+    # What is read: this part's share of every batch, in pieces of `size` frames, or whole batches.
+    first, share, size = part.number * own, own, piece
+    if mix != "none":
+        first, share, size = 0, batch_size, batch_size
     draw = _draws(split, sampling, seed)
+    frames = _arrays(split, workers, cache, cache_dir)
 
-    def index(position):
-        return draw(position)[0]
+    def place(number):
+        return number // share * batch_size + first + number % share
 
     def change(image, label, position):
         rng = np.random.default_rng((seed, 1, position))
         return training_frame(image, label, rng, crop_size, scale, augment, draw(position)[1])
 
-    frames = cached_frames(_decoded(split, workers), split, cache, cache_dir)
-
-    def change_kept(position):
-        return change(*frames[index(position)], position)
-
     def load(position):
-        if frames:
-            pair = _numpy(change_kept, position)
-        else:
-            pair = _numpy(change, *_read(split, index, position), position)
-        return _shaped(*pair, crop_size)
+        pair = _read(split, lambda position: draw(position)[0], position)
+        return _shaped(*_numpy(change, *pair, position), crop_size)
 
-    def place(number):
-        return number // own * batch_size + part.number * own + number % own
+    def frame(number):
+        position = place(number)
+        return change(*frames[draw(position)[0]], position)
 
-    if mix == "none":
-        positions = tf.data.Dataset.counter(start_step * own).map(place)
-        return _parallel(positions, load, workers).batch(piece, drop_remainder=True).prefetch(2)
-    positions = tf.data.Dataset.counter(start_step * batch_size)
-    dataset = _parallel(positions, load, workers).batch(batch_size, drop_remainder=True)
-    dataset = _mixed(dataset, mix, seed, start_step, workers)
-    if part.count > 1:
-        here = slice(part.number * own, (part.number + 1) * own)
-        dataset = dataset.map(lambda images, labels: (images[here], labels[here])).rebatch(piece)
+    if frames is None:
+        positions = tf.data.Dataset.counter(start_step * share).map(place)
+        dataset = _parallel(positions, load, workers).batch(size, drop_remainder=True)
+    else:
+        dataset = _filled(frame, size, start_step * share, crop_size, workers)
+    if mix != "none":
+        dataset = _mixed(dataset, mix, seed, start_step, workers)
+        if part.count > 1:
+            here = slice(part.number * own, (part.number + 1) * own)
+            dataset = dataset.map(lambda images, labels: (images[here], labels[here]))
+            dataset = dataset.rebatch(piece)
     return dataset.prefetch(2)
+
+
+def _filled(frame, size, start, crop_size, workers):
+    """Batches of `size` frames, `frame(start)` and so on; one call into Python fills a batch."""
+
+    def fill(number):
+        images = np.empty((size, *crop_size, 3), np.uint8)
+        labels = np.empty((size, *crop_size), np.uint8)
+        for place in range(size):
+            images[place], labels[place] = frame(number * size + place)
+        return images, labels
+
+    def load(number):
+        images, labels = _numpy(fill, number)
+        shape = (size, *crop_size)
+        return tf.ensure_shape(images, (*shape, 3)), tf.ensure_shape(labels, shape)
+
+    return _parallel(tf.data.Dataset.counter(start // size), load, workers)
 
 
 def _mixed(dataset, mix, seed, start_step, workers):
@@ -136,7 +155,7 @@ def evaluation_batches(
     """
     workers = workers or os.cpu_count()
     size, frames_here = _common_size(split), len(split)
-    frames = cached_frames(_decoded(split, workers), split, cache, cache_dir)
+    frames = _arrays(split, workers, cache, cache_dir)
     pieces = part.count * part.devices
     piece = max(1, batch_size // pieces) if size else 1
     places = np.arange(frames_here)
@@ -147,12 +166,18 @@ def evaluation_batches(
 
     def load(place):
         index = tf.where(place < frames_here, place, 0)
-        pair = _numpy(frames.__getitem__, index) if frames else _read(split, int, index)
+        pair = _read(split, int, index) if frames is None else _numpy(frames.__getitem__, index)
         image, label = _shaped(*pair, size)
         return image, tf.where(place < frames_here, label, VOID) if part.count > 1 else label
 
     dataset = _parallel(tf.data.Dataset.from_tensor_slices(places), load, workers)
     return dataset.batch(piece).prefetch(2)
+
+
+def _arrays(split, workers, cache, cache_dir):
+    """The split's frames as a sequence of (image, label) arrays; None if they must be decoded."""
+    frames = cached_frames(_decoded(split, workers), split, cache, cache_dir)
+    return RawPixels(split) if frames is None and split.info.encoding == "raw" else frames
 
 
 def _decoded(split, workers):

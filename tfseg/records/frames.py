@@ -14,10 +14,8 @@ from tfseg.datasets.coding import Colors, Values
 from tfseg.datasets.soft_edges import soften
 from tfseg.errors import UserError
 from tfseg.images import open_image
-from tfseg.records.example import encode_png, serialize
+from tfseg.records.example import QUICK_PNG, encode_png, serialize
 from tfseg.records.tally import Traits, is_flat, read_traits
-
-QUICK_PNG = (cv2.IMWRITE_PNG_COMPRESSION, 0)  # large, but fast to write and read
 
 
 @dataclass(frozen=True)
