@@ -83,9 +83,10 @@ def _command(name):
 
     @SetParseFn(str)  # Fire would turn --gpu=0,1 into a tuple and --name=None into None
     def command(**flags):
+        cfg = COMMANDS[name].config.of(**flags)
         result = COMMANDS[name](**flags)
         if name in _TELL:
-            print(spelled(_TELL[name](COMMANDS[name].config.of(**flags), result)))
+            print(spelled(_TELL[name](cfg, result)))
         if name == "inspect" and any(finding.spoils for finding in result):
             sys.exit(1)
 

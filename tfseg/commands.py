@@ -50,21 +50,21 @@ class Command(Generic[Result]):
 
     def __call__(self, **options: Any) -> Result:
         others = {o.name: options.pop(o.name) for o in self._others if o.name in options}
-        cluster = options.get("ray")
+        config = self.config.of(**options)
+        cluster = getattr(config, "ray", None)
         if cluster and any(others.values()):
             raise UserError(f"--ray={cluster}: callbacks do not run on a cluster; leave them out")
         if cluster not in (None, "auto"):
-            return self._elsewhere(options)
+            return self._elsewhere(config)
         with self.configured(**options) as config:
             return self.work(config, **others)
 
-    def _elsewhere(self, options):
+    def _elsewhere(self, config):
         """Runs the command on the cluster at `--ray`, which fetches the inputs itself."""
-        config = self.config.of(**options)
         config.check()
         from tfseg.cluster.elsewhere import run
 
-        return run(partial(_call, self.__name__), config.texts())
+        return run(partial(_call, self.__name__), config)
 
     @contextmanager
     def configured(self, **options: Any) -> Iterator[Config]:

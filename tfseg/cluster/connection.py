@@ -10,8 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import ray
+import ray.util.client
 
+from tfseg.addresses import spelled
+from tfseg.config import PredictConfig, TrainConfig
 from tfseg.errors import UserError
+from tfseg.flags import Config
 
 _MENDS = {"auto": "start one with `ray start --head`, or give --ray=ray://HOST:10001"}
 _MEND = "check the host and the port, and that the cluster has this version of Ray and Python"
@@ -25,6 +29,11 @@ def connected(address: str) -> Iterator[None]:
     `UserError` if no cluster answers.
     """
     if ray.is_initialized():
+        if address != "auto" or ray.util.client.ray.is_connected():
+            raise UserError(
+                f"--ray={address}: this process is connected to another Ray cluster; call "
+                f"ray.shutdown() first"
+            )
         yield
         return
     handlers = {kind: signal.getsignal(kind) for kind in (signal.SIGTERM, signal.SIGINT)}
@@ -55,6 +64,16 @@ def gpus_of_worker(gpu: tuple[int, ...]) -> int:
     return len(gpu) if ray.cluster_resources().get("GPU") else 0
 
 
+def worker_flags(config: TrainConfig | PredictConfig) -> dict[str, str]:
+    """The flags of one worker as text: without the cluster's, and with Ray's numbers of GPUs."""
+    flags = config.texts()
+    for own in ("ray", "num_workers", "recipe"):
+        flags.pop(own, None)
+    if config.gpu and "gpu" in flags:
+        flags["gpu"] = ",".join(map(str, range(len(config.gpu))))
+    return flags
+
+
 def enter(folder: str) -> None:
     """Changes to `folder`, in which the command was given. Raises `UserError`."""
     try:
@@ -66,12 +85,13 @@ def enter(folder: str) -> None:
         ) from None
 
 
-def stopped(flags: dict[str, str]) -> str:
-    """What to tell when a command, given on a cluster with `flags`, is stopped from here."""
-    run = flags.get("resume") or flags.get("savedir")
+def again(config: Config) -> str:
+    """How to continue a command that has stopped on a cluster."""
+    run = getattr(config, "resume", None) or getattr(config, "savedir", None)
     if run is None:
-        return ""
+        return "give the same command again"
     return (
-        f"without saving; continue from the last checkpoint: train --resume={run} "
-        f"--ray={flags['ray']} --num_workers={flags['num_workers']}"
+        f"continue: train --resume={spelled(str(run))} --ray={config.ray} "
+        f"--num_workers={config.num_workers}; before the first checkpoint, give the same command "
+        f"again"
     )

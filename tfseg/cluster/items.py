@@ -12,7 +12,7 @@ from ray import cloudpickle
 from tfseg.cluster.connection import enter
 from tfseg.errors import UserError
 
-_ERRORS = (UserError, OSError)  # the command line shows these as one line
+ERRORS = (UserError, OSError)  # the command line shows these as one line
 
 
 def parallel(
@@ -50,7 +50,7 @@ def unpacked(row: dict[str, bytes]) -> Any:
 def answers(data: ray.data.Dataset) -> Iterator[Any]:
     """The values of a data set's rows. Raises the first error among them."""
     for value in map(unpacked, data.iter_rows()):
-        if isinstance(value, _ERRORS):
+        if isinstance(value, ERRORS):
             raise value
         yield value
 
@@ -59,7 +59,7 @@ def attempt(function: Callable[..., Any], *arguments: Any) -> dict[str, bytes]:
     """A row with the result of a function, or with its error, which Ray would wrap."""
     try:
         return packed(function(*arguments))
-    except _ERRORS as error:
+    except ERRORS as error:
         return packed(error)
 
 

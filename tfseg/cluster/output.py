@@ -1,30 +1,33 @@
 """Prints here what processes of the cluster print.
 
-Ray can do so too, but it adds its own messages and TensorFlow's to every line.
+Ray can do so too, but it prefixes every line, and adds its own messages and TensorFlow's.
 """
 
 import io
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 
-import ray
+from ray.exceptions import RayError
 from ray.util.queue import Queue
+
+_LOST = (RayError, ConnectionError)  # the cluster has gone; whoever waits for it says so
 
 
 @contextmanager
 def shown() -> Iterator[Queue]:
-    """Inside, prints the (stream, text) that arrive in the yielded queue."""
+    """Inside, prints every (stream, text) that arrives in the yielded queue."""
     queue = Queue(actor_options={"num_cpus": 0})
     printing = threading.Thread(target=_print_all, args=(queue,), daemon=True)
     printing.start()
     try:
         yield queue
     finally:
-        queue.put(None)
-        printing.join()
-        queue.shutdown()
+        with suppress(*_LOST):
+            queue.put(None)
+            printing.join()
+            queue.shutdown()
 
 
 @contextmanager
@@ -32,14 +35,6 @@ def sent(queue: Queue) -> Iterator[None]:
     """Inside, this process prints into a queue of `shown`."""
     with redirect_stdout(_Stream(queue, "stdout")), redirect_stderr(_Stream(queue, "stderr")):
         yield
-
-
-def tell_if_busy(workers: int, gpus: int) -> None:
-    """Says so if the cluster lacks the CPUs or GPUs for the workers: then Ray waits silently."""
-    free = ray.available_resources()
-    for kind, wanted in (("CPU", workers), ("GPU", workers * gpus)):
-        if free.get(kind, 0) < wanted:
-            print(f"waiting until {wanted} {kind}s are free; now {free.get(kind, 0):g} are")
 
 
 class _Stream(io.TextIOBase):
@@ -54,6 +49,7 @@ class _Stream(io.TextIOBase):
 
 
 def _print_all(queue):
-    while item := queue.get():
-        name, text = item
-        print(text, end="", file=getattr(sys, name), flush=True)
+    with suppress(*_LOST):
+        while item := queue.get():
+            name, text = item
+            print(text, end="", file=getattr(sys, name), flush=True)

@@ -3,10 +3,12 @@
 import logging
 import os
 import tempfile
+import traceback
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import ray
 from ray.train import (
     ControllerError,
     FailureConfig,
@@ -18,8 +20,8 @@ from ray.train import (
 
 from tfseg import storage
 from tfseg.addresses import spelled
-from tfseg.cluster.connection import connected, enter, gpus_of_worker, stopped
-from tfseg.cluster.output import sent, shown, tell_if_busy
+from tfseg.cluster.connection import again, connected, enter, gpus_of_worker, worker_flags
+from tfseg.cluster.output import sent, shown
 from tfseg.config import TrainConfig
 from tfseg.errors import UserError, WorkerLostError
 from tfseg.parsing import path
@@ -35,15 +37,14 @@ def train(config: TrainConfig) -> Path:
         UserError: if the cluster does not answer, a worker refuses its flags or data, or workers
             die more often than they are restarted.
     """
-    flags = config.texts()
-    own = {name: text for name, text in flags.items() if name not in ("ray", "num_workers")}
     with connected(config.ray), shown() as output:
+        job = {"flags": worker_flags(config), "folder": os.getcwd(), "output": output}
         try:
-            return path(_fit({"flags": own, "folder": os.getcwd(), "output": output}, config))
+            return path(_fit(job, config))
         except SystemExit:  # how Ray Train ends at Ctrl-C
-            raise KeyboardInterrupt(stopped(flags)) from None
+            raise KeyboardInterrupt(f"without saving; {again(config)}") from None
         except KeyboardInterrupt as stop:
-            raise type(stop)(stopped(flags)) from None
+            raise type(stop)(f"without saving; {again(config)}") from None
 
 
 def _fit(job, config):
@@ -51,7 +52,7 @@ def _fit(job, config):
     from ray.train.tensorflow import TensorflowTrainer  # loads TensorFlow
 
     gpus = gpus_of_worker(config.gpu)
-    tell_if_busy(config.num_workers, gpus)
+    _tell_if_busy(config.num_workers, gpus)
     with tempfile.TemporaryDirectory(prefix="tfseg-ray-") as scratch:
         trainer = TensorflowTrainer(
             _work,
@@ -71,16 +72,28 @@ def _fit(job, config):
         try:
             return trainer.fit().return_value
         except TrainingFailedError as error:
-            raise _told(error) from None
+            raise _told(error, config) from None
 
 
-def _told(error):
+def _tell_if_busy(workers, gpus):
+    """Says so if the cluster lacks CPUs or GPUs for the workers: then Ray waits silently."""
+    every, free = ray.cluster_resources(), ray.available_resources()
+    for kind, wanted in (("CPU", workers), ("GPU", workers * gpus)):
+        if every.get(kind, 0) < wanted:
+            print(
+                f"--num_workers={workers} needs {wanted} {kind}s, and the cluster has "
+                f"{every.get(kind, 0):g}: waiting for more machines"
+            )
+        elif free.get(kind, 0) < wanted:
+            print(f"waiting until {wanted} {kind}s are free; {free.get(kind, 0):g} are now")
+
+
+def _told(error, config):
     """The error to raise when Ray Train gives up."""
-    cause = error.controller_failure if isinstance(error, ControllerError) else error
-    if cause is not error:
-        return cause
+    if isinstance(error, ControllerError):
+        return error.controller_failure
     reason = str(error).strip().splitlines()[-1]
-    return UserError(f"workers died, {RESTARTS} restarts did not help: {reason}")
+    return UserError(f"workers died {RESTARTS + 1} times, last: {reason}; {again(config)}")
 
 
 class _EndAtErrors(UserCallback):
@@ -110,8 +123,13 @@ def _work(job):
 
     logging.getLogger("tensorflow").setLevel(logging.WARNING)
     config = TrainConfig.of(**job["flags"])
-    with sent(job["output"]) if is_chief() else nullcontext(), storage.local(config):
-        if config.savedir and RunFolder(config.savedir).last():
-            own = {name: job["flags"][name] for name in config.given & config.having("resumable")}
-            config = TrainConfig.of(**{**own, "resume": job["flags"]["savedir"]})
-        return spelled(str(resume(config) if config.resume else train(config)))
+    try:
+        with sent(job["output"]) if is_chief() else nullcontext(), storage.local(config):
+            if config.savedir and RunFolder(config.savedir).last():
+                own = config.given & config.having("resumable")
+                own = {name: job["flags"][name] for name in own}
+                config = TrainConfig.of(**{**own, "resume": job["flags"]["savedir"]})
+            return spelled(str(resume(config) if config.resume else train(config)))
+    except Exception as error:
+        error.add_note(traceback.format_exc())  # Ray does not bring the traceback
+        raise

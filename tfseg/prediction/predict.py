@@ -71,7 +71,7 @@ def load_segmenter(config):
 
 
 def label_all(images, segmenter, config):
-    """Labels (file, place) of images; yields whether each has transparency.
+    """Labels images, given as (file, place); yields for each whether it has transparency.
 
     Runs the network in this thread; others read images ahead and write results.
     """
