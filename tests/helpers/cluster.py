@@ -22,6 +22,7 @@ ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "2",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_worker_niceness": "0",  # as nice as the tests, no more
+    "GRPC_ENABLE_FORK_SUPPORT": "0",  # with it, a client's server hangs now and then
     "RAY_CLIENT_INITIAL_CONNECTION_TIMEOUT_S": "1",
 }
 MEMORY = 100_000_000  # bytes that its objects may take

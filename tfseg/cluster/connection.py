@@ -38,10 +38,9 @@ def connected(address: str) -> Iterator[None]:
         return
     handlers = {kind: signal.getsignal(kind) for kind in (signal.SIGTERM, signal.SIGINT)}
     try:
-        with warnings.catch_warnings(action="ignore"):  # the error below says the same
-            ray.init(address, logging_level=logging.WARNING, log_to_driver=False)
+        _initialise(address)
     except (OSError, RuntimeError, ValueError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[-1].rstrip(".")
         raise UserError(
             f"--ray={address}: no Ray cluster answers ({reason}); {_MENDS.get(address, _MEND)}"
         ) from None
@@ -51,6 +50,17 @@ def connected(address: str) -> Iterator[None]:
     finally:
         ray.shutdown()
         _restore(handlers)  # Ray Train has replaced SIGINT's
+
+
+def _initialise(address, attempts=3):
+    try:
+        with warnings.catch_warnings(action="ignore"):  # the error says the same
+            ray.init(address, logging_level=logging.WARNING, log_to_driver=False)
+    except ConnectionError as error:
+        # The process that Ray forks for a client hangs now and then; its next one works.
+        if attempts == 1 or "client server failed" not in str(error):
+            raise
+        _initialise(address, attempts - 1)
 
 
 def _restore(handlers):
