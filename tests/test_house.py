@@ -18,7 +18,7 @@ from tfseg.models import MODELS
 # package -> the packages it may import; others import none.
 ARROWS = {
     "catalog": {"encoders", "models", "pretrained", "visualize"},
-    "cluster": {"config", "parsing", "prediction", "runs", "training"},
+    "cluster": {"config", "flags", "parsing", "prediction", "runs", "training"},
     "config": {"datasets", "flags", "parsing"},
     "curves": {"config", "flags", "runs"},
     "data": {"memory", "records", "visualize"},
