@@ -185,6 +185,21 @@ def test_a_damaged_image_ends_in_one_line(cluster, run, raw_camvid, tmp_path):
 
 
 @pytest.mark.slow
+def test_sigterm_ends_a_job_that_waits(cluster, scenes, tmp_path):
+    given = {"ray": "auto", "num_workers": 3, "input": scenes, "savedir": tmp_path / "run"}
+    job = cluster.command("train", *flags(**SETTINGS, **given))
+    try:
+        assert "needs 3 CPUs, and the cluster has 2" in job.stdout.readline()
+        time.sleep(5)  # until Ray waits
+        job.terminate()
+        said, _ = job.communicate(timeout=60)
+    finally:
+        job.kill()
+    assert job.returncode == 143, said
+    assert f"train --resume={tmp_path / 'run'} --ray=auto --num_workers=3" in said
+
+
+@pytest.mark.slow
 def test_no_cluster_at_the_address(cluster, tmp_path):
     given = {"num_workers": 2, "savedir": tmp_path / "run", "ray": "ray://127.0.0.1:1"}
     said = cluster.said("train", *flags(**given), code=2)

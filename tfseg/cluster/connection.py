@@ -14,7 +14,7 @@ import ray.util.client
 
 from tfseg.addresses import spelled
 from tfseg.config import PredictConfig, TrainConfig
-from tfseg.errors import UserError
+from tfseg.errors import Terminated, UserError
 from tfseg.flags import Config
 
 _MENDS = {"auto": "start one with `ray start --head`, or give --ray=ray://HOST:10001"}
@@ -44,9 +44,21 @@ def connected(address: str) -> Iterator[None]:
         raise UserError(
             f"--ray={address}: no Ray cluster answers ({reason}); {_MENDS.get(address, _MEND)}"
         ) from None
+    terminated = threading.Event()
+
+    def terminate(number, frame):
+        terminated.set()
+        handlers[signal.SIGTERM](number, frame)
+
     try:
         _restore(handlers)  # Ray has replaced SIGTERM's
+        if callable(handlers[signal.SIGTERM]):
+            _restore({signal.SIGTERM: terminate})
         yield
+    except KeyboardInterrupt as stop:
+        if terminated.is_set():  # Ray's core raises a plain KeyboardInterrupt instead
+            raise Terminated(str(stop)) from None
+        raise
     finally:
         ray.shutdown()
         _restore(handlers)  # Ray Train has replaced SIGINT's

@@ -82,10 +82,12 @@ def _tell_if_busy(workers, gpus):
         if every.get(kind, 0) < wanted:
             print(
                 f"--num_workers={workers} needs {wanted} {kind}s, and the cluster has "
-                f"{every.get(kind, 0):g}: waiting for more machines"
+                f"{every.get(kind, 0):g}: waiting for more machines",
+                flush=True,
             )
         elif free.get(kind, 0) < wanted:
-            print(f"waiting until {wanted} {kind}s are free; {free.get(kind, 0):g} are now")
+            text = f"waiting until {wanted} {kind}s are free; {free.get(kind, 0):g} are now"
+            print(text, flush=True)
 
 
 def _told(error, config):
