@@ -25,6 +25,7 @@ APPLICATIONS = [
 
 @pytest.fixture(autouse=True)
 def _forget():
+    keras.utils.set_random_seed(0)
     yield
     keras.backend.clear_session()
 
@@ -69,7 +70,8 @@ def test_parity(name, tmp_path):
         there.load_weights(path)
         wanted = there(prepared(pictures(*size)).astype("float32"))
         found = ours(pictures(*size))["stride32"]
-        np.testing.assert_allclose(found, wanted, atol=1e-5 * np.abs(wanted).max())
+        # Rounding alone is 1e-5 in EfficientNetV2-S with random weights; a wrong border 1e-2.
+        np.testing.assert_allclose(found, wanted, atol=5e-5 * np.abs(wanted).max())
     assert parameters(ours) == sum(int(np.prod(v.shape)) for v in there.trainable_variables)
 
 
