@@ -5,9 +5,10 @@ import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from helpers.hub import TOKEN, Hub
 from helpers.refusals import refused
-from helpers.tiny import config
+from helpers.tiny import SETTINGS, config
 from PIL import Image
 
 import tfseg
@@ -67,6 +68,27 @@ def test_a_run_is_pushed_and_loaded(hub, small, tmp_path, monkeypatch, capsys):
     capsys.readouterr()
     again = ("push", f"--run={small}", "--repo=me/streets-tiny")
     assert "the upload failed" in refused(capsys, *again)
+
+
+def test_commands_take_a_run_on_the_hub(hub, small, records, tmp_path, monkeypatch):
+    push(small)
+    monkeypatch.chdir(tmp_path)
+    main(["test", f"--model={NAME}", f"--input={records}", "--gpu=-1"])
+    (scored,) = tmp_path.glob("runs/*/test-val.json")
+    found, wanted = (json.loads(path.read_text()) for path in (scored, small / "results.json"))
+    assert found["miou"] == pytest.approx(wanted["miou"], abs=1e-6)
+    main(["export", f"--model={NAME}", "--output=exports/streets/1"])
+    image = np.random.default_rng(0).integers(0, 256, (61, 83, 3), "uint8")
+    mask = tfseg.load(NAME).predict(image)
+    exported = tf.saved_model.load("exports/streets/1").signatures["serving_default"](
+        images=tf.constant(image[None])
+    )
+    np.testing.assert_array_equal(exported["mask"][0], mask)
+    monkeypatch.setenv("TFSEG_CACHE", str(tmp_path / "mirrors"))
+    settings = {**SETTINGS, "epochs": 1, "learning_rate_init": 1e-12}
+    tuned = tfseg.train(input=records, savedir=tmp_path / "tuned", checkpoint=NAME, **settings)
+    # Only batch normalisation's running statistics have moved.
+    assert np.mean(tfseg.load(tuned).predict(image) == mask) > 0.9
 
 
 def test_the_card_tells_what_the_run_is(hub, small, tmp_path):

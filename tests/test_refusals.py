@@ -165,15 +165,35 @@ def test_a_served_run_is_exported_where_that_is_missing_or_old(records, tmp_path
     assert sorted(os.listdir(versions)) == ["1", "2"]
 
 
+@pytest.mark.parametrize("argv", [("inspect", "--input={}"), ("models", "--name=enet")])
+def test_commands_without_gpu_leave_them_alone_and_are_quiet(argv, records, tmp_path):
+    argv = [word.format(records) for word in argv]
+    code = (
+        "import sys\n"
+        "from tfseg.cli import main\n"
+        f"main({argv})\n"
+        "import tensorflow as tf\n"
+        "from keras.src.visualization import plot_image_gallery\n"
+        "assert plot_image_gallery.plt is None\n"
+        "import matplotlib.pyplot\n"
+        "print('left alone' * (tf.config.get_visible_devices() == [tf.config.PhysicalDevice("
+        "'/physical_device:CPU:0', 'CPU')]))\n"
+    )
+    done = python(code, tmp_path)
+    assert done.stdout.endswith("left alone\n")
+    assert not re.search(r"cuda|[WIE]0000", done.stderr, re.IGNORECASE)
+
+
 def test_python_is_as_quiet_as_the_command_line(records, tmp_path):
     code = (
         "import tfseg\n"
         "from helpers import tiny\n"
         f"run = tfseg.train(input={str(records)!r}, model='tiny', epochs=1, gpu=-1, batch_size=2,"
         " precision='float32', loss='lovasz', tracker='tensorboard')\n"
+        f"tfseg.inspect(input={str(records)!r})\n"
         "tfseg.export(run=run, output='export', format='litert', precision='int8')\n"
     )
     done = python(code, tmp_path)
-    bars = r"(scoring|exporting|reading)[^\n]*"
+    bars = r"(scoring|examining|exporting|reading)[^\n]*"
     assert not re.sub(bars, "", done.stderr.replace("\r", "\n")).strip()
     assert not re.search(r"tensorflow|cuda|onednn|[WIE]0000|quantize", done.stdout, re.IGNORECASE)

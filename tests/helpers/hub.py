@@ -46,7 +46,10 @@ class Answer(http.server.BaseHTTPRequestHandler):
     def do_HEAD(self):
         if not self.noted():
             return None
-        found = re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", unquote(self.path))
+        path = unquote(self.path).partition("?")[0]
+        if path.startswith("/api/models/"):
+            return self.listing(path)
+        found = re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path)
         files = self.server.repositories.get(found[1]) if found else None
         if files is None:
             return self.say(404, {}, {"X-Error-Code": "RepoNotFound"})
@@ -55,10 +58,24 @@ class Answer(http.server.BaseHTTPRequestHandler):
         content = files.get(found[3])
         if content is None:
             return self.say(404, {}, {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": COMMIT})
-        tag = hashlib.sha256(content).hexdigest()
-        return self.say(200, content, {"X-Repo-Commit": COMMIT, "ETag": f'"{tag}"'})
+        headers = {"X-Repo-Commit": COMMIT, "ETag": f'"{sha(content)}"'}
+        return self.say(200, content, headers)
 
     do_GET = do_HEAD  # noqa: N815
+
+    def listing(self, path):
+        """What the client's file system asks: whether a repository is there, and its files."""
+        found = re.fullmatch(r"/api/models/([^/]+/[^/]+)(?:/(?:revision|tree)/[^/]+)?(/.*)?", path)
+        files = self.server.repositories.get(found[1]) if found else None
+        if files is None:
+            return self.say(404, {}, {"X-Error-Code": "RepoNotFound"})
+        if "/tree/" not in path:
+            return self.say(200, {"id": found[1], "sha": COMMIT, "siblings": []})
+        entries = [
+            {"type": "file", "path": name, "size": len(content), "oid": sha(content)}
+            for name, content in files.items()
+        ]
+        return self.say(200, entries)
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -82,7 +99,7 @@ class Answer(http.server.BaseHTTPRequestHandler):
     def do_PUT(self):
         content = self.rfile.read(int(self.headers["Content-Length"]))
         if self.noted():
-            digest = hashlib.sha256(content).hexdigest()
+            digest = sha(content)
             assert self.path == f"/large/{digest}"
             self.server.large[digest] = content
             self.say(200, {})
@@ -130,6 +147,10 @@ class Answer(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
+
+
+def sha(content):
+    return hashlib.sha256(content).hexdigest()
 
 
 def upload_mode(file):
