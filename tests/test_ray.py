@@ -185,18 +185,37 @@ def test_a_damaged_image_ends_in_one_line(cluster, run, raw_camvid, tmp_path):
 
 
 @pytest.mark.slow
-def test_sigterm_ends_a_job_that_waits(cluster, scenes, tmp_path):
+def test_sigterm_ends_a_training_that_waits(cluster, scenes, tmp_path):
     given = {"ray": "auto", "num_workers": 3, "input": scenes, "savedir": tmp_path / "run"}
     job = cluster.command("train", *flags(**SETTINGS, **given))
+    said = terminated(job, "waiting for more machines: needs 3 CPUs; 2 of 2 free")
+    assert f"train --resume={tmp_path / 'run'} --ray=auto --num_workers=3" in said
+
+
+@pytest.mark.slow
+def test_sigterm_ends_a_prediction_that_waits(run, raw_camvid, tmp_path):
+    given = {"ray": "auto", "num_workers": 1, "run": run, "input": raw_camvid / "train", "gpu": -1}
+    pytest.importorskip("ray", reason="needs the extra `ray`")
+    from helpers.cluster import running
+
+    with running(cpus=0) as empty:
+        job = empty.command("predict", *flags(**given, output=tmp_path / "masks"))
+        terminated(job, "waiting for more machines: needs 1 CPU; 0 of 0 free")
+    assert not list((tmp_path / "masks").iterdir())
+
+
+def terminated(job, line):
+    """What a job says after SIGTERM, which it gets once it waits and has said the line."""
     try:
-        assert "needs 3 CPUs, and the cluster has 2" in job.stdout.readline()
+        said = iter(job.stdout.readline, "")
+        assert any(line in one for one in said)
         time.sleep(5)  # until Ray waits
         job.terminate()
-        said, _ = job.communicate(timeout=60)
+        rest, _ = job.communicate(timeout=60)
     finally:
         job.kill()
-    assert job.returncode == 143, said
-    assert f"train --resume={tmp_path / 'run'} --ray=auto --num_workers=3" in said
+    assert job.returncode == 143, rest
+    return rest
 
 
 @pytest.mark.slow

@@ -44,3 +44,14 @@ def class_weights(pixels: Any, scheme: str, *, void: int = 0, present: Any = Non
         raise unknown("class weighting", scheme, CLASS_WEIGHTS)
     pixels = np.asarray(pixels, np.float64)
     return CLASS_WEIGHTS[scheme](pixels, void, present).astype(np.float32)
+
+
+def prior_shift(weights: Any) -> np.ndarray:
+    """What class weights (K,) add to the logits of a network that is trained with them, (K,).
+
+    Minimizing the weighted cross-entropy finds logits of w p(class | pixel), as if rare classes
+    were w times as frequent: log w more than the logits of p (Saerens et al. 2002, section 2.2).
+    A class of weight 0 gets the shift of the smallest other one.
+    """
+    weights = np.asarray(weights, np.float32)
+    return np.log(np.maximum(weights, weights[weights > 0].min()))

@@ -1,6 +1,6 @@
 """Finds the network of a command: a run's or a public one, with its labels and settings."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -160,7 +160,16 @@ def load_run(run: str | Path | RunFolder | None, checkpoint: Path | None = None)
         model = build_network(config, len(labels.classes))
     file = checkpoint or run.best
     _say(file, load_checkpoint(model, file))
+    if Path(file).parent == run.checkpoints:
+        correct(model, run.correction(labels))
     return Network(model, labels, config, str(run.path), run, run.thresholds(config.task, labels))
+
+
+def correct(model: keras.Model, correction: tuple[str, Sequence[float]] | None) -> None:
+    """Subtracts a `RunFolder.correction` from a layer's bias."""
+    if correction:
+        layer, bias = correction
+        model.get_layer(layer).bias.assign_sub(bias)
 
 
 def _run_around(file):

@@ -19,7 +19,7 @@ from tfseg.labels import Labels, read_labels
 BEST = "best.weights.h5"  # only weights; the best on val, averaged with --ema
 LOCK = ".lock"
 WRITTEN = ("config.json", "labels.json", "results.json")  # only training writes these
-_WITHOUT = "delete the file to use 0.5"
+_WITHOUT = "delete the file to go without"
 STEP = re.compile(r"step-(\d{7,})\.weights\.h5")
 
 
@@ -109,20 +109,48 @@ class RunFolder:
 
     def thresholds(self, task, labels):
         """The thresholds of a `Decision`, tuned on val; empty if the task or the run has none."""
-        path = self.path / "results.json"
-        if task == "multiclass" or not path.exists():
+        if task == "multiclass":
             return ()
+
+        def read(results):
+            found = tuple(results["thresholds"][name] for name in labels.decided(task))
+            if not all(type(number) is float and 0 < number < 1 for number in found):
+                raise ValueError(f"{found}; wanted numbers between 0 and 1")
+            return found
+
+        return self._read_results("thresholds", read) or ()
+
+    def correction(self, labels):
+        """What to subtract from a bias, see `tfseg.training.prior`: (layer, numbers), or None."""
+
+        def read(results):
+            if "prior_correction" not in results:
+                return None
+            found = results["prior_correction"]
+            layer, bias = found["layer"], found["bias"]
+            numbers = all(type(number) is float and math.isfinite(number) for number in bias)
+            if type(layer) is not str or not numbers or len(bias) % len(labels.classes):
+                raise ValueError(f"{found}; wanted a layer and numbers for each class")
+            return layer, bias
+
+        return self._read_results("prior_correction", read)
+
+    def _read_results(self, what, read):
+        """What `read` makes of `results.json`; None without the file."""
+        path = self.path / "results.json"
+        if not path.exists():
+            return None
         try:
-            tuned = json.loads(path.read_text(encoding="utf-8"))["thresholds"]
-            found = tuple(tuned[name] for name in labels.decided(task))
-            sound = all(type(number) is float and 0 < number < 1 for number in found)
-        except (OSError, ValueError, RecursionError, LookupError, TypeError) as error:
-            raise UserError(f"{path} has no thresholds ({error!r}); {_WITHOUT}") from None
-        if not sound:
-            raise UserError(
-                f"{path}: thresholds are {found}; wanted numbers between 0 and 1; {_WITHOUT}"
-            )
-        return found
+            return read(json.loads(path.read_text(encoding="utf-8")))
+        except (
+            OSError,
+            ValueError,
+            RecursionError,
+            LookupError,
+            TypeError,
+            AttributeError,
+        ) as error:
+            raise UserError(f"{path} has no {what} ({error!r}); {_WITHOUT}") from None
 
     def save_best(self, network):
         """Saves the best weights; `network` must not be compiled, or its optimizer is saved too."""

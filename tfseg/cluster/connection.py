@@ -86,6 +86,17 @@ def gpus_of_worker(gpu: tuple[int, ...]) -> int:
     return len(gpu) if ray.cluster_resources().get("GPU") else 0
 
 
+def tell_if_busy(workers: int, gpus: int = 0) -> None:
+    """Says so if too few CPUs or GPUs are free to start so many workers: Ray waits silently."""
+    every, free = ray.cluster_resources(), ray.available_resources()
+    for kind, wanted in (("CPU", workers), ("GPU", workers * gpus)):
+        total, now = every.get(kind, 0), free.get(kind, 0)
+        if now < wanted:
+            until = "more machines" if total < wanted else "others to end"
+            needs = f"{wanted} {kind}{'s' * (wanted > 1)}"
+            print(f"waiting for {until}: needs {needs}; {now:g} of {total:g} free", flush=True)
+
+
 def worker_flags(config: TrainConfig | PredictConfig) -> dict[str, str]:
     """The flags of one worker as text: without the cluster's, and with Ray's numbers of GPUs."""
     flags = config.texts()

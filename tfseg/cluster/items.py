@@ -9,7 +9,7 @@ import cv2
 import ray.data
 from ray import cloudpickle
 
-from tfseg.cluster.connection import enter
+from tfseg.cluster.connection import enter, tell_if_busy
 from tfseg.errors import UserError
 
 ERRORS = (UserError, OSError)  # the command line shows these as one line
@@ -24,6 +24,7 @@ def parallel(
         function, items: these and the results must be picklable.
         workers: number of tasks at a time; None takes what the cluster has.
     """
+    tell_if_busy(workers or 1)
     yield from answers(
         listed(items).map(_answer, fn_args=(function, os.getcwd()), concurrency=workers)
     )

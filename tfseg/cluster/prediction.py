@@ -8,7 +8,7 @@ from typing import Any
 import ray.data
 
 from tfseg import storage
-from tfseg.cluster.connection import connected, enter, gpus_of_worker, worker_flags
+from tfseg.cluster.connection import connected, enter, gpus_of_worker, tell_if_busy, worker_flags
 from tfseg.cluster.items import answers, attempt, listed, unpacked
 from tfseg.config import PredictConfig
 from tfseg.prediction import predict as here
@@ -30,6 +30,7 @@ def predict(config: PredictConfig) -> Path:
 def _label_all(config, images, segmenter, _):
     """`label_all` in processes that load the network; `segmenter` has checked that they can."""
     gpus = gpus_of_worker(config.gpu)
+    tell_if_busy(1, gpus)
     size = max(1, min(CHUNK, len(images) // config.num_workers))
     data = listed(images[i : i + size] for i in range(0, len(images), size)).map(
         _Labeller,

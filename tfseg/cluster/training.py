@@ -8,7 +8,6 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-import ray
 from ray.train import (
     ControllerError,
     FailureConfig,
@@ -20,7 +19,14 @@ from ray.train import (
 
 from tfseg import storage
 from tfseg.addresses import spelled
-from tfseg.cluster.connection import again, connected, enter, gpus_of_worker, worker_flags
+from tfseg.cluster.connection import (
+    again,
+    connected,
+    enter,
+    gpus_of_worker,
+    tell_if_busy,
+    worker_flags,
+)
 from tfseg.cluster.output import sent, shown
 from tfseg.config import TrainConfig
 from tfseg.errors import UserError, WorkerLostError
@@ -52,7 +58,7 @@ def _fit(job, config):
     from ray.train.tensorflow import TensorflowTrainer  # loads TensorFlow
 
     gpus = gpus_of_worker(config.gpu)
-    _tell_if_busy(config.num_workers, gpus)
+    tell_if_busy(config.num_workers, gpus)
     with tempfile.TemporaryDirectory(prefix="tfseg-ray-") as scratch:
         trainer = TensorflowTrainer(
             _work,
@@ -73,21 +79,6 @@ def _fit(job, config):
             return trainer.fit().return_value
         except TrainingFailedError as error:
             raise _told(error, config) from None
-
-
-def _tell_if_busy(workers, gpus):
-    """Says so if the cluster lacks CPUs or GPUs for the workers: then Ray waits silently."""
-    every, free = ray.cluster_resources(), ray.available_resources()
-    for kind, wanted in (("CPU", workers), ("GPU", workers * gpus)):
-        if every.get(kind, 0) < wanted:
-            print(
-                f"--num_workers={workers} needs {wanted} {kind}s, and the cluster has "
-                f"{every.get(kind, 0):g}: waiting for more machines",
-                flush=True,
-            )
-        elif free.get(kind, 0) < wanted:
-            text = f"waiting until {wanted} {kind}s are free; {free.get(kind, 0):g} are now"
-            print(text, flush=True)
 
 
 def _told(error, config):

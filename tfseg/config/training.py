@@ -220,17 +220,16 @@ class TrainConfig(Config):
         table="tfseg.losses:LOSSES",
     )
     label_smoothing: float = flag(
-        0.0,
-        "label smoothing of the cross-entropy",
-        float,
-        low=0,
-        high=0.9,
+        0.0, "label smoothing of the cross-entropy", float, low=0, high=0.9
     )
     class_weights: str = flag(
         "enet",
         "class weights against rare classes",
         choices=("none", "enet", "linknet", "median"),
         table="tfseg.class_weights:CLASS_WEIGHTS",
+    )
+    prior_correction: bool = flag(
+        True, "in the end, correct masks for the class weights as far as val gains", switch
     )
     precision: str = flag(
         "auto", "arithmetic; auto uses bfloat16 if the machine supports it", choices=PRECISIONS

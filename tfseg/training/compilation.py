@@ -56,10 +56,11 @@ def compiled(network, config, records, steps):
     model = Trainer(network.inputs, network.output, name=network.name)
     model.aux_weight, model.encoder_layers = config.aux_weight, network.encoder_layers
     model.pieces = config.accumulate
+    model.class_weights = _class_weights(config, records)
     metric = _metric(config, records)
     model.compile(
         optimizer=make_optimizer(config, steps, _rate_factors(model, config)),
-        loss=_loss(config, records),
+        loss=_loss(config, records, model.class_weights),
         metrics=[metric],
     )
     model.optimizer.build(model.trainable_variables)
@@ -103,14 +104,13 @@ def _class_weights(config, records):
     ]
 
 
-def _loss(config, records):
+def _loss(config, records, weights):
     """The loss, compiled by XLA for the training crop, which takes a third of the time on a CPU.
 
     Validation frames may have any size, and compiling for each size costs more than it saves.
     Compiled code cannot communicate with other replicas. With several, the uncompiled loss runs
     first, without a gradient, to find the sums over the whole batch.
     """
-    weights = _class_weights(config, records)
 
     def single(weights):
         return make_loss(config.loss, weights=weights, smoothing=config.label_smoothing)

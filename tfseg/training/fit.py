@@ -157,7 +157,7 @@ def _run(config, records, run, team, others):
                 board = tracking_of(config, records, trackers, network, metric)
                 _fit(model, network, config, records, run, state, steps, team, (board, *others))
             if team.chief:
-                write_results(config, records, run)
+                write_results(config, records, run, model.class_weights)
             team.any(False)  # wait until the chief is done
     except UserError:
         print(flush=True)  # ends the line of Keras' progress bar

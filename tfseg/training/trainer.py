@@ -26,6 +26,7 @@ class Trainer(keras.Model):
     """
 
     aux_weight = 0.0
+    class_weights = None
     pieces = 1
 
     def compute_loss(
