@@ -97,7 +97,8 @@ def test_wandb_has_the_run_offline(records, tmp_path, monkeypatch):
     pytest.importorskip("wandb", reason="needs the extra `wandb`")
     monkeypatch.setenv("WANDB_MODE", "offline")
     trackers = ("tensorboard", "wandb")
-    run = train(config(records, tmp_path / "run", pictures=1, tracker=trackers))
+    given = {"pictures": 1, "tracker": trackers, "prior_correction": False}
+    run = train(config(records, tmp_path / "run", **given))
     kept = logged(run)
     history = [values(row.item) for row in kept["history"]]
     results = json.loads((run / "results.json").read_text())
