@@ -160,7 +160,7 @@ def load_run(run: str | Path | RunFolder | None, checkpoint: Path | None = None)
         model = build_network(config, len(labels.classes))
     file = checkpoint or run.best
     _say(file, load_checkpoint(model, file))
-    if Path(file).parent == run.checkpoints:
+    if Path(file).absolute().parent == run.checkpoints.absolute():
         correct(model, run.correction(labels))
     return Network(model, labels, config, str(run.path), run, run.thresholds(config.task, labels))
 
