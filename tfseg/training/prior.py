@@ -72,7 +72,7 @@ def _miou_by_part(network, split, batch_size, shift):
 
     classes = len(shift)
     matrices = np.zeros((len(PARTS), classes, classes), np.int64)
-    with tqdm(total=len(split), desc="correcting for class weights", unit="frame") as bar:
+    with tqdm(total=len(split), desc="scoring corrections", unit="frame") as bar:
         for images, truths in evaluation_batches(split, batch_size=batch_size):
             for matrix, found in zip(matrices, masks(images), strict=True):
                 for truth, mask in zip(truths.numpy(), found.numpy(), strict=True):
