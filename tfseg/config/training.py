@@ -229,7 +229,7 @@ class TrainConfig(Config):
         table="tfseg.class_weights:CLASS_WEIGHTS",
     )
     prior_correction: bool = flag(
-        True, "in the end, correct masks for the class weights as far as val gains", switch
+        True, "after training, correct masks for the class weights if that raises val mIoU", switch
     )
     precision: str = flag(
         "auto", "arithmetic; auto uses bfloat16 if the machine supports it", choices=PRECISIONS
