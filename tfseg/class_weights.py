@@ -50,7 +50,7 @@ def prior_shift(weights: Any) -> np.ndarray:
     """What class weights (K,) add to the logits of a network that is trained with them, (K,).
 
     Minimizing the weighted cross-entropy finds logits of w p(class | pixel), as if rare classes
-    were w times as frequent: log w more than the logits of p (Saerens et al. 2002, section 2.2).
+    were w times as frequent: log w more than the logits of p (Saerens et al. 2002).
     A class of weight 0 gets the shift of the smallest other one.
     """
     weights = np.asarray(weights, np.float32)

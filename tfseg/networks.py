@@ -161,15 +161,22 @@ def load_run(run: str | Path | RunFolder | None, checkpoint: Path | None = None)
     file = checkpoint or run.best
     _say(file, load_checkpoint(model, file))
     if Path(file).absolute().parent == run.checkpoints.absolute():
-        correct(model, run.correction(labels))
+        try:
+            correct(model, run.correction(labels))
+        except (IndexError, AttributeError, ValueError):
+            raise UserError(
+                f"{run.path / 'results.json'}: prior_correction does not fit the network; delete "
+                f"the file to go without"
+            ) from None
     return Network(model, labels, config, str(run.path), run, run.thresholds(config.task, labels))
 
 
 def correct(model: keras.Model, correction: tuple[str, Sequence[float]] | None) -> None:
-    """Subtracts a `RunFolder.correction` from a layer's bias."""
+    """Subtracts a `RunFolder.correction` from the bias of a layer, given by its index: names that
+    Keras makes up differ between processes."""
     if correction:
         layer, bias = correction
-        model.get_layer(layer).bias.assign_sub(bias)
+        model.layers[layer].bias.assign_sub(bias)
 
 
 def _run_around(file):

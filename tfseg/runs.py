@@ -19,7 +19,6 @@ from tfseg.labels import Labels, read_labels
 BEST = "best.weights.h5"  # only weights; the best on val, averaged with --ema
 LOCK = ".lock"
 WRITTEN = ("config.json", "labels.json", "results.json")  # only training writes these
-_WITHOUT = "delete the file to go without"
 STEP = re.compile(r"step-(\d{7,})\.weights\.h5")
 
 
@@ -115,10 +114,10 @@ class RunFolder:
         def read(results):
             found = tuple(results["thresholds"][name] for name in labels.decided(task))
             if not all(type(number) is float and 0 < number < 1 for number in found):
-                raise ValueError(f"{found}; wanted numbers between 0 and 1")
+                raise ValueError(f"they are {found}; wanted numbers between 0 and 1")
             return found
 
-        return self._read_results("thresholds", read) or ()
+        return self._read_results("thresholds", read, "use 0.5") or ()
 
     def correction(self, labels):
         """What to subtract from a bias, see `tfseg.training.prior`: (layer, numbers), or None."""
@@ -129,28 +128,23 @@ class RunFolder:
             found = results["prior_correction"]
             layer, bias = found["layer"], found["bias"]
             numbers = all(type(number) is float and math.isfinite(number) for number in bias)
-            if type(layer) is not str or not numbers or len(bias) % len(labels.classes):
-                raise ValueError(f"{found}; wanted a layer and numbers for each class")
+            if type(layer) is not int or not numbers or len(bias) % len(labels.classes):
+                raise ValueError(f"it is {found}; wanted a layer and numbers for each class")
             return layer, bias
 
-        return self._read_results("prior_correction", read)
+        return self._read_results("prior_correction", read, "go without")
 
-    def _read_results(self, what, read):
+    def _read_results(self, what, read, otherwise):
         """What `read` makes of `results.json`; None without the file."""
         path = self.path / "results.json"
         if not path.exists():
             return None
         try:
             return read(json.loads(path.read_text(encoding="utf-8")))
-        except (
-            OSError,
-            ValueError,
-            RecursionError,
-            LookupError,
-            TypeError,
-            AttributeError,
-        ) as error:
-            raise UserError(f"{path} has no {what} ({error!r}); {_WITHOUT}") from None
+        except (OSError, ValueError, RecursionError, LookupError, TypeError) as error:
+            raise UserError(
+                f"{path} has no usable {what} ({error!r}); delete the file to {otherwise}"
+            ) from None
 
     def save_best(self, network):
         """Saves the best weights; `network` must not be compiled, or its optimizer is saved too."""

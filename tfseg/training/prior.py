@@ -15,6 +15,7 @@ from tqdm import tqdm
 from tfseg.class_weights import prior_shift
 from tfseg.data.pipeline import evaluation_batches
 from tfseg.metrics import pair_counts, scores
+from tfseg.records.corrupt import naming_corrupt
 from tfseg.records.split import Split
 
 PARTS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -28,7 +29,7 @@ def prior_correction(
 
     Returns:
         {"part", "miou": [before, after], "layer", "bias"}: `bias` is to be subtracted from that of
-        the network's `layer`. None if there is no such layer, or nothing to gain.
+        `network.layers[layer]`. None if there is no such layer, or nothing to gain.
     """
     shift = prior_shift(weights)
     shift -= shift.mean()
@@ -40,16 +41,19 @@ def prior_correction(
     if not found[best] - found[0] >= WORTH:  # NaN if nothing is labelled
         return None
     part, miou = PARTS[best], [found[0], found[best]]
-    return {"part": part, "miou": miou, "layer": layer.name, "bias": (part * bias).tolist()}
+    return {"part": part, "miou": miou, "layer": layer, "bias": (part * bias).tolist()}
 
 
 def _head(network, shift):
-    """The last layer whose bias adds to the logits and to nothing else, and what of it adds the
-    shift (K,) to them: with sub-pixel shuffle, a bias has K numbers for each pixel of a block."""
+    """The index of the last layer whose bias adds to the logits and to nothing else, and what to
+    add to that bias so that they shift by `shift` (K,).
+
+    With sub-pixel shuffle, the bias has K numbers for each pixel of a block.
+    """
     side = max(64, network.get_layer("size").smallest)
     image = np.random.default_rng(0).uniform(0, 255, (1, side, side, 3)).astype("float32")
     before = None
-    for layer in reversed(network.layers):
+    for index, layer in reversed([*enumerate(network.layers)]):
         length = math.prod(getattr(getattr(layer, "bias", None), "shape", ()))
         if length == 0 or length % len(shift):
             continue
@@ -60,7 +64,7 @@ def _head(network, shift):
             moved = network(image, training=False) - before
             layer.bias.assign(kept)
             if np.allclose(moved, np.broadcast_to(shift, moved.shape), atol=1e-3):
-                return layer, bias
+                return index, bias
     return None, None
 
 
@@ -72,7 +76,10 @@ def _miou_by_part(network, split, batch_size, shift):
 
     classes = len(shift)
     matrices = np.zeros((len(PARTS), classes, classes), np.int64)
-    with tqdm(total=len(split), desc="scoring corrections", unit="frame") as bar:
+    with (
+        tqdm(total=len(split), desc="scoring corrections", unit="frame") as bar,
+        naming_corrupt(split),
+    ):
         for images, truths in evaluation_batches(split, batch_size=batch_size):
             for matrix, found in zip(matrices, masks(images), strict=True):
                 for truth, mask in zip(truths.numpy(), found.numpy(), strict=True):
