@@ -104,11 +104,12 @@ def tfseg_rows(source, augment, folder):
         return open_records(records).splits["train"]
 
     tfrecord, lmdb = split("tfrecord"), split("lmdb", format="lmdb")
-    raw = split("raw", encoding="raw")
+    png, raw = split("png", encoding="png"), split("raw", encoding="raw")
     files = open_records(source, "camvid").splits["train"]
     settings = {
         "tfseg, raw folder, PNG files": (files, "none"),
         "tfseg, TFRecord PNG": (tfrecord, "none"),
+        "tfseg, TFRecord, written with --encoding=png": (png, "none"),
         "tfseg, LMDB PNG": (lmdb, "none"),
         "tfseg, TFRecord raw pixels": (raw, "none"),
         "tfseg, TFRecord PNG, frames in memory": (tfrecord, "memory"),

@@ -4,12 +4,18 @@ import cv2
 
 # Only functions that decode import TensorFlow: the processes of a conversion do not need it.
 
-# OpenCV's default, 1, makes files 1.5 times as large.
-PNG_OPTIONS = (cv2.IMWRITE_PNG_COMPRESSION, 6)
+_LEVEL = (cv2.IMWRITE_PNG_COMPRESSION, 6)
+# For photos: the filter and the strategy that decode fastest among those that compress well. On
+# CamVid's frames, they take 0.77 times the time and 1.04 times the bytes of libpng's own choice.
+PNG_OPTIONS = (
+    *_LEVEL,
+    *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP),
+    *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_FILTERED),
+)
 # PNG's filters help photos. Without them, class indices take 0.9 times the bytes, and 0.6 times
 # the time to decode.
 _UNFILTERED = (cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE)
-LABEL_PNG = (*PNG_OPTIONS, *_UNFILTERED)
+LABEL_PNG = (*_LEVEL, *_UNFILTERED)
 QUICK_PNG = (cv2.IMWRITE_PNG_COMPRESSION, 0, *_UNFILTERED)  # large, but fast to write and read
 
 
