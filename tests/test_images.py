@@ -40,6 +40,11 @@ SIXTEEN = {
 }
 
 
+def test_damaged_bytes_are_called_the_image():
+    with pytest.raises(UserError, match=r"^the image is damaged"):
+        read_image(saved(RGB, "PNG")[:200])
+
+
 @pytest.mark.parametrize("kind", SIXTEEN)
 def test_sixteen_bits_keep_their_upper_ones_or_are_mapped_by_a_range(kind):
     data, values = SIXTEEN[kind]

@@ -49,16 +49,18 @@ def write_mask(path, mask, colors):
 
 def write_picture(path, picture):
     """Writes RGB pixels as a PNG, completely or not at all."""
-    _write_png(path, Image.fromarray(picture))
+    # For photos, level 6 takes 4.6 times as long (longer than LinkNet) for 0.9 times the bytes.
+    _write_png(path, Image.fromarray(picture), level=1)
 
 
-def _write_png(path, picture):
+def _write_png(path, picture, level=6):
     """Writes a PNG; `path` may also be an open file."""
+    options = {"format": "PNG", "compress_level": level}
     if isinstance(path, str | Path):
         with atomic.file(path) as partial:
-            picture.save(partial, format="PNG")
+            picture.save(partial, **options)
     else:
-        picture.save(path, format="PNG")
+        picture.save(path, **options)
 
 
 def triptych(image, truth, prediction, classes, colors, title=""):

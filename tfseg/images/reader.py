@@ -49,7 +49,7 @@ class ImageData:
     """An image file with its header read, but not decoded. `open_image` makes it.
 
     Attributes:
-        name: its name in messages, its path by default.
+        name: its name in messages; by default its path, or "the image" for bytes.
         data: its bytes.
         format: "PNG", "JPEG", ...
         mode: Pillow's ("L", "P", "RGB", "I;16", "F", ...); colours of more than 8 bits, which
@@ -175,7 +175,7 @@ def open_image(
         >>> open_image("photo.jpg").size
         (1080, 1920)
     """
-    name = name or str(source)
+    name = name or ("the image" if isinstance(source, bytes) else str(source))
     with _explained(name):
         data = (
             source if isinstance(source, bytes) else _regular(Path(source), max_pixels).read_bytes()

@@ -4,19 +4,20 @@ import cv2
 
 # Only functions that decode import TensorFlow: the processes of a conversion do not need it.
 
-_LEVEL = (cv2.IMWRITE_PNG_COMPRESSION, 6)
-# For photos: the filter and the strategy that decode fastest among those that compress well. On
-# CamVid's frames, they take 0.77 times the time and 1.04 times the bytes of libpng's own choice.
-PNG_OPTIONS = (
-    *_LEVEL,
-    *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP),
-    *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_FILTERED),
+_FILTER, _LEVEL, _STRATEGY = (
+    cv2.IMWRITE_PNG_FILTER,
+    cv2.IMWRITE_PNG_COMPRESSION,
+    cv2.IMWRITE_PNG_STRATEGY,
 )
-# PNG's filters help photos. Without them, class indices take 0.9 times the bytes, and 0.6 times
-# the time to decode.
-_UNFILTERED = (cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE)
-LABEL_PNG = (*_LEVEL, *_UNFILTERED)
-QUICK_PNG = (cv2.IMWRITE_PNG_COMPRESSION, 0, *_UNFILTERED)  # large, but fast to write and read
+_UP, _UNFILTERED = (_FILTER, cv2.IMWRITE_PNG_FILTER_UP), (_FILTER, cv2.IMWRITE_PNG_FILTER_NONE)
+# Pictures to look at: level 6 takes five times as long for 0.9 times the bytes.
+PICTURE_PNG = (_LEVEL, 1, *_UP)
+# Photos in records: of the filters and strategies that compress well, these decode fastest. On
+# CamVid's frames, they take 0.77 times the time and 1.04 times the bytes of libpng's own choice.
+IMAGE_PNG = (_LEVEL, 6, *_UP, _STRATEGY, cv2.IMWRITE_PNG_STRATEGY_FILTERED)
+# Class indices take 0.9 times the bytes, and 0.6 times the time to decode, without filters.
+LABEL_PNG = (_LEVEL, 6, *_UNFILTERED)
+QUICK_PNG = (_LEVEL, 0, *_UNFILTERED)  # large, but fast to write and read
 
 
 def serialize(image, label, name, instance=None, label_png=LABEL_PNG):
@@ -41,7 +42,7 @@ def serialize(image, label, name, instance=None, label_png=LABEL_PNG):
     return _message(values)
 
 
-def encode_png(pixels, options=PNG_OPTIONS):
+def encode_png(pixels, options=PICTURE_PNG):
     """PNG bytes of pixels (H, W), or BGR (H, W, 3)."""
     return cv2.imencode(".png", pixels, options)[1].tobytes()
 

@@ -14,7 +14,7 @@ from tfseg.datasets.coding import Colors, Values
 from tfseg.datasets.soft_edges import soften
 from tfseg.errors import UserError
 from tfseg.images import open_image
-from tfseg.records.example import QUICK_PNG, encode_png, serialize
+from tfseg.records.example import IMAGE_PNG, QUICK_PNG, encode_png, serialize
 from tfseg.records.tally import Traits, is_flat, read_traits
 
 
@@ -122,7 +122,7 @@ def _encode(image, kept, encoding):
         return kept
     if encoding == "jpeg":
         return cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
-    return encode_png(image[..., ::-1])
+    return encode_png(image[..., ::-1], IMAGE_PNG)
 
 
 def read_image(frame):
