@@ -79,6 +79,15 @@ def drafted(tmp_path, *masks):
         return list(csv.DictReader(file)), [read_label(frame) for frame in frames]
 
 
+def test_more_classes_than_a_label_can_hold_are_refused(tmp_path):
+    rows = [f"class{number},{number % 256},{number // 256},0" for number in range(255)]
+    folder = with_masks(
+        tmp_path, np.zeros((8, 8), np.uint8), table="\n".join(["name,r,g,b", *rows])
+    )
+    with pytest.raises(UserError, match="255 classes; the most is 254"):
+        get_dataset("folder", folder)
+
+
 def test_a_draft_of_indices(tmp_path):
     raw = RAW.copy()
     raw[0, 0] = 255

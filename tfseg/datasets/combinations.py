@@ -22,7 +22,10 @@ NOTHING = -1  # bits of void pixels
 def check_classes(source, classes):
     """Raises `UserError` for too many classes, and for names that look like a combination."""
     if len(classes) > MOST:
-        raise UserError(f"{source} has {len(classes)} classes; the most is {MOST}")
+        raise UserError(
+            f"{source} has {len(classes)} classes; the most of a multilabel data set is {MOST}; "
+            f"leave some out"
+        )
     for name in classes:
         if "+" in name or name.lower() in BACKGROUNDS:
             raise UserError(f"{source}: a class cannot be called {name!r}; rename it")
@@ -97,7 +100,8 @@ def _sets(listed, source, alone):
     found -= {NOTHING}
     if len(found) > MOST_CLASSES:
         raise UserError(
-            f"{source} has {len(found)} combinations of classes; the most is {MOST_CLASSES}"
+            f"{source} has {len(found)} combinations of classes; the most is {MOST_CLASSES}, "
+            f"because a label has one byte per pixel; leave out classes"
         )
     return sorted(found, key=lambda bits: (bits.bit_count(), bits))
 

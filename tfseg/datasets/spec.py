@@ -92,7 +92,10 @@ class DatasetSpec:
         if len(self.classes) != len(self.colors):
             raise UserError(f"{self.name}: {len(self.classes)} classes, {len(self.colors)} colours")
         if len(self.classes) > MOST_CLASSES:
-            raise UserError(f"{self.name}: {len(self.classes)} classes; the most is {MOST_CLASSES}")
+            raise UserError(
+                f"{self.name}: {len(self.classes)} classes; the most is {MOST_CLASSES}, because a "
+                f"label has one byte per pixel; merge some"
+            )
         for name in self.classes:
             if not isinstance(name, str) or not name or not is_plain(name):
                 raise UserError(f"{self.name}: class {name!r} is not a one-line name; rename it")
