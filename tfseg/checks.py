@@ -1,4 +1,5 @@
-"""What is refused before TensorFlow loads, which takes seconds: missing paths, misspelt names.
+"""What is refused before TensorFlow loads, which takes seconds: missing paths and packages,
+misspelt names.
 
 The `path` of a flag (`tfseg.flags.flag`) says what its value must be, whichever command it is of.
 """
@@ -11,9 +12,10 @@ from typing import Any
 
 from tfseg.addresses import address_of
 from tfseg.checkpoints.kinds import kind_of
-from tfseg.config import NetworkConfig
-from tfseg.errors import UserError, unknown
+from tfseg.config import ExportConfig, LookConfig, NetworkConfig
+from tfseg.errors import UserError, require, unknown
 from tfseg.exporting.output import check_free
+from tfseg.exporting.support import check_formats
 from tfseg.flags import Config
 from tfseg.hub_runs import is_on_hub
 from tfseg.names import ENCODERS, NETWORKS
@@ -27,8 +29,12 @@ def checked(config: Config) -> Config:
     """Checks a config; returns it with `last` and `best` replaced by the runs that they mean.
 
     Raises:
-        UserError: if no network is named, or a path does not exist.
+        UserError: if no network is named, a path does not exist, or a package is missing.
     """
+    if isinstance(config, ExportConfig):
+        check_formats(config.format, config.precision)
+    if isinstance(config, LookConfig) and config.crf:
+        require("--crf", "scipy", "crf")
     if isinstance(config, NetworkConfig) and not config.source:
         RunFolder(None)  # raises an error that asks for one
     found = {}

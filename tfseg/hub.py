@@ -32,11 +32,18 @@ def push(config: PushConfig) -> str:
             address = _upload(folder, config)
         except Exception as error:  # errors of the hub and its HTTP library
             raise UserError(
-                f"--repo={config.repo}: the upload failed ({reason_of(error)}); use a token that "
-                f"may write: hf auth login, or HF_TOKEN"
+                f"--repo={config.repo}: the upload failed ({reason_of(error)}); {_mend(error)}"
             ) from None
     print(f'pushed {run.path} to {address}\nnext: tfseg.load("{name}")')
     return name
+
+
+def _mend(error):
+    from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
+
+    if isinstance(error, (HfHubHTTPError, LocalTokenNotFoundError)):
+        return "use a token that may write: hf auth login, or HF_TOKEN"
+    return "check the network, then run the same command again"
 
 
 def _gather(run, folder, config):

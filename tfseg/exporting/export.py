@@ -11,8 +11,9 @@ from tfseg.config import ExportConfig
 from tfseg.errors import UserError
 from tfseg.exporting.calibration import calibration_frames
 from tfseg.exporting.folding import fold
-from tfseg.exporting.formats import FORMATS, check_formats
+from tfseg.exporting.formats import FORMATS
 from tfseg.exporting.output import check_free
+from tfseg.exporting.support import check_formats
 from tfseg.models import MODELS
 from tfseg.networks import build_network, find_network, precision
 
@@ -44,7 +45,7 @@ def export(config: ExportConfig) -> Path:
     with atomic.folder(config.output) as folder:
         check_free(config.output)  # another export may have finished first
         for name in tqdm(config.format, "exporting", unit="format"):
-            policy = FORMATS[name].policies[config.precision]
+            policy = FORMATS[name].support.policies[config.precision]
             folded = fold(_rebuilt(model, network.settings, config.size, policy))
             FORMATS[name].write(folded, folder, config, frames)
         _write_labels(folder, network, config.pixel_range)

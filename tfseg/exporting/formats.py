@@ -1,4 +1,5 @@
-"""The export formats. To add one, add a module with its writer and reader, and a row in FORMATS."""
+"""The export formats. To add one, add a module with its writer and reader, and rows in `FORMATS`
+and `SUPPORT`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,6 +7,7 @@ from pathlib import Path
 
 from tfseg.errors import UserError, require
 from tfseg.exporting import litert, onnx, openvino, saved_model
+from tfseg.exporting.support import SUPPORT, Support
 from tfseg.labels import read_labels
 
 
@@ -14,85 +16,36 @@ class Format:
     """A row of `FORMATS`.
 
     Attributes:
-        write: (network, folder, config, frames): writes a folded network, built with the row's
-            policy, according to an `ExportConfig`. `frames` (N, H, W, 3) calibrate int8.
+        write: (network, folder, config, frames): writes a folded network, built with the policy
+            that `support` has for its precision, according to an `ExportConfig`. `frames`
+            (N, H, W, 3) calibrate int8.
         read: (path) -> a function of images uint8 (N, H, W, 3) that returns outputs by name.
-        title: its name for messages.
+        support: its `Support`.
         file: its file name in the folder; a SavedModel is the folder itself.
         runtime: the package that reads it.
-        packages: packages besides TensorFlow that the writer imports, by precision, "" for all.
-        policies: precision -> Keras policy of the network to convert. A format that lowers the
-            precision itself takes a float32 network.
-        refusal: why it lacks the other precisions.
     """
 
     write: Callable
     read: Callable
-    title: str
+    support: Support
     file: str
     runtime: str
-    packages: dict[str, tuple[str, ...]]
-    policies: dict[str, str]
-    refusal: str
+
+    @property
+    def title(self):
+        return self.support.title
 
 
-FLOATS = {"float32": "float32", "float16": "mixed_float16"}
+def _format(name, module, file, runtime):
+    return Format(module.write, module.read, SUPPORT[name], file, runtime)
+
 
 FORMATS = {
-    "saved_model": Format(
-        saved_model.write,
-        saved_model.read,
-        "a SavedModel",
-        "",
-        "tensorflow",
-        {},
-        {**FLOATS, "bfloat16": "mixed_bfloat16"},
-        "TensorFlow has no convolution for it",
-    ),
-    "litert": Format(
-        litert.write,
-        litert.read,
-        "LiteRT",
-        "model.tflite",
-        "ai_edge_litert",
-        {},
-        dict.fromkeys(("float32", "float16", "int8"), "float32"),
-        "its interpreter has no convolution for it",
-    ),
-    "onnx": Format(
-        onnx.write,
-        onnx.read,
-        "ONNX",
-        "model.onnx",
-        "onnxruntime",
-        {"": ("onnx", "tf2onnx")},
-        FLOATS,
-        "ONNX Runtime has no convolution for bfloat16 on a CPU, and tf2onnx writes no int8",
-    ),
-    "openvino": Format(
-        openvino.write,
-        openvino.read,
-        "OpenVINO",
-        "model.xml",
-        "openvino",
-        {"": ("openvino",), "int8": ("nncf",)},
-        dict.fromkeys(("float32", "float16", "int8"), "float32"),
-        "it turns to bfloat16 when it compiles a float32 file (INFERENCE_PRECISION_HINT)",
-    ),
+    "saved_model": _format("saved_model", saved_model, "", "tensorflow"),
+    "litert": _format("litert", litert, "model.tflite", "ai_edge_litert"),
+    "onnx": _format("onnx", onnx, "model.onnx", "onnxruntime"),
+    "openvino": _format("openvino", openvino, "model.xml", "openvino"),
 }
-
-
-def check_formats(names, precision):
-    """Raises `UserError` for a format that lacks `precision` or is not installed."""
-    for name in names:
-        wanted = FORMATS[name]
-        if precision not in wanted.policies:
-            raise UserError(
-                f"--precision={precision}: not in {wanted.title}: {wanted.refusal}; choose one of "
-                f"{', '.join(wanted.policies)}"
-            )
-        for package in (*wanted.packages.get("", ()), *wanted.packages.get(precision, ())):
-            require(f"--format={name}", package, "export")
 
 
 def exported_task(path):

@@ -55,7 +55,8 @@ def predict(config, label=None):
             f"note: {len(transparent)} of {len(images)} images have transparency, which is ignored "
             f"(the first: {transparent[0]})"
         )
-    print(spelled(f"wrote {' and '.join(config.save)} of {len(images)} images in {config.output}"))
+    written = "1 image" if len(images) == 1 else f"{len(images)} images"
+    print(spelled(f"wrote {' and '.join(config.save)} of {written} in {config.output}"))
     return config.output
 
 
