@@ -52,7 +52,7 @@ ARROWS = {
         "config", "datasets", "decision", "devices", "metrics", "models", "networks",
         "hub_runs", "pretrained", "runs", "visualize",
     },
-    "pretrained": {"datasets", "fetching"},
+    "pretrained": {"config", "datasets", "fetching"},
     "records": {"datasets"},
     "runs": {"checkpoints", "config"},
     "serving": {"decision", "devices", "exporting", "pages", "visualize"},

@@ -67,7 +67,13 @@ def test_a_run_is_pushed_and_loaded(hub, small, tmp_path, monkeypatch, capsys):
     assert (fetch_run(NAME) / "labels.json").read_bytes() == files["labels.json"]
     capsys.readouterr()
     again = ("push", f"--run={small}", "--repo=me/streets-tiny")
-    assert "the upload failed" in refused(capsys, *again)
+    assert "use a token that may write" in refused(capsys, *again)  # the hub answers
+    monkeypatch.setattr("huggingface_hub.HfApi.create_repo", cut_off)
+    assert "check the network" in refused(capsys, *again)
+
+
+def cut_off(*_, **__):
+    raise ConnectionError("no route to host")
 
 
 def test_commands_take_a_run_on_the_hub(hub, small, records, tmp_path, monkeypatch):

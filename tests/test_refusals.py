@@ -54,6 +54,7 @@ REFUSED = {
     "train --recipe=nope.toml": "--recipe=nope.toml: there is no such file",
     "train --input=records --model=linkent": "unknown network 'linkent'; did you mean linknet",
     "train --input=records --encoder=resnet17": "did you mean resnet18",
+    "train --input=records --encoder=nope": "unknown encoder 'nope'; `models` lists them",
     "models --name=linkent": "did you mean linknet",
     "train --resume=nope": "nope is not a run",
     "train --resume=last": "--resume=last: ",

@@ -19,7 +19,7 @@ from tfseg.exporting.support import check_formats
 from tfseg.flags import Config
 from tfseg.hub_runs import is_on_hub
 from tfseg.names import ENCODERS, NETWORKS
-from tfseg.pretrained import PRETRAINED, is_pretrained
+from tfseg.pretrained import PRETRAINED, check_settings, fetch_pretrained, is_pretrained
 from tfseg.records.reader import check_exists
 from tfseg.runs import RunFolder, find_run
 from tfseg.serving.folder import find_versions
@@ -29,7 +29,8 @@ def checked(config: Config) -> Config:
     """Checks a config; returns it with `last` and `best` replaced by the runs that they mean.
 
     Raises:
-        UserError: if no network is named, a path does not exist, or a package is missing.
+        UserError: if no network is named, a path does not exist, a package is missing, or a trained
+            network cannot be fetched.
     """
     if isinstance(config, ExportConfig):
         check_formats(config.format, config.precision)
@@ -37,6 +38,10 @@ def checked(config: Config) -> Config:
         require("--crf", "scipy", "crf")
     if isinstance(config, NetworkConfig) and not config.source:
         RunFolder(None)  # raises an error that asks for one
+    if isinstance(config, NetworkConfig) and config.model in PRETRAINED:
+        check_settings(config)
+        if not config.checkpoint:
+            fetch_pretrained(config.model, "model")
     found = {}
     for field in dataclasses.fields(config):
         kind, value = field.metadata["path"], getattr(config, field.name)

@@ -68,6 +68,11 @@ def one_line(text: str) -> str:
     return _ODD.sub(lambda odd: ascii(odd[0])[1:-1], text)
 
 
+MOST_LISTED = 20
+# Kinds of names that are too many for one line -> the command that lists them.
+LISTS = {"network": "models", "encoder": "models", "trained network": "models --pretrained"}
+
+
 def unknown(kind: str, name: Any, known: Iterable[str], every: bool = False) -> UserError:
     """The error for an unknown name; it suggests the nearest names.
 
@@ -80,5 +85,7 @@ def unknown(kind: str, name: Any, known: Iterable[str], every: bool = False) -> 
     known = sorted(known)
     near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5)
     listed = f"there are: {', '.join(known)}" if known else "there are none"
+    if kind in LISTS and len(known) > MOST_LISTED:
+        listed = f"`{LISTS[kind]}` lists them"
     hint = f"did you mean {' or '.join(near)}?" if near else listed
     return UserError(f"unknown {kind} {name!r}; {hint}{f' {listed}' if near and every else ''}")

@@ -16,7 +16,7 @@ from tfseg.errors import UserError, unknown
 from tfseg.hub_runs import fetch_run, is_on_hub
 from tfseg.labels import Labels, labels_of, numbered_labels
 from tfseg.models import MODELS, build
-from tfseg.pretrained import PRETRAINED, fetch_pretrained
+from tfseg.pretrained import PRETRAINED, check_settings, fetch_pretrained
 from tfseg.records.split import Records
 from tfseg.runs import RunFolder
 from tfseg.weights import count_classes, load_tensors
@@ -120,24 +120,14 @@ def load_hub(name: str, checkpoint: Path | None = None) -> Network:
 
 
 def _from_hub(config):
-    _refuse_settings(config)
+    check_settings(config)
     return load_hub(config.model, config.checkpoint)
-
-
-def _refuse_settings(config):
-    """Raises `UserError` for a flag that a trained network defines."""
-    for option in config.group("model"):
-        if option in config.given:
-            raise UserError(
-                f"--{option}={getattr(config, option)}: {config.model} is trained, and has its "
-                f"own; leave it out"
-            )
 
 
 def _pretrained(config):
     """A public network by name, with its own weights or those of a file."""
     name, row = config.model, PRETRAINED[config.model]
-    _refuse_settings(config)
+    check_settings(config)
     config = config.replace(**row.settings)
     file = config.checkpoint or fetch_pretrained(name, "model")
     labels = row.labels()

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tfseg.config import NetworkConfig
 from tfseg.datasets import get_dataset
+from tfseg.errors import UserError
 from tfseg.fetching import Hub, Source, Torch, fetch
 from tfseg.labels import Labels
 
@@ -178,6 +180,16 @@ PRETRAINED = {
 def is_pretrained(name: str | Path | None) -> bool:
     """Whether `name` is a row; a file or folder of the same name has priority."""
     return str(name) in PRETRAINED and not Path(name).exists()
+
+
+def check_settings(config: NetworkConfig) -> None:
+    """Raises `UserError` for a flag that a trained network defines."""
+    for option in config.group("model"):
+        if option in config.given:
+            raise UserError(
+                f"--{option}={getattr(config, option)}: {config.model} is trained, and has its "
+                f"own; leave it out"
+            )
 
 
 def fetch_pretrained(name: str, option: str) -> Path:
