@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from itertools import groupby
 
+import keras
 from keras import layers
 from tqdm import tqdm
 
@@ -66,7 +67,7 @@ def _show_all(config):
     rows = [("name", "parameters", "GFLOPs", "stride", "encoders", "paper")]
     for name, architecture in tqdm(MODELS.items(), desc="building", unit="network", leave=False):
         fits = min(config.size) >= architecture.smallest
-        model = build(name, config.num_classes, input_shape=(*config.size, 3) if fits else SIZELESS)
+        model = _sketch(name, config, (*config.size, 3) if fits else SIZELESS)
         cost = f"{sum(map(flops, model.layers)) / 1e9:,.1f}" if fits else "–"
         stride, encoders = str(architecture.output_stride), _which(architecture.encoders)
         rows.append((name, f"{parameters(model):,}", cost, stride, encoders, architecture.paper))
@@ -81,6 +82,12 @@ def _show_all(config):
 
 
 SIZELESS = (None, None, 3)
+
+
+def _sketch(name, config, shape, **options):
+    """A network whose variables have shapes but no values, which take most of the time."""
+    with keras.StatelessScope(initialize_variables=False):
+        return build(name, config.num_classes, input_shape=shape, **options)
 
 
 def _which(encoders):
@@ -121,9 +128,7 @@ def flops(layer):
 
 
 def _show_one(config):
-    model = build(
-        config.name, config.num_classes, encoder=config.encoder, input_shape=(*config.size, 3)
-    )
+    model = _sketch(config.name, config, (*config.size, 3), encoder=config.encoder)
     found, edges = stages(model)
     height, width = config.size
     rows = [("stage", "height × width × channels", "parameters", "GFLOPs")]
