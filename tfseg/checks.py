@@ -12,14 +12,14 @@ from typing import Any
 
 from tfseg.addresses import address_of
 from tfseg.checkpoints.kinds import kind_of
-from tfseg.config import ExportConfig, LookConfig, NetworkConfig
+from tfseg.config import ExportConfig, LookConfig, NetworkConfig, PredictConfig
 from tfseg.errors import UserError, require, unknown
 from tfseg.exporting.output import check_free
 from tfseg.exporting.support import check_formats
 from tfseg.flags import Config
 from tfseg.hub_runs import is_on_hub
 from tfseg.names import ENCODERS, NETWORKS
-from tfseg.pretrained import PRETRAINED, check_settings, fetch_pretrained, is_pretrained
+from tfseg.pretrained import PRETRAINED, fetch_model, is_pretrained
 from tfseg.records.reader import check_exists
 from tfseg.runs import RunFolder, find_run
 from tfseg.serving.folder import find_versions
@@ -38,10 +38,6 @@ def checked(config: Config) -> Config:
         require("--crf", "scipy", "crf")
     if isinstance(config, NetworkConfig) and not config.source:
         RunFolder(None)  # raises an error that asks for one
-    if isinstance(config, NetworkConfig) and config.model in PRETRAINED:
-        check_settings(config)
-        if not config.checkpoint:
-            fetch_pretrained(config.model, "model")
     found = {}
     for field in dataclasses.fields(config):
         kind, value = field.metadata["path"], getattr(config, field.name)
@@ -49,6 +45,9 @@ def checked(config: Config) -> Config:
             continue
         if field.metadata["fetch"] or not address_of(value):  # others are opened when read
             found[field.name] = KINDS[kind](field.name, value)
+    # Last, because it may be a download; `predict` first looks for its images.
+    if isinstance(config, NetworkConfig) and not isinstance(config, PredictConfig):
+        fetch_model(config)
     return config.replace(**found)
 
 

@@ -192,6 +192,14 @@ def check_settings(config: NetworkConfig) -> None:
             )
 
 
+def fetch_model(config: NetworkConfig) -> None:
+    """Fetches the weights if the config names a row. Raises `UserError`."""
+    if config.model in PRETRAINED:
+        check_settings(config)
+        if not config.checkpoint:
+            fetch_pretrained(config.model, "model")
+
+
 def fetch_pretrained(name: str, option: str) -> Path:
     """Fetches the file of a row's weights; messages name the flag `option`. Raises `UserError`."""
     return fetch(PRETRAINED[name].source, f"--{option}={name}", "--checkpoint")

@@ -150,8 +150,8 @@ def random_flip(image, label, rng, flip=0.5):
 def random_light(image, label, rng, brightness=0.0, contrast=0.0):
     """Scales pixels about the frame's mean by 1 ± `contrast`, then adds ± `brightness`.
 
-    Both are fractions, 0 to 1; brightness is a fraction of white. One line applies both, so pixels
-    are rounded and clipped once. `cv2.transform` takes a third of the time of a table.
+    Both are fractions, 0 to 1; brightness is a fraction of white. One linear function applies
+    both, so pixels are rounded once; `cv2.transform` takes a third of the time of a table.
     """
     factor = 1 + rng.uniform(-contrast, contrast)
     shift = 255 * rng.uniform(-brightness, brightness)

@@ -16,6 +16,7 @@ from tfseg.datasets.files import PICTURES
 from tfseg.errors import UserError
 from tfseg.prediction.inputs import find_images
 from tfseg.prediction.video import VIDEOS, label_video, open_video
+from tfseg.pretrained import fetch_model
 from tfseg.visualize import overlay, write_mask, write_picture
 
 # Output of an image -> suffix of its file name.
@@ -62,6 +63,7 @@ def predict(config, label=None):
 
 def load_segmenter(config):
     """The `Segmenter` of a `PredictConfig`."""
+    fetch_model(config)
     # Imported here, because TensorFlow takes seconds to load, and a wrong --input should not.
     from tfseg.devices import select
     from tfseg.networks import find_network
