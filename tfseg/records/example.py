@@ -10,10 +10,10 @@ _FILTER, _LEVEL, _STRATEGY = (
     cv2.IMWRITE_PNG_STRATEGY,
 )
 _UP, _UNFILTERED = (_FILTER, cv2.IMWRITE_PNG_FILTER_UP), (_FILTER, cv2.IMWRITE_PNG_FILTER_NONE)
-# Pictures to look at: level 6 takes five times as long for 0.9 times the bytes.
+# Pictures to look at: level 6 takes six times as long for 0.9 times the bytes.
 PICTURE_PNG = (_LEVEL, 1, *_UP)
 # Photos in records: of the filters and strategies that compress well, these decode fastest. On
-# CamVid's frames, they take 0.77 times the time and 1.04 times the bytes of libpng's own choice.
+# CamVid's frames, they take 0.77 times the time and 1.04 times the bytes of the original files.
 IMAGE_PNG = (_LEVEL, 6, *_UP, _STRATEGY, cv2.IMWRITE_PNG_STRATEGY_FILTERED)
 # Class indices take 0.9 times the bytes, and 0.6 times the time to decode, without filters.
 LABEL_PNG = (_LEVEL, 6, *_UNFILTERED)
